@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"os"
+)
+
+// A Backend looks at one machine and changes it.
+//
+// Facts reports what scope names and nothing more; what does not exist is simply absent from the result, and is no
+// error. The result belongs to the caller. Facts changes nothing.
+//
+// Do carries out one operation entirely or not at all: when it returns an error the machine is as it was. It begins
+// with op.Check and refuses what that refuses. It does not look whether the operation is wise, and never touches what
+// the operation does not name. Its errors wrap the standard sentinels:
+//
+//   - [io/fs.ErrExist]: what is to be made is already there
+//   - [io/fs.ErrNotExist]: what the operation works on is not there, or is there but was not made by its inverse
+//     (another address of the hardware, another network's chains, another process)
+//   - [io/fs.ErrInvalid]: the operation contradicts itself or the machine's rules
+//   - [io/fs.ErrPermission]: the caller may not do this
+//   - [errors.ErrUnsupported]: this machine, or this backend, cannot do it
+//
+// A backend may be used by many goroutines. What only some backends can do is an optional interface, found by
+// assertion: [TapOpener], [LeaseReader], [Batcher].
+type Backend interface {
+	Facts(ctx context.Context, scope Scope) (*Facts, error)
+	Do(ctx context.Context, op Op) error
+}
+
+// A TapOpener opens the guest's side of a tap device.
+type TapOpener interface {
+	// OpenTap returns queues open descriptors of the tap device link, each one queue, with virtio-net headers if
+	// the tap was made with them. They are in blocking mode, close on exec, and belong to the caller. More than one
+	// queue needs a tap made with Queues above one. A missing device wraps fs.ErrNotExist.
+	OpenTap(ctx context.Context, link string, queues int) ([]*os.File, error)
+}
+
+// A LeaseReader reads the leases that a running server has given out.
+type LeaseReader interface {
+	// Leases returns the leases of the server of that name, in the order of their addresses. No such server wraps
+	// fs.ErrNotExist.
+	Leases(ctx context.Context, server string) ([]Lease, error)
+}
+
+// A Batcher carries out several operations in one go where that is faster than one by one. Like Do it does all of
+// them or none.
+type Batcher interface {
+	DoAll(ctx context.Context, ops []Op) error
+}

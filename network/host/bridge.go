@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import "fmt"
+
+// AddBridge makes a bridge, down and without ports:
+//
+//	ip link add LINK address MAC mtu MTU type bridge stp_state STP forward_delay DELAY
+//	ip link set LINK alias OWNER
+//
+// The hardware address is part of the creating message and identifies the bridge as ours from its first moment. It may
+// not be zero.
+type AddBridge struct {
+	Link  string
+	MAC   MAC
+	Owner string
+	// MTU of 0 leaves it to the kernel, which takes 1500.
+	MTU int
+	// STP switches the spanning tree protocol on.
+	STP bool
+	// ForwardDelay is in hundredths of a second, the kernel's unit. With STP on it has to be from 200 to 3000.
+	ForwardDelay int
+}
+
+// DelBridge removes a bridge that AddBridge with the same fields made: ip link del LINK type bridge. Its ports stay and
+// become free. A bridge with another hardware address is not ours and counts as missing.
+type DelBridge AddBridge
+
+// Check refuses names, sizes and delays that the kernel would refuse.
+func (o AddBridge) Check() error {
+	if o.MAC.IsZero() || o.MAC[0]&1 != 0 {
+		return invalid("bridge %s: hardware address %s", o.Link, o.MAC)
+	}
+	if o.STP && (o.ForwardDelay < 200 || o.ForwardDelay > 3000) || o.ForwardDelay < 0 || o.ForwardDelay > 3000 {
+		return invalid("bridge %s: forward delay %d with stp %s", o.Link, o.ForwardDelay, onOff(o.STP))
+	}
+	return firstError(CheckName(o.Link), checkMTU(o.MTU), checkOwner(o.Owner))
+}
+
+// Inverse removes the bridge.
+func (o AddBridge) Inverse() Op { return DelBridge(o) }
+
+// Scope is the link.
+func (o AddBridge) Scope() Scope { return Scope{Links: []string{o.Link}} }
+
+// Holds if there is a bridge of that name, with all the properties of the operation.
+func (o AddBridge) Holds(f *Facts) bool {
+	l := f.Link(o.Link)
+	return l != nil && l.Kind == Bridge && l.MAC == o.MAC && l.Owner == o.Owner &&
+		(o.MTU == 0 || l.MTU == o.MTU) && l.STP == o.STP && l.ForwardDelay == o.ForwardDelay
+}
+
+func (o AddBridge) String() string {
+	s := fmt.Sprintf("link add %s address %s", o.Link, o.MAC)
+	if o.MTU != 0 {
+		s += fmt.Sprintf(" mtu %d", o.MTU)
+	}
+	return s + fmt.Sprintf(" type bridge stp_state %s forward_delay %d", onOff(o.STP), o.ForwardDelay)
+}
+
+// Check is that of AddBridge.
+func (o DelBridge) Check() error { return AddBridge(o).Check() }
+
+// Inverse makes the bridge again.
+func (o DelBridge) Inverse() Op { return AddBridge(o) }
+
+// Scope is the link.
+func (o DelBridge) Scope() Scope { return AddBridge(o).Scope() }
+
+// Holds if there is no bridge of that name and hardware address.
+func (o DelBridge) Holds(f *Facts) bool {
+	l := f.Link(o.Link)
+	return l == nil || l.Kind != Bridge || l.MAC != o.MAC
+}
+
+func (o DelBridge) String() string { return "link del " + o.Link + " type bridge" }
+
+// Plug makes a link a port of a bridge: ip link set LINK master BRIDGE, and bridge link set dev LINK isolated on
+// learning off flood off for the flags that are set.
+type Plug struct {
+	Link, Bridge string
+	// Isolated keeps the port from other isolated ports of the bridge.
+	Isolated bool
+	// NoLearning and NoFlood are for a bridge whose address table somebody else keeps.
+	NoLearning, NoFlood bool
+}
+
+// Unplug takes a link out of the bridge it was plugged into: ip link set LINK nomaster. A link that is in no bridge or
+// in another one counts as missing.
+type Unplug Plug
+
+// Check refuses names that are none.
+func (o Plug) Check() error { return checkNames(o.Link, o.Bridge) }
+
+// Inverse takes the link out again.
+func (o Plug) Inverse() Op { return Unplug(o) }
+
+// Scope is the link and the bridge.
+func (o Plug) Scope() Scope { return Scope{Links: []string{o.Link, o.Bridge}} }
+
+// Holds if the link is a port of the bridge, with these flags.
+func (o Plug) Holds(f *Facts) bool {
+	l := f.Link(o.Link)
+	return l != nil && l.Master == o.Bridge && l.Isolated == o.Isolated && l.NoLearning == o.NoLearning && l.NoFlood == o.NoFlood
+}
+
+func (o Plug) String() string {
+	s := "link set " + o.Link + " master " + o.Bridge
+	if o.Isolated {
+		s += " isolated on"
+	}
+	if o.NoLearning {
+		s += " learning off"
+	}
+	if o.NoFlood {
+		s += " flood off"
+	}
+	return s
+}
+
+// Check refuses names that are none.
+func (o Unplug) Check() error { return Plug(o).Check() }
+
+// Inverse plugs the link in again.
+func (o Unplug) Inverse() Op { return Plug(o) }
+
+// Scope is the link and the bridge.
+func (o Unplug) Scope() Scope { return Plug(o).Scope() }
+
+// Holds if the link is not a port of that bridge.
+func (o Unplug) Holds(f *Facts) bool { l := f.Link(o.Link); return l == nil || l.Master != o.Bridge }
+
+func (o Unplug) String() string { return "link set " + o.Link + " nomaster (was " + o.Bridge + ")" }

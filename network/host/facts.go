@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Facts is what was seen of a machine at one moment, as far as a [Scope] asked for it. Lists are sorted, so that two
+// looks at an unchanged machine are equal and print alike.
+type Facts struct {
+	// Instance identifies the machine since its last start (on Linux the boot and the network namespace). What was
+	// written down about another instance no longer exists.
+	Instance string
+	Links    []Link
+	Addrs    []Addr
+	Routes   []Route
+	// Sysctls holds the parameters that were asked for and exist.
+	Sysctls    []Sysctl
+	Forwarding Forwarding
+	Filters    []Filter
+	// Servers holds the servers that run, with the configuration they run with.
+	Servers []Server
+}
+
+// Link finds a link by its name, and is nil if there is none.
+func (f *Facts) Link(name string) *Link {
+	for i := range f.Links {
+		if f.Links[i].Name == name {
+			return &f.Links[i]
+		}
+	}
+	return nil
+}
+
+// Filter finds the filter of a network; none is the zero Filter.
+func (f *Facts) Filter(network string) Filter {
+	for _, filter := range f.Filters {
+		if filter.Network == network {
+			return filter
+		}
+	}
+	return Filter{}
+}
+
+// Server finds a running server by its name, and is nil if there is none.
+func (f *Facts) Server(name string) *Server {
+	for i := range f.Servers {
+		if f.Servers[i].Name == name {
+			return &f.Servers[i]
+		}
+	}
+	return nil
+}
+
+// Sysctl finds a kernel parameter. The second result is false if it does not exist or was not asked for.
+func (f *Facts) Sysctl(key string) (string, bool) {
+	for _, s := range f.Sysctls {
+		if s.Key == key {
+			return s.Value, true
+		}
+	}
+	return "", false
+}
+
+// HasAddr reports whether the link has that address with that prefix length.
+func (f *Facts) HasAddr(link string, prefix netip.Prefix) bool {
+	return slices.Contains(f.Addrs, Addr{Link: link, Prefix: prefix})
+}
+
+// Sort puts every list into its order. A backend calls it before it returns facts.
+func (f *Facts) Sort() {
+	slices.SortFunc(f.Links, func(a, b Link) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.Addrs, func(a, b Addr) int {
+		return cmp.Or(cmp.Compare(a.Link, b.Link), a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
+	})
+	slices.SortFunc(f.Routes, compareRoutes)
+	slices.SortFunc(f.Sysctls, func(a, b Sysctl) int { return cmp.Compare(a.Key, b.Key) })
+	slices.Sort(f.Forwarding.Blocked)
+	slices.SortFunc(f.Filters, func(a, b Filter) int { return cmp.Compare(a.Network, b.Network) })
+	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// String prints the facts as text, a line or block each, for tests and people.
+func (f *Facts) String() string {
+	var b strings.Builder
+	for _, l := range f.Links {
+		fmt.Fprintf(&b, "link %s\n", l)
+	}
+	for _, a := range f.Addrs {
+		fmt.Fprintf(&b, "addr %s\n", a)
+	}
+	for _, r := range f.Routes {
+		fmt.Fprintf(&b, "route %s\n", r)
+	}
+	for _, s := range f.Sysctls {
+		fmt.Fprintf(&b, "sysctl %s=%s\n", s.Key, s.Value)
+	}
+	fmt.Fprint(&b, f.Forwarding)
+	for _, filter := range f.Filters {
+		fmt.Fprint(&b, filter)
+	}
+	for _, s := range f.Servers {
+		fmt.Fprintf(&b, "server %s\n", s)
+	}
+	return b.String()
+}

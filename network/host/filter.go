@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Filter is the packet filter of one network: three lists of rules, each tried from the first to the last. A packet
+// that is forwarded passes From if it came in by Link, then To if it goes out by Link; the filters of both networks
+// have to let it pass. NAT is tried once for each connection that came in by Link and leaves the machine by another
+// link. A list that ends without a verdict lets the packet pass. The zero Filter is none.
+type Filter struct {
+	// Network is the identity of the network, a UUID; it names the chains.
+	Network string
+	// Link is the bridge whose packets these are.
+	Link string
+	From []Rule `json:",omitempty"`
+	To   []Rule `json:",omitempty"`
+	NAT  []Rule `json:",omitempty"`
+}
+
+// IsZero reports whether there is no filter.
+func (f Filter) IsZero() bool { return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT) == 0 }
+
+// Equal reports whether both filters decide alike, rule by rule.
+func (f Filter) Equal(g Filter) bool {
+	if f.IsZero() || g.IsZero() {
+		return f.IsZero() == g.IsZero()
+	}
+	return f.Network == g.Network && f.Link == g.Link &&
+		slices.Equal(f.From, g.From) && slices.Equal(f.To, g.To) && slices.Equal(f.NAT, g.NAT)
+}
+
+// String is the filter as text, a rule a line.
+func (f Filter) String() string {
+	var b strings.Builder
+	for _, list := range []struct {
+		name  string
+		rules []Rule
+	}{{"from", f.From}, {"to", f.To}, {"nat", f.NAT}} {
+		for _, r := range list.rules {
+			fmt.Fprintf(&b, "filter %s %s %s: %s\n", f.Network, list.name, f.Link, r)
+		}
+	}
+	return b.String()
+}
+
+func (f Filter) check() error {
+	if f.IsZero() {
+		return nil
+	}
+	if err := firstError(CheckID(f.Network), CheckName(f.Link)); err != nil {
+		return err
+	}
+	for _, r := range slices.Concat(f.From, f.To) {
+		if err := r.check(false); err != nil {
+			return err
+		}
+	}
+	for _, r := range f.NAT {
+		if err := r.check(true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckID says whether id can identify a network or server on a machine: 1 to 64 lower-case letters, digits and dashes,
+// which every UUID is. The error wraps fs.ErrInvalid.
+func CheckID(id string) error {
+	if id == "" || len(id) > 64 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || id[0] == '-' {
+		return invalid("identity %q", id)
+	}
+	return nil
+}
+
+// SetFilter replaces the filter of a network as a whole, in one transaction: nft -f, with the network's chains and its
+// entries in the verdict maps. Was is what it replaces; a zero Filter on either side is none. It never touches the rules
+// of another network. If the machine has no filter of this network although Was says so, or the other way round, that is
+// fs.ErrNotExist or fs.ErrExist.
+type SetFilter struct {
+	Network string
+	Filter  Filter `json:",omitzero"`
+	Was     Filter `json:",omitzero"`
+}
+
+// Check refuses rules that no packet filter can hold, and filters of another network.
+func (o SetFilter) Check() error {
+	for _, f := range []Filter{o.Filter, o.Was} {
+		if err := f.check(); err != nil {
+			return err
+		}
+		if !f.IsZero() && f.Network != o.Network {
+			return invalid("filter of %q for %q", f.Network, o.Network)
+		}
+	}
+	return CheckID(o.Network)
+}
+
+// Inverse puts the old filter back.
+func (o SetFilter) Inverse() Op { return SetFilter{Network: o.Network, Filter: o.Was, Was: o.Filter} }
+
+// Scope is the filter of the network.
+func (o SetFilter) Scope() Scope { return Scope{Filters: []string{o.Network}} }
+
+// Holds if the network has exactly these rules.
+func (o SetFilter) Holds(f *Facts) bool { return f.Filter(o.Network).Equal(o.Filter) }
+
+func (o SetFilter) String() string {
+	if o.Filter.IsZero() {
+		return fmt.Sprintf("nft delete filter of %s (%s)", o.Was.Link, o.Network)
+	}
+	return fmt.Sprintf("nft filter of %s (%s): %d rules from it, %d to it, %d nat",
+		o.Filter.Link, o.Network, len(o.Filter.From), len(o.Filter.To), len(o.Filter.NAT))
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"fmt"
+	"io/fs"
+)
+
+// An Op is one change of a machine, as a value: complete in itself, by names and never by the kernel's indexes, with
+// what it replaces in it. All operations are the exported structs of this package.
+type Op interface {
+	// Check says whether the operation makes sense on any machine: names that are no device names, addresses of
+	// two families in one route. Its error wraps fs.ErrInvalid.
+	Check() error
+	// Inverse is the operation that takes this one back. It touches only what this one made. It is nil for a change of
+	// shared host state, which is given back when its last user goes and not when a plan is taken back.
+	Inverse() Op
+	// Scope names the facts that Holds needs.
+	Scope() Scope
+	// Holds reports whether the machine already is as the operation leaves it.
+	Holds(*Facts) bool
+	// String is one stable line in the words of iproute2 and nft.
+	String() string
+}
+
+// invalid makes the error of a Check.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, fs.ErrInvalid)...)
+}
+
+// operations lists one value of every operation: the names under which plans are stored.
+func operations() []Op {
+	return []Op{
+		AddBridge{}, DelBridge{},
+		AddTap{}, DelTap{},
+		AddVeth{}, DelVeth{},
+		Plug{}, Unplug{},
+		SetUp{}, SetDown{},
+		SetMTU{},
+		AddAddr{}, DelAddr{},
+		AddRoute{}, DelRoute{},
+		SetSysctl{},
+		EnableForwarding{}, DisableForwarding{},
+		SetFilter{},
+		Serve{}, Unserve{},
+	}
+}

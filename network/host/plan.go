@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// A Step is one operation of a plan and what asked for it.
+type Step struct {
+	Op Op
+	// From is the path in the document that asked for the operation, such as "/network/ip[1]/dhcp".
+	From string
+}
+
+// A Plan is a list of operations to be done in this order, or not at all.
+type Plan []Step
+
+// Scope names the facts that tell which steps hold.
+func (p Plan) Scope() Scope {
+	var s Scope
+	for _, step := range p {
+		s = s.And(step.Op.Scope())
+	}
+	return s
+}
+
+// Check is the first error of a step's own check, as a *StepError.
+func (p Plan) Check() error {
+	for _, step := range p {
+		if err := step.Op.Check(); err != nil {
+			return &StepError{Step: step, Err: err}
+		}
+	}
+	return nil
+}
+
+// Missing is the part of the plan that does not hold on a machine with these facts: what is left to do, or what has
+// drifted.
+func (p Plan) Missing(f *Facts) Plan {
+	var missing Plan
+	for _, step := range p {
+		if !step.Op.Holds(f) {
+			missing = append(missing, step)
+		}
+	}
+	return missing
+}
+
+// Inverse is the plan that takes this one back: the inverses in the opposite order. Steps that change shared host
+// state have none and are left out.
+func (p Plan) Inverse() Plan {
+	var inverse Plan
+	for i := len(p) - 1; i >= 0; i-- {
+		if op := p[i].Op.Inverse(); op != nil {
+			inverse = append(inverse, Step{Op: op, From: p[i].From})
+		}
+	}
+	return inverse
+}
+
+// String is the plan as text, one step a line, with what asked for it behind.
+func (p Plan) String() string {
+	width := 0
+	lines := make([]string, len(p))
+	for i, step := range p {
+		lines[i] = step.Op.String()
+		if n := len(lines[i]); n > width && n <= 80 {
+			width = n
+		}
+	}
+	var b strings.Builder
+	for i, step := range p {
+		fmt.Fprintf(&b, "%-*s  # %s\n", width, lines[i], step.From)
+	}
+	return b.String()
+}
+
+// A StepError is a step of a plan that could not be done.
+type StepError struct {
+	Step Step
+	Err  error
+	// Undo is why earlier steps could not all be taken back; nil if they were, and the machine is as it was.
+	Undo error
+}
+
+// Error says what asked for the step, what it was, and why it could not be done.
+func (e *StepError) Error() string {
+	s := fmt.Sprintf("%s: %s: %v", e.Step.From, e.Step.Op, e.Err)
+	if e.Undo != nil {
+		s += fmt.Sprintf(" (and taking back what was done: %v)", e.Undo)
+	}
+	return s
+}
+
+// Unwrap is the reason, and what stood against taking the rest back.
+func (e *StepError) Unwrap() []error {
+	if e.Undo != nil {
+		return []error{e.Err, e.Undo}
+	}
+	return []error{e.Err}
+}
+
+// Apply carries out a plan. If a step fails, those before it are taken back in the opposite order, also when ctx has
+// ended, and the error is a *StepError. Nothing is done if any step's own check fails.
+func Apply(ctx context.Context, b Backend, p Plan) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	for i, step := range p {
+		err := ctx.Err()
+		if err == nil {
+			err = b.Do(ctx, step.Op)
+		}
+		if err != nil {
+			undo := Revert(context.WithoutCancel(ctx), b, p[:i])
+			return &StepError{Step: step, Err: err, Undo: undo}
+		}
+	}
+	return nil
+}
+
+// Revert takes a plan back, the last step first. What is no longer there (fs.ErrNotExist) counts as taken back, so a
+// plan of which only a part was done can be reverted whole. An error does not end it: the rest is taken back, and all
+// errors are returned together.
+func Revert(ctx context.Context, b Backend, p Plan) error {
+	var errs []error
+	for _, step := range p.Inverse() {
+		if err := b.Do(ctx, step.Op); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, &StepError{Step: step, Err: err})
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import "slices"
+
+// A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
+// at a machine costs time in proportion to its scope, so ask for little.
+type Scope struct {
+	// All asks for everything: every link, address, route, filter and server. Sysctls still have to be named.
+	All bool
+	// Links names the devices whose properties and addresses are wanted.
+	Links []string
+	// Routes asks for every route of the machine, in all tables.
+	Routes bool
+	// Forwarding asks whether the machine forwards, and what stands against its doing so.
+	Forwarding bool
+	// Sysctls names kernel parameters by their path below /proc/sys, such as "net/ipv4/ip_forward".
+	Sysctls []string
+	// Filters names the networks whose packet filter is wanted.
+	Filters []string
+	// Servers names the servers that are wanted.
+	Servers []string
+}
+
+// And is the scope that asks for what either asks for.
+func (s Scope) And(t Scope) Scope {
+	return Scope{
+		All:        s.All || t.All,
+		Links:      union(s.Links, t.Links),
+		Routes:     s.Routes || t.Routes,
+		Forwarding: s.Forwarding || t.Forwarding,
+		Sysctls:    union(s.Sysctls, t.Sysctls),
+		Filters:    union(s.Filters, t.Filters),
+		Servers:    union(s.Servers, t.Servers),
+	}
+}
+
+// HasLink reports whether the scope asks for that link.
+func (s Scope) HasLink(name string) bool { return s.All || slices.Contains(s.Links, name) }
+
+// HasFilter reports whether the scope asks for the filter of that network.
+func (s Scope) HasFilter(network string) bool { return s.All || slices.Contains(s.Filters, network) }
+
+// HasServer reports whether the scope asks for the server of that name.
+func (s Scope) HasServer(name string) bool { return s.All || slices.Contains(s.Servers, name) }
+
+func union(a, b []string) []string {
+	if len(b) == 0 {
+		return a
+	}
+	both := slices.Concat(a, b)
+	slices.Sort(both)
+	return slices.Compact(both)
+}

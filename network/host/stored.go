@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// storedStep is how a step is written down: the name of its operation's type beside the operation's fields.
+type storedStep struct {
+	From string          `json:"from,omitempty"`
+	Op   string          `json:"op"`
+	Arg  json.RawMessage `json:"arg"`
+}
+
+// MarshalJSON writes the step with the name of its operation.
+func (s Step) MarshalJSON() ([]byte, error) {
+	arg, err := json.Marshal(s.Op)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(storedStep{From: s.From, Op: reflect.TypeOf(s.Op).Name(), Arg: arg})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. The name of an operation that this version does not know wraps
+// fs.ErrInvalid.
+func (s *Step) UnmarshalJSON(data []byte) error {
+	var stored storedStep
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return err
+	}
+	for _, known := range operations() {
+		kind := reflect.TypeOf(known)
+		if kind.Name() != stored.Op {
+			continue
+		}
+		value := reflect.New(kind)
+		if err := json.Unmarshal(stored.Arg, value.Interface()); err != nil {
+			return fmt.Errorf("operation %s: %w", stored.Op, err)
+		}
+		*s = Step{Op: value.Elem().Interface().(Op), From: stored.From}
+		return nil
+	}
+	return invalid("operation %q", stored.Op)
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux
+
+// DefaultRunDir is where servers keep their files if [Config] names no other folder.
+const DefaultRunDir = "/run/virtnet"
+
+// Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH.
+type Config struct {
+	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
+	// namespace that the process is in.
+	Namespace string
+	// RunDir is the folder for the files of running servers: it is made if missing, with mode 0700. A reboot should
+	// clear it. Empty is DefaultRunDir. Backends that share a folder see each other's servers.
+	RunDir string
+	// Dnsmasq is the path of the program. Empty searches PATH and the usual places of system programs.
+	Dnsmasq string
+	// TieServers ends the servers when this process ends, however it ends. Otherwise they go on, and are found again by the
+	// next Open, as bridges and filters are.
+	TieServers bool
+}
