@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockRange takes the lock of one byte of a file, far behind its end, that stands for name. The lock belongs to the open
+// file and not to the process, so it ends with it and never before.
+func lockRange(ctx context.Context, file, name string) (unlock func(), err error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	digest := fnv.New64a()
+	_, _ = io.WriteString(digest, name)
+	at := int64(digest.Sum64() >> 2)
+	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
+		err := setLock(f, unix.F_WRLCK, at)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
+			return nil, errors.Join(err, f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-time.After(wait):
+		}
+	}
+	return sync.OnceFunc(func() {
+		// A child that is just being started may hold the file open for a moment; the lock must not wait for it.
+		_ = setLock(f, unix.F_UNLCK, at)
+		_ = f.Close()
+	}), nil
+}
+
+func setLock(f *os.File, kind int16, at int64) error {
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1})
+}
+
+// syncFolder makes a renamed file in a folder outlive the machine.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
