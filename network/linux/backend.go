@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -17,15 +18,22 @@ var _ host.Backend = (*Backend)(nil)
 // A Backend works on one network namespace of a Linux machine. It may be used by many goroutines.
 type Backend struct {
 	config Config
+	// ns is the file of config.Namespace, and nil if that is empty.
+	ns *os.File
 }
 
-// Open prepares a backend. It changes nothing on the machine.
+// Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
+// no network namespace wraps fs.ErrInvalid.
 func Open(config Config) (*Backend, error) {
-	return &Backend{config: config}, nil
+	ns, err := openNamespace(config.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	return &Backend{config: config, ns: ns}, nil
 }
 
-// Close gives back what the backend holds open. What it built stays.
-func (b *Backend) Close() error { return nil }
+// Close gives back what the backend holds open. What it built stays. No method may be called afterwards.
+func (b *Backend) Close() error { return b.closeNamespace() }
 
 // Facts looks at the machine; see [host.Backend].
 func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, error) {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// openNamespace opens the file of a network namespace. An empty path is the namespace of the process, which needs no
+// file.
+func openNamespace(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	// A file that is no namespace must not be waited for.
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("network namespace: %w", err)
+	}
+	kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE)
+	if err != nil || kind != unix.CLONE_NEWNET {
+		file.Close()
+		return nil, fmt.Errorf("%s is no network namespace: %w", path, fs.ErrInvalid)
+	}
+	return file, nil
+}
+
+// enter runs f in the backend's network namespace. Unless that is the namespace of the process, f runs in a goroutine
+// of its own, locked to a thread that is inside: sockets it opens, programs it starts and files it opens below
+// /proc/sys/net belong to the namespace for good. What it starts as further goroutines is outside again.
+func (b *Backend) enter(f func() error) error {
+	if b.ns == nil {
+		return f()
+	}
+	result := make(chan error, 1)
+	go func() {
+		// The thread is unlocked only when it is known to be outside again; else it ends with its goroutine.
+		runtime.LockOSThread()
+		outside, err := inNamespace(b.ns, f)
+		if outside {
+			runtime.UnlockOSThread()
+		}
+		result <- err
+	}()
+	return <-result
+}
+
+// inNamespace moves the current thread into a namespace, runs f, and moves it back. Outside is whether the
+// thread is where it was before.
+func inNamespace(ns *os.File, f func() error) (outside bool, err error) {
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true, fmt.Errorf("network namespace of this thread: %w", err)
+	}
+	defer unix.Close(home)
+	conn, err := ns.SyscallConn()
+	if err != nil {
+		return true, fmt.Errorf("network namespace: %w", err)
+	}
+	var moved error
+	if err := conn.Control(func(fd uintptr) { moved = unix.Setns(int(fd), unix.CLONE_NEWNET) }); err != nil {
+		return true, fmt.Errorf("network namespace: %w", err)
+	}
+	if moved != nil {
+		return true, fmt.Errorf("enter network namespace %s: %w", ns.Name(), moved)
+	}
+	err = f()
+	// What f did stands, so a thread that cannot return is no error of f.
+	return unix.Setns(home, unix.CLONE_NEWNET) == nil, err
+}
+
+// namespace is the descriptor of the backend's network namespace, for what takes one instead of entering. The second
+// result is false if it is the namespace of the process. The descriptor stays the backend's.
+func (b *Backend) namespace() (fd int, ok bool) {
+	if b.ns == nil {
+		return -1, false
+	}
+	return int(b.ns.Fd()), true
+}
+
+// closeNamespace gives the namespace's file back. It goes on existing as long as others hold it.
+func (b *Backend) closeNamespace() error {
+	if b.ns == nil {
+		return nil
+	}
+	if err := b.ns.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
