@@ -1,0 +1,24 @@
+# The commands a person uses; each is a script or one line, so that CI runs the same.
+
+.PHONY: demo test check race cross fuzz bench
+
+demo: ## A NAT network with a guest on it, in namespaces of its own, step by step.
+	@.ci/demo
+
+test: ## Everything that passes on this machine; as root also with the real kernel.
+	@.ci/test
+
+check: ## Formatting, vet, linters, and what depends on what.
+	@.ci/check
+
+race: ## The tests again under the race detector.
+	@.ci/test -race
+
+cross: ## Builds for systems that are not Linux.
+	@.ci/cross
+
+fuzz: ## Each fuzz target for FUZZTIME (default 10s).
+	@.ci/fuzz
+
+bench: ## The benchmarks.
+	@go test -run '^$$' -bench . ./...
