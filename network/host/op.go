@@ -46,3 +46,19 @@ func operations() []Op {
 		Serve{}, Unserve{},
 	}
 }
+
+// What Plan.Inverse needs to know: which operations make a link, and which only touch one.
+func (o AddBridge) makes() string { return o.Link }
+func (o AddTap) makes() string    { return o.Link }
+func (o AddVeth) makes() string   { return o.Link }
+
+func (o SetUp) on() string     { return o.Link }
+func (o SetDown) on() string   { return o.Link }
+func (o SetMTU) on() string    { return o.Link }
+func (o Plug) on() string      { return o.Link }
+func (o Unplug) on() string    { return o.Link }
+func (o AddAddr) on() string   { return o.Link }
+func (o DelAddr) on() string   { return o.Link }
+func (o AddRoute) on() string  { return o.Link }
+func (o DelRoute) on() string  { return o.Link }
+func (o SetSysctl) on() string { return sysctlLink(o.Key) }

@@ -14,7 +14,7 @@ type Sysctl struct {
 }
 
 // SetSysctl changes a kernel parameter that belongs to one link: sysctl -w KEY=VALUE. Was is what it replaces. Only
-// parameters below net/ipv4/conf/, net/ipv6/conf/ and net/ipv6/neigh/ are allowed, and not those of "all" and "default".
+// parameters below net/ipv4/conf/LINK/ and net/ipv6/conf/LINK/ are allowed, and not those of "all" and "default".
 type SetSysctl struct {
 	Key, Value, Was string
 }
@@ -34,6 +34,14 @@ func (o SetSysctl) Check() error {
 		}
 	}
 	return nil
+}
+
+// sysctlLink is the link that a parameter belongs to, and empty if it belongs to none.
+func sysctlLink(key string) string {
+	if parts := strings.Split(key, "/"); len(parts) == 5 {
+		return parts[3]
+	}
+	return ""
 }
 
 // Inverse puts the old value back.
