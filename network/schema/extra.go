@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/xml"
+	"slices"
+)
+
+// Extra is what a document says in an element that this library does not know. Every element embeds
+// it, so that reading and writing a document loses nothing. What libvirt would not read a second time
+// (an element of which only the first counts) is kept here too.
+type Extra struct {
+	Attrs []xml.Attr `xml:",any,attr"`
+	Nodes []Node     `xml:",any"`
+}
+
+// HasNode reports whether an unknown or surplus child element of the name is kept, in no namespace.
+func (x *Extra) HasNode(local string) bool {
+	for i := range x.Nodes {
+		if x.Nodes[i].Name == (xml.Name{Local: local}) {
+			return true
+		}
+	}
+	return false
+}
+
+// CloneExtra returns a copy that shares nothing with x. It is no method, because every element would
+// inherit it.
+func CloneExtra(x Extra) Extra {
+	return Extra{Attrs: slices.Clone(x.Attrs), Nodes: cloneNodes(x.Nodes)}
+}
+
+func cloneNodes(nodes []Node) []Node {
+	c := slices.Clone(nodes)
+	for i := range c {
+		c[i].Attrs = slices.Clone(c[i].Attrs)
+		c[i].Nodes = cloneNodes(c[i].Nodes)
+	}
+	return c
+}

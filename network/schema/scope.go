@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/xml"
+	"strconv"
+)
+
+// A scope is one declaration of a prefix and, by way of up, all those around it.
+type scope struct {
+	prefix, uri string
+	up          *scope
+}
+
+// xmlSpace is the namespace of xml:lang and its like; its prefix needs no declaration.
+const xmlSpace = "http://www.w3.org/XML/1998/namespace"
+
+// space returns the namespace that prefix stands for.
+func (s *scope) space(prefix string) (space string, ok bool) {
+	for ; s != nil; s = s.up {
+		if s.prefix == prefix {
+			return s.uri, true
+		}
+	}
+	return "", prefix == ""
+}
+
+// prefixOf returns a prefix that stands for space and is not hidden by a nearer declaration. An
+// attribute cannot use the default namespace.
+func (s *scope) prefixOf(space string, attr bool) (prefix string, ok bool) {
+	for at := s; at != nil; at = at.up {
+		if at.uri != space || attr && at.prefix == "" {
+			continue
+		}
+		if got, _ := s.lookup(at.prefix); got == at {
+			return at.prefix, true
+		}
+	}
+	return "", false
+}
+
+func (s *scope) lookup(prefix string) (*scope, bool) {
+	for ; s != nil; s = s.up {
+		if s.prefix == prefix {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// declaration returns what a declares, if it is the declaration of a prefix.
+func declaration(a xml.Attr) (prefix string, ok bool) {
+	switch {
+	case a.Name.Space == "xmlns":
+		return a.Name.Local, true
+	case a.Name.Space == "" && a.Name.Local == "xmlns":
+		return "", true
+	}
+	return "", false
+}
+
+// start returns the start tag of n with its names spelled out, and the scope of its content.
+func (n *Node) start(sc *scope) (xml.StartElement, *scope) {
+	for _, a := range n.Attrs {
+		if prefix, ok := declaration(a); ok {
+			sc = &scope{prefix, a.Value, sc}
+		}
+	}
+	start := xml.StartElement{Attr: make([]xml.Attr, 0, len(n.Attrs))}
+	for _, a := range n.Attrs {
+		if prefix, ok := declaration(a); ok {
+			start.Attr = append(start.Attr, declare(prefix, a.Value))
+		}
+	}
+	declareNew := func(prefix, space string) {
+		sc = &scope{prefix, space, sc}
+		start.Attr = append(start.Attr, declare(prefix, space))
+	}
+	start.Name.Local = n.Name.Local
+	if n.Name.Space == "" {
+		if space, _ := sc.space(""); space != "" {
+			declareNew("", "")
+		}
+	} else if prefix, ok := sc.prefixOf(n.Name.Space, false); ok {
+		start.Name.Local = qualify(prefix, n.Name.Local)
+	} else if _, taken := declared(n.Attrs, ""); taken {
+		prefix := sc.free()
+		declareNew(prefix, n.Name.Space)
+		start.Name.Local = qualify(prefix, n.Name.Local)
+	} else {
+		declareNew("", n.Name.Space)
+	}
+	for _, a := range n.Attrs {
+		if _, ok := declaration(a); ok {
+			continue
+		}
+		local := a.Name.Local
+		switch a.Name.Space {
+		case "":
+		case "xml", xmlSpace:
+			local = "xml:" + local
+		default:
+			prefix, ok := sc.prefixOf(a.Name.Space, true)
+			if !ok {
+				prefix = sc.free()
+				declareNew(prefix, a.Name.Space)
+			}
+			local = qualify(prefix, local)
+		}
+		start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Local: local}, Value: a.Value})
+	}
+	return start, sc
+}
+
+// free returns a prefix that nothing in scope uses.
+func (s *scope) free() string {
+	for i := 1; ; i++ {
+		prefix := "ns" + strconv.Itoa(i)
+		if _, taken := s.lookup(prefix); !taken {
+			return prefix
+		}
+	}
+}
+
+func declared(attrs []xml.Attr, prefix string) (space string, ok bool) {
+	for _, a := range attrs {
+		if p, is := declaration(a); is && p == prefix {
+			return a.Value, true
+		}
+	}
+	return "", false
+}
+
+func declare(prefix, space string) xml.Attr {
+	name := "xmlns"
+	if prefix != "" {
+		name += ":" + prefix
+	}
+	return xml.Attr{Name: xml.Name{Local: name}, Value: space}
+}
+
+func qualify(prefix, local string) string {
+	if prefix == "" {
+		return local
+	}
+	return prefix + ":" + local
+}

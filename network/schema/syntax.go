@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A SyntaxError says that a scalar cannot be read. The reader of a document turns it into a
+// [Violation] by adding the place.
+type SyntaxError struct {
+	Kind string // what was expected: "mac", "uuid", "address", "number", "token"
+	Text string // what was found
+	Want string // what is allowed, in words
+	Hint string // the nearest allowed word; may be empty
+}
+
+// Error returns what was found, what is allowed, and a guess where there is a near miss.
+func (e *SyntaxError) Error() string {
+	var b strings.Builder
+	b.WriteString(Quote(e.Text))
+	b.WriteString(" is not ")
+	b.WriteString(e.Want)
+	if e.Hint != "" {
+		b.WriteString(" (did you mean ")
+		b.WriteString(strconv.Quote(e.Hint))
+		b.WriteString("?)")
+	}
+	return b.String()
+}
+
+// Rule returns the name of the rule that the text breaks, such as "mac-syntax".
+func (e *SyntaxError) Rule() string { return e.Kind + "-syntax" }
+
+// quoted is how much of a found text a message shows.
+const quoted = 80
+
+// Quote returns text in quotes for a message: control characters escaped, a long text cut short.
+func Quote(text string) string {
+	if len(text) > quoted {
+		return strconv.Quote(text[:quoted]) + "..."
+	}
+	return strconv.Quote(text)
+}
+
+// Nearest returns the word that text most likely was meant to be, or "" when none is near: the same
+// letters in another case, one that starts with it, or one at most two edits away.
+func Nearest(text string, words []string) string {
+	if text == "" || len(text) > 32 {
+		return ""
+	}
+	low := strings.ToLower(strings.TrimSpace(text))
+	for _, w := range words {
+		if strings.ToLower(w) == low {
+			return w
+		}
+	}
+	best, at := "", 3
+	for _, w := range words {
+		d := edits(low, strings.ToLower(w))
+		if len(low) >= 3 && strings.HasPrefix(strings.ToLower(w), low) {
+			d = 1
+		}
+		if d < at && d*2 < len(w) {
+			best, at = w, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance of two short texts.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
