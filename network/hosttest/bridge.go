@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import "github.com/go-virtnet/virtnet/network/host"
+
+// maxPorts is how many ports the kernel gives a bridge (BR_MAX_PORTS less the number 0).
+const maxPorts = 1023
+
+func (m *Machine) addBridge(o host.AddBridge) error {
+	l := newLink(host.Link{
+		Name: o.Link, Kind: host.Bridge, MAC: o.MAC, MTU: o.MTU, Owner: o.Owner, STP: o.STP, ForwardDelay: o.ForwardDelay,
+	})
+	l.mtuSet = o.MTU != 0
+	return m.addLink(l)
+}
+
+func (m *Machine) plug(o host.Plug) error {
+	l, err := m.link(o.Link)
+	if err != nil {
+		return err
+	}
+	bridge := m.links[o.Bridge]
+	switch {
+	case bridge == nil || bridge.Kind != host.Bridge:
+		return missing("bridge %s", o.Bridge)
+	case l.Kind == host.Bridge || l.Name == loopback:
+		return refused("link %s cannot be a port of a bridge", o.Link)
+	case l.Master != "":
+		return exists("link %s is a port of %s", o.Link, l.Master)
+	case len(m.ports(o.Bridge)) >= maxPorts:
+		return refused("bridge %s has %d ports, which is all a bridge can have", o.Bridge, maxPorts)
+	}
+	l.Master, l.Isolated, l.NoLearning, l.NoFlood = o.Bridge, o.Isolated, o.NoLearning, o.NoFlood
+	m.followPorts(o.Bridge)
+	return nil
+}
+
+func (m *Machine) unplug(o host.Unplug) error {
+	l := m.links[o.Link]
+	if l == nil || l.Master != o.Bridge {
+		return missing("port %s of bridge %s", o.Link, o.Bridge)
+	}
+	l.free()
+	m.followPorts(o.Bridge)
+	return nil
+}
+
+// free takes a link out of its bridge, which forgets the flags of the port.
+func (l *link) free() {
+	l.Master, l.Isolated, l.NoLearning, l.NoFlood = "", false, false, false
+}
+
+// followPorts gives a bridge whose MTU nobody set that of its smallest port.
+func (m *Machine) followPorts(bridge string) {
+	b := m.links[bridge]
+	if b == nil || b.mtuSet {
+		return
+	}
+	smallest := 0
+	for _, port := range m.ports(bridge) {
+		if smallest == 0 || port.MTU < smallest {
+			smallest = port.MTU
+		}
+	}
+	if smallest == 0 {
+		smallest = 1500
+	}
+	m.resize(b, smallest)
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import (
+	"slices"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// FlushFilters removes the filters of all networks, as "nft flush ruleset" does.
+func (m *Machine) FlushFilters() {
+	defer m.lock().Unlock()
+	clear(m.filters)
+}
+
+func (m *Machine) filterFacts(scope host.Scope, f *host.Facts) {
+	for network, filter := range m.filters {
+		if scope.HasFilter(network) {
+			f.Filters = append(f.Filters, cloneFilter(filter))
+		}
+	}
+}
+
+func (m *Machine) setFilter(o host.SetFilter) error {
+	_, there := m.filters[o.Network]
+	switch {
+	case there && o.Was.IsZero():
+		return exists("filter of network %s", o.Network)
+	case !there && !o.Was.IsZero():
+		return missing("filter of network %s", o.Network)
+	case o.Filter.IsZero():
+		delete(m.filters, o.Network)
+		return nil
+	}
+	for _, other := range m.filters {
+		if other.Link == o.Filter.Link && other.Network != o.Network {
+			return exists("filter of link %s, for network %s", other.Link, other.Network)
+		}
+	}
+	m.filters[o.Network] = cloneFilter(o.Filter)
+	return nil
+}
+
+func cloneFilter(f host.Filter) host.Filter {
+	f.From, f.To, f.NAT = slices.Clone(f.From), slices.Clone(f.To), slices.Clone(f.NAT)
+	return f
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// A Packet is what the packet filter looks at.
+type Packet struct {
+	// In is the link by which the packet comes into the machine: for a packet of a guest that is the bridge.
+	In string
+	// Out is the link by which it leaves. It is the answer of [Machine.Send], and empty in a question.
+	Out      string
+	Src, Dst netip.Addr
+	Proto    host.Proto
+	// Established marks a packet of a connection that is known already.
+	Established bool
+}
+
+// String is the packet in the words of nft.
+func (p Packet) String() string {
+	return fmt.Sprintf("iif %q oif %q saddr %s daddr %s", p.In, p.Out, p.Src, p.Dst)
+}
+
+// Send says what becomes of a packet that is routed, by the routes, the forwarding and the filters of this moment. It
+// returns the packet as it leaves the machine, with its new source address if that was translated. A packet for the
+// machine itself passes without a filter and has no Out, and so does one between two ports of a bridge, which is not
+// routed: its Out is its In.
+//
+// An error wraps fs.ErrNotExist if there is no way to the destination, and fs.ErrPermission if the packet may not go
+// it; its text tells the rule.
+//
+// Send knows no connections, so a translated packet has to be answered by asking with Established and the guest's own
+// address. It knows no ports of protocols, and no routes but those of the main table.
+func (m *Machine) Send(p Packet) (Packet, error) {
+	defer m.lock().Unlock()
+	in, err := m.link(p.In)
+	if err != nil {
+		return p, err
+	}
+	if !in.Up {
+		return p, missing("link %s is down", p.In)
+	}
+	p.Out = ""
+	if m.isLocal(p.Dst) {
+		return p, nil
+	}
+	if p.Out, err = m.way(p.Dst); err != nil || p.Out == p.In {
+		return p, err
+	}
+	if !m.forwards(is6(p.Dst)) {
+		return p, denied("%s: the machine does not forward %s", p, host.FamilyOf(p.Dst))
+	}
+	if err := m.allowed(p); err != nil {
+		return p, err
+	}
+	return m.translated(p), nil
+}
+
+// way is the link that the most special route, and of those the one with the smallest metric, leads to.
+func (m *Machine) way(dst netip.Addr) (string, error) {
+	var best *host.Route
+	for _, r := range m.allRoutes() {
+		if r.Table != host.MainTable || !r.Dest.Contains(dst) {
+			continue
+		}
+		if best == nil || r.Dest.Bits() > best.Dest.Bits() || r.Dest.Bits() == best.Dest.Bits() && r.Metric < best.Metric {
+			best = &r
+		}
+	}
+	if best == nil {
+		return "", missing("route to %s", dst)
+	}
+	return best.Link, nil
+}
+
+func (m *Machine) forwards(ipv6 bool) bool {
+	if ipv6 {
+		return m.ipv6
+	}
+	return m.ipv4
+}
+
+// allowed asks the filter of the network that the packet comes from, and then that of the network it goes to.
+func (m *Machine) allowed(p Packet) error {
+	from, to := m.filterOf(p.In), m.filterOf(p.Out)
+	for _, list := range []struct {
+		word, link string
+		rules      []host.Rule
+	}{{"from", p.In, from.From}, {"to", p.Out, to.To}} {
+		if r := firstMatch(list.rules, p); r.Do == host.Reject || r.Do == host.Drop {
+			return denied("%s: packets %s %s: %s", p, list.word, list.link, r)
+		}
+	}
+	return nil
+}
+
+// translated gives the first packet of a connection another source address, if the filter of its network says so.
+func (m *Machine) translated(p Packet) Packet {
+	if p.Established {
+		return p
+	}
+	switch r := firstMatch(m.filterOf(p.In).NAT, p); r.Do {
+	case host.SNAT:
+		p.Src = r.Addrs.From
+	case host.Masquerade:
+		for _, a := range m.addrs {
+			if a.Link == p.Out && is6(a.Prefix.Addr()) == is6(p.Src) {
+				p.Src = a.Prefix.Addr()
+				break
+			}
+		}
+	}
+	return p
+}
+
+func (m *Machine) filterOf(link string) host.Filter {
+	for _, f := range m.filters {
+		if f.Link == link {
+			return f
+		}
+	}
+	return host.Filter{}
+}
+
+// firstMatch is the first rule that matches; none is the zero Rule.
+func firstMatch(rules []host.Rule, p Packet) host.Rule {
+	for _, r := range rules {
+		if matches(r, p) {
+			return r
+		}
+	}
+	return host.Rule{}
+}
+
+func matches(r host.Rule, p Packet) bool {
+	return (r.Family == host.AnyFamily || r.Family == host.FamilyOf(p.Dst)) &&
+		(r.In == "" || r.In == p.In) &&
+		(r.Out == "" || r.Out == p.Out) &&
+		(!r.Src.IsValid() || r.Src.Contains(p.Src)) &&
+		(!r.Dst.IsValid() || r.Dst.Contains(p.Dst)) &&
+		(!r.NotDst.IsValid() || r.NotDst.Addr().Is4() == p.Dst.Is4() && !r.NotDst.Contains(p.Dst)) &&
+		(r.Proto == host.AnyProto || r.Proto == p.Proto) &&
+		(!r.Established || p.Established)
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// A server runs, and remembers what it gave out.
+type server struct {
+	host.Server
+	leases []host.Lease
+}
+
+// GiveLease makes a server give out an address. It takes the place of an earlier lease of that address.
+func (m *Machine) GiveLease(name string, lease host.Lease) error {
+	defer m.lock().Unlock()
+	s := m.servers[name]
+	if s == nil {
+		return missing("server %s", name)
+	}
+	s.leases = slices.DeleteFunc(s.leases, func(l host.Lease) bool { return l.Addr == lease.Addr })
+	s.leases = append(s.leases, lease)
+	s.sort()
+	return nil
+}
+
+// KillServer ends a server as kill -9 does.
+func (m *Machine) KillServer(name string) error {
+	defer m.lock().Unlock()
+	if m.servers[name] == nil {
+		return missing("server %s", name)
+	}
+	delete(m.servers, name)
+	return nil
+}
+
+// Leases returns what a server has given out; see [host.LeaseReader].
+func (m *Machine) Leases(ctx context.Context, name string) ([]host.Lease, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	defer m.lock().Unlock()
+	s := m.servers[name]
+	if s == nil {
+		return nil, missing("server %s", name)
+	}
+	return slices.Clone(s.leases), nil
+}
+
+func (m *Machine) serverFacts(scope host.Scope, f *host.Facts) {
+	for name, s := range m.servers {
+		if scope.HasServer(name) {
+			f.Servers = append(f.Servers, cloneServer(s.Server))
+		}
+	}
+}
+
+// serve starts a server unless one of that name runs, or one that already listens where it would. A server outlives its
+// link, as a process does.
+func (m *Machine) serve(o host.Serve) error {
+	if m.servers[o.Server.Name] != nil {
+		return exists("server %s", o.Server.Name)
+	}
+	if _, err := m.link(o.Server.Link); err != nil {
+		return err
+	}
+	for _, other := range m.servers {
+		if other.Link == o.Server.Link && other.DNS != nil && o.Server.DNS != nil {
+			return exists("server %s has port 53 of %s", other.Name, other.Link)
+		}
+	}
+	s := &server{Server: cloneServer(o.Server), leases: slices.Clone(o.Leases)}
+	s.sort()
+	m.servers[s.Name] = s
+	return nil
+}
+
+func (m *Machine) unserve(o host.Unserve) error {
+	if m.servers[o.Server.Name] == nil {
+		return missing("server %s", o.Server.Name)
+	}
+	delete(m.servers, o.Server.Name)
+	return nil
+}
+
+func (s *server) sort() {
+	slices.SortFunc(s.leases, func(a, b host.Lease) int { return a.Addr.Compare(b.Addr) })
+}
+
+// cloneServer copies the many lists of a server by the form in which they are stored.
+func cloneServer(s host.Server) host.Server {
+	var c host.Server
+	data, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		panic(err) // a server is plain data
+	}
+	return c
+}
