@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testenv_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/stretchr/testify/require"
+)
+
+func linkNames(t *testing.T) []string {
+	t.Helper()
+	links, err := net.Interfaces()
+	require.NoError(t, err)
+	var names []string
+	for _, l := range links {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+func TestNamespaceIsSeparate(t *testing.T) {
+	testenv.NeedRoot(t)
+	t.Parallel()
+	outside := linkNames(t)
+	a, b := testenv.New(t), testenv.New(t)
+	testenv.Connect(t, a, b, "left", "right")
+	a.Run(t, func() { require.ElementsMatch(t, []string{"lo", "left"}, linkNames(t)) })
+	b.Run(t, func() { require.ElementsMatch(t, []string{"lo", "right"}, linkNames(t)) })
+	require.Equal(t, outside, linkNames(t), "the test's goroutine is outside again")
+	require.Contains(t, a.Output(t, "ip", "-br", "link", "show", "lo"), "LOOPBACK,UP")
+
+	a.Output(t, "ip", "addr", "add", "192.0.2.1/24", "dev", "left")
+	b.Output(t, "ip", "addr", "add", "192.0.2.2/24", "dev", "right")
+	var server, client net.Conn
+	b.Run(t, func() {
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 7})
+		require.NoError(t, err)
+		server = conn
+	})
+	defer server.Close()
+	a.Run(t, func() {
+		conn, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 7})
+		require.NoError(t, err)
+		client = conn
+	})
+	defer client.Close()
+	_, err := client.Write([]byte("hello"))
+	require.NoError(t, err)
+	require.NoError(t, server.SetReadDeadline(time.Now().Add(10*time.Second)))
+	got := make([]byte, 16)
+	n, err := server.Read(got)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(got[:n]))
+}
+
+func TestNamespacesInParallel(t *testing.T) {
+	testenv.NeedRoot(t)
+	for i := range 8 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			ns := testenv.New(t)
+			name := fmt.Sprintf("own%d", i)
+			ns.Output(t, "ip", "link", "add", name, "type", "bridge")
+			ns.Run(t, func() { require.ElementsMatch(t, []string{"lo", name}, linkNames(t)) })
+		})
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	testenv.NeedRoot(t)
+	t.Parallel()
+	ns := testenv.New(t)
+	before := ns.Snapshot(t)
+	require.Equal(t, before, ns.Snapshot(t))
+
+	changes := []struct {
+		name     string
+		do, undo []string
+	}{
+		{"link", []string{"ip", "link", "add", "br0", "type", "bridge"}, []string{"ip", "link", "del", "br0"}},
+		{"alias", []string{"ip", "link", "set", "lo", "alias", "mine"}, []string{"ip", "link", "set", "lo", "alias", ""}},
+		{"address", []string{"ip", "addr", "add", "192.0.2.1/32", "dev", "lo"}, []string{"ip", "addr", "del", "192.0.2.1/32", "dev", "lo"}},
+		{"ipv6 route", []string{"ip", "route", "add", "2001:db8::/64", "dev", "lo", "table", "7"}, []string{"ip", "route", "del", "2001:db8::/64", "dev", "lo", "table", "7"}},
+		{"rule", []string{"ip", "rule", "add", "pref", "5", "table", "7"}, []string{"ip", "rule", "del", "pref", "5"}},
+		{"filter", []string{"nft", "add", "table", "inet", "mine"}, []string{"nft", "delete", "table", "inet", "mine"}},
+		{"parameter", []string{"sysctl", "-w", "net.ipv4.conf.lo.accept_local=1"}, []string{"sysctl", "-w", "net.ipv4.conf.lo.accept_local=0"}},
+	}
+	for _, change := range changes {
+		ns.Output(t, change.do[0], change.do[1:]...)
+		require.NotEqual(t, before, ns.Snapshot(t), change.name)
+		ns.Output(t, change.undo[0], change.undo[1:]...)
+		require.Equal(t, before, ns.Snapshot(t), change.name)
+	}
+}
+
+func TestProgramsEndWithTheTest(t *testing.T) {
+	testenv.NeedRoot(t)
+	done := make(chan error, 1)
+	t.Run("inner", func(t *testing.T) {
+		ns := testenv.New(t)
+		sleeper := ns.Command(t.Context(), "sleep", "600")
+		sleeper.Cancel = func() error { return os.ErrProcessDone }
+		require.NoError(t, sleeper.Start())
+		testenv.WaitFor(t, 5*time.Second, "sleep is inside", func() bool {
+			programs := ns.Programs(t)
+			return len(programs) == 1 && programs[0] == fmt.Sprintf("%d sleep", sleeper.Process.Pid)
+		})
+		go func() { done <- sleeper.Wait() }()
+	})
+	select {
+	case err := <-done:
+		require.ErrorContains(t, err, "killed")
+	case <-time.After(10 * time.Second):
+		t.Fatal("the program goes on")
+	}
+}
