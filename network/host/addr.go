@@ -16,14 +16,17 @@ type Addr struct {
 func (a Addr) String() string { return a.Prefix.String() + " dev " + a.Link }
 
 // AddAddr gives a link an address: ip addr add PREFIX dev LINK, for IPv4 with "broadcast +", for IPv6 with "nodad", as
-// it is the address of a gateway that nobody else may have.
+// it is the address of a gateway that nobody else may have. An IPv6 address on a link whose disable_ipv6 is 1 is
+// fs.ErrPermission, and on one with an MTU below 1280 fs.ErrInvalid.
 type AddAddr struct {
 	Link string
 	// Prefix is the address itself with the length of its network, such as 192.168.122.1/24.
 	Prefix netip.Prefix
 }
 
-// DelAddr takes an address from a link: ip addr del PREFIX dev LINK.
+// DelAddr takes an address from a link: ip addr del PREFIX dev LINK. The kernel takes more with the first IPv4 address of
+// a network, namely the other addresses of that network unless the link's promote_secondaries is 1, and with the last
+// IPv4 address all IPv4 routes of the link. A plan that is taken back in the opposite order does not meet this.
 type DelAddr AddAddr
 
 // Check refuses what is no address.

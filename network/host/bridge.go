@@ -6,8 +6,8 @@ import "fmt"
 
 // AddBridge makes a bridge, down and without ports:
 //
-//	ip link add LINK address MAC mtu MTU type bridge stp_state STP forward_delay DELAY
-//	ip link set LINK alias OWNER
+//	ip link add LINK address MAC type bridge stp_state STP forward_delay DELAY
+//	ip link set LINK mtu MTU alias OWNER
 //
 // The hardware address is part of the creating message and identifies the bridge as ours from its first moment. It may
 // not be zero.
@@ -15,7 +15,8 @@ type AddBridge struct {
 	Link  string
 	MAC   MAC
 	Owner string
-	// MTU of 0 leaves it to the kernel, which takes 1500.
+	// MTU of 0 leaves it to the kernel, which takes 1500 and later that of the smallest port. Any other stays, whatever
+	// the ports have; Linux keeps it only if it is set after the bridge was made.
 	MTU int
 	// STP switches the spanning tree protocol on.
 	STP bool
@@ -77,7 +78,9 @@ func (o DelBridge) Holds(f *Facts) bool {
 func (o DelBridge) String() string { return "link del " + o.Link + " type bridge" }
 
 // Plug makes a link a port of a bridge: ip link set LINK master BRIDGE, and bridge link set dev LINK isolated on
-// learning off flood off for the flags that are set.
+// learning off flood off for the flags that are set. A link that is in a bridge already, even in this one, is
+// fs.ErrExist; a missing bridge, or one that is no bridge, is fs.ErrNotExist; a bridge or the loopback device as a port,
+// and a port more than a bridge can have, is fs.ErrInvalid.
 type Plug struct {
 	Link, Bridge string
 	// Isolated keeps the port from other isolated ports of the bridge.
@@ -90,8 +93,13 @@ type Plug struct {
 // in another one counts as missing.
 type Unplug Plug
 
-// Check refuses names that are none.
-func (o Plug) Check() error { return checkNames(o.Link, o.Bridge) }
+// Check refuses names that are none, and a link in itself.
+func (o Plug) Check() error {
+	if o.Link == o.Bridge {
+		return invalid("link %s as a port of itself", o.Link)
+	}
+	return checkNames(o.Link, o.Bridge)
+}
 
 // Inverse takes the link out again.
 func (o Plug) Inverse() Op { return Unplug(o) }
@@ -119,7 +127,7 @@ func (o Plug) String() string {
 	return s
 }
 
-// Check refuses names that are none.
+// Check is that of Plug.
 func (o Unplug) Check() error { return Plug(o).Check() }
 
 // Inverse plugs the link in again.

@@ -80,7 +80,7 @@ func CheckID(id string) error {
 // SetFilter replaces the filter of a network as a whole, in one transaction: nft -f, with the network's chains and its
 // entries in the verdict maps. Was is what it replaces; a zero Filter on either side is none. It never touches the rules
 // of another network. If the machine has no filter of this network although Was says so, or the other way round, that is
-// fs.ErrNotExist or fs.ErrExist.
+// fs.ErrNotExist or fs.ErrExist. A link has one filter: if another network has one for it, that is fs.ErrExist.
 type SetFilter struct {
 	Network string
 	Filter  Filter `json:",omitzero"`

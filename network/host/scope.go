@@ -7,7 +7,8 @@ import "slices"
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter and server. Sysctls still have to be named.
+	// All asks for everything: every link, address, route, filter and server, and the forwarding. Sysctls still have to
+	// be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
