@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxName is the longest name of a Linux network device, in bytes (IFNAMSIZ less its end).
@@ -97,9 +98,9 @@ func checkMTU(mtu int) error {
 	return nil
 }
 
-// checkOwner keeps the mark within what the kernel stores (IFALIASZ) and one line.
+// checkOwner keeps the mark within what the kernel stores (IFALIASZ), one line, and what JSON gives back.
 func checkOwner(owner string) error {
-	if len(owner) > 255 || strings.ContainsFunc(owner, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if len(owner) > 255 || !utf8.ValidString(owner) || strings.ContainsFunc(owner, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return invalid("owner %q", owner)
 	}
 	return nil
@@ -108,7 +109,8 @@ func checkOwner(owner string) error {
 // SetUp switches a link on: ip link set LINK up.
 type SetUp struct{ Link string }
 
-// SetDown switches a link off: ip link set LINK down.
+// SetDown switches a link off: ip link set LINK down. The kernel then forgets the routes of the link and its IPv6
+// addresses.
 type SetDown struct{ Link string }
 
 // Check refuses a name that is none.
@@ -147,8 +149,8 @@ type SetMTU struct {
 
 // Check refuses sizes that no Ethernet device has.
 func (o SetMTU) Check() error {
-	if o.MTU == 0 {
-		return invalid("mtu of %s is 0", o.Link)
+	if o.MTU == 0 || o.Was == 0 {
+		return invalid("mtu of %s is %d (was %d)", o.Link, o.MTU, o.Was)
 	}
 	return firstError(CheckName(o.Link), checkMTU(o.MTU), checkMTU(o.Was))
 }

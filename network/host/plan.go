@@ -53,24 +53,23 @@ func (p Plan) Missing(f *Facts) Plan {
 }
 
 // Inverse is the plan that takes this one back: the inverses in the opposite order. Steps that change shared host
-// state have none and are left out. So are those that only touch a link which the plan itself made: they end with the
-// link, and if it was never made they would touch somebody else's of the same name.
+// state have none and are left out. So are those that only touch a link which an earlier step of the plan made: they
+// end with the link, and if it was never made they would touch somebody else's of the same name.
 func (p Plan) Inverse() Plan {
 	made := map[string]bool{}
-	for _, step := range p {
-		if maker, ok := step.Op.(interface{ makes() string }); ok {
-			made[maker.makes()] = true
-		}
-	}
 	var inverse Plan
-	for _, step := range slices.Backward(p) {
+	for _, step := range p {
 		if on, ok := step.Op.(interface{ on() string }); ok && made[on.on()] {
 			continue
+		}
+		if maker, ok := step.Op.(interface{ makes() string }); ok {
+			made[maker.makes()] = true
 		}
 		if op := step.Op.Inverse(); op != nil {
 			inverse = append(inverse, Step{Op: op, From: step.From})
 		}
 	}
+	slices.Reverse(inverse)
 	return inverse
 }
 

@@ -167,6 +167,9 @@ func ipWord(addr netip.Addr) string {
 // check refuses rules that no packet filter can hold.
 func (r Rule) check(nat bool) error {
 	family := r.Family
+	if family > IPv6 {
+		return invalid("rule %s: family %d", r, family)
+	}
 	for _, p := range []netip.Prefix{r.Src, r.Dst, r.NotDst, addrPrefix(r.Addrs.From), addrPrefix(r.Addrs.To)} {
 		if !p.IsValid() {
 			continue

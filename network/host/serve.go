@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Serve starts a server and returns when it answers: dnsmasq --conf-file=NAME.conf. It is an error if a server of that
@@ -28,7 +29,7 @@ func (o Serve) Check() error {
 		return err
 	}
 	for text := range s.texts() {
-		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return invalid("server on %s: control character in %q", s.Link, text)
 		}
 	}

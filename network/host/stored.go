@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // storedStep is how a step is written down: the name of its operation's type beside the operation's fields.
@@ -15,8 +16,12 @@ type storedStep struct {
 	Arg  json.RawMessage `json:"arg"`
 }
 
-// MarshalJSON writes the step with the name of its operation.
+// MarshalJSON writes the step with the name of its operation. A value that is none of this package's operations wraps
+// fs.ErrInvalid.
 func (s Step) MarshalJSON() ([]byte, error) {
+	if !slices.ContainsFunc(operations(), func(known Op) bool { return reflect.TypeOf(known) == reflect.TypeOf(s.Op) }) {
+		return nil, invalid("operation %T", s.Op)
+	}
 	arg, err := json.Marshal(s.Op)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,8 @@ type Sysctl struct {
 }
 
 // SetSysctl changes a kernel parameter that belongs to one link: sysctl -w KEY=VALUE. Was is what it replaces. Only
-// parameters below net/ipv4/conf/LINK/ and net/ipv6/conf/LINK/ are allowed, and not those of "all" and "default".
+// parameters below net/ipv4/conf/LINK/ and net/ipv6/conf/LINK/ are allowed, and not those of "all" and "default". A
+// parameter that is not there is fs.ErrNotExist, and a value that the kernel does not take fs.ErrInvalid.
 type SetSysctl struct {
 	Key, Value, Was string
 }

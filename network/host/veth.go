@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // AddVeth makes a pair of virtual Ethernet devices: LINK on this machine, down, and PEER in another network namespace,
@@ -38,7 +39,7 @@ func (o AddVeth) Check() error {
 			return invalid("veth %s: hardware address %s", o.Link, mac)
 		}
 	}
-	if !path.IsAbs(o.Namespace) || path.Clean(o.Namespace) != o.Namespace || strings.ContainsRune(o.Namespace, 0) {
+	if !path.IsAbs(o.Namespace) || path.Clean(o.Namespace) != o.Namespace || !utf8.ValidString(o.Namespace) || strings.ContainsRune(o.Namespace, 0) {
 		return invalid("veth %s: namespace %q is not an absolute path", o.Link, o.Namespace)
 	}
 	return firstError(checkNames(o.Link, o.Peer), checkMTU(o.MTU), checkOwner(o.Owner))
