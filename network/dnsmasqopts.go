@@ -13,7 +13,7 @@ const dnsmasqSpace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 //	  <dnsmasq:option value='cname=www,web'/>
 //	</dnsmasq:options>
 type DnsmasqOptions struct {
-	Options []DnsmasqOption `xml:"http://libvirt.org/schemas/network/dnsmasq/1.0 option"`
+	Options []DnsmasqOption `xml:"http://libvirt.org/schemas/network/dnsmasq/1.0 option" doc:"prefix=dnsmasq"`
 	schema.Extra
 }
 

@@ -52,7 +52,7 @@ type Network struct {
 	Routes         []Route                  `xml:"route"`
 	VirtualPort    *virtualport.VirtualPort `xml:"virtualport"`
 	PortGroups     []PortGroup              `xml:"portgroup" doc:"open"`
-	DnsmasqOptions *DnsmasqOptions          `xml:"http://libvirt.org/schemas/network/dnsmasq/1.0 options" doc:"merge"`
+	DnsmasqOptions *DnsmasqOptions          `xml:"http://libvirt.org/schemas/network/dnsmasq/1.0 options" doc:"merge,prefix=dnsmasq"`
 
 	schema.Extra
 	Source schema.Source `xml:"-"`

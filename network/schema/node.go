@@ -5,7 +5,9 @@ package schema
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -32,7 +34,7 @@ func (n *Node) IsText() bool { return n.Name.Local == "" }
 
 // UnmarshalXML reads the element that start opens.
 func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	*n = Node{Name: start.Name, Attrs: append([]xml.Attr(nil), start.Attr...)}
+	*n = Node{Name: start.Name, Attrs: slices.Clone(start.Attr)}
 	open := []*Node{n} // pointers stay good: a parent's slice grows only while it is the innermost
 	for len(open) > 0 {
 		tok, err := d.Token()
@@ -45,14 +47,31 @@ func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 			if len(open) >= maxNodeDepth {
 				return errNodeDepth
 			}
-			top.Nodes = append(top.Nodes, Node{Name: tok.Name, Attrs: append([]xml.Attr(nil), tok.Attr...)})
+			if a := twice(tok.Attr); a != nil {
+				return fmt.Errorf("the attribute %s of <%s> is given more than once", a.Name.Local, tok.Name.Local)
+			}
+			top.Nodes = append(top.Nodes, Node{Name: tok.Name, Attrs: slices.Clone(tok.Attr)})
 			open = append(open, &top.Nodes[len(top.Nodes)-1])
 		case xml.CharData:
-			top.addText(string(tok))
+			if len(tok) > 0 {
+				top.addText(string(tok))
+			}
 		case xml.EndElement:
 			top.dropIndent()
 			open = open[:len(open)-1]
 		}
+	}
+	return nil
+}
+
+// twice returns an attribute that is given more than once, which encoding/xml lets pass, or nil.
+func twice(attrs []xml.Attr) *xml.Attr {
+	seen := make(map[xml.Name]bool, len(attrs))
+	for i := range attrs {
+		if seen[attrs[i].Name] {
+			return &attrs[i]
+		}
+		seen[attrs[i].Name] = true
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (n *Node) start(sc *scope) (xml.StartElement, *scope) {
 		}
 	} else if prefix, ok := sc.prefixOf(n.Name.Space, false); ok {
 		start.Name.Local = qualify(prefix, n.Name.Local)
-	} else if _, taken := declared(n.Attrs, ""); taken {
+	} else if _, taken := declaredIn(n.Attrs, ""); taken {
 		prefix := sc.free()
 		declareNew(prefix, n.Name.Space)
 		start.Name.Local = qualify(prefix, n.Name.Local)
@@ -123,7 +123,7 @@ func (s *scope) free() string {
 	}
 }
 
-func declared(attrs []xml.Attr, prefix string) (space string, ok bool) {
+func declaredIn(attrs []xml.Attr, prefix string) (space string, ok bool) {
 	for _, a := range attrs {
 		if p, is := declaration(a); is && p == prefix {
 			return a.Value, true
@@ -145,4 +145,41 @@ func qualify(prefix, local string) string {
 		return local
 	}
 	return prefix + ":" + local
+}
+
+// Inherit adds to n those of the declarations around it, outermost first, that n needs to be written with
+// the prefixes it was read with.
+func (n *Node) Inherit(declared []xml.Attr) {
+	for i := len(declared) - 1; i >= 0; i-- {
+		prefix, _ := declaration(declared[i])
+		if _, hidden := declaredIn(n.Attrs, prefix); !hidden && n.needs(declared[i].Value, prefix != "", nil) {
+			n.Attrs = append(n.Attrs, declared[i])
+		}
+	}
+}
+
+// needs reports whether a name in n is in the namespace uri and nothing in n declares a prefix for it.
+func (n *Node) needs(uri string, attrsToo bool, sc *scope) bool {
+	if n.IsText() {
+		return false
+	}
+	for _, a := range n.Attrs {
+		if prefix, ok := declaration(a); ok {
+			sc = &scope{prefix, a.Value, sc}
+		}
+	}
+	if _, ok := sc.prefixOf(uri, false); n.Name.Space == uri && !ok {
+		return true
+	}
+	for _, a := range n.Attrs {
+		if _, ok := sc.prefixOf(uri, true); attrsToo && a.Name.Space == uri && !ok {
+			return true
+		}
+	}
+	for i := range n.Nodes {
+		if n.Nodes[i].needs(uri, attrsToo, sc) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xmldoc
+
+import (
+	"encoding/xml"
+	"reflect"
+	"strings"
+)
+
+// attrs reads the attributes of an element into the fields of v.
+func (d *decoder) attrs(attrs []xml.Attr, v reflect.Value, l *layout, w *words) {
+	d.once(attrs)
+	for _, a := range attrs {
+		if isDeclaration(a) {
+			d.declared = append(d.declared, a)
+			continue
+		}
+		f := l.attr(a.Name)
+		switch {
+		case f != nil:
+			if to := v.FieldByIndex(f.index); !w.merge || to.IsZero() {
+				d.set(to, f, a.Value, a.Name.Local)
+			}
+		case d.Strict && !w.opaque:
+			d.problem(ruleUnknownA, a.Name.Local, "there is no attribute %s here%s", spell(a.Name), d.hint(a.Name.Local, l.attrs))
+		case l.anyAttr != nil && (!d.Compat || w.opaque):
+			to := v.FieldByIndex(l.anyAttr).Addr().Interface().(*[]xml.Attr)
+			*to = append(*to, a)
+		}
+	}
+}
+
+// once refuses an attribute that is given twice, which encoding/xml lets pass.
+func (d *decoder) once(attrs []xml.Attr) {
+	if len(attrs) > 16 {
+		seen := make(map[xml.Name]bool, len(attrs))
+		for _, a := range attrs {
+			if seen[a.Name] {
+				d.twice(a)
+			}
+			seen[a.Name] = true
+		}
+		return
+	}
+	for i := range attrs {
+		for j := range i {
+			if attrs[i].Name.Local == attrs[j].Name.Local && attrs[i].Name.Space == attrs[j].Name.Space {
+				d.twice(attrs[i])
+			}
+		}
+	}
+}
+
+func (d *decoder) twice(a xml.Attr) {
+	d.problem(ruleAttrOnce, a.Name.Local, "the attribute %s is given more than once", spell(a.Name))
+}
+
+// isDeclaration reports whether a declares a prefix or the default namespace.
+func isDeclaration(a xml.Attr) bool {
+	return a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns"
+}
+
+// spell returns a name with its namespace for a message.
+func spell(n xml.Name) string {
+	if n.Space == "" {
+		return n.Local
+	}
+	return "{" + n.Space + "}" + n.Local
+}
+
+// hint returns a guess which of the fields was meant by the name of another case.
+func (d *decoder) hint(local string, fields []*field) string {
+	for _, f := range fields {
+		if strings.EqualFold(f.name, local) {
+			return " (did you mean " + f.label + "?)"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xmldoc
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/xml"
+	"fmt"
+	"reflect"
+	"strconv"
+)
+
+// A decoder reads one document.
+type decoder struct {
+	Options
+	xml      *xml.Decoder
+	path     []step
+	at       Place      // of the last token, its first byte
+	offset   int64      // the same
+	declared []xml.Attr // the declarations of prefixes of the elements in path
+	problems []Problem
+}
+
+// A step is one element of a path; index is 0 for an element that cannot be repeated.
+type step struct {
+	name  string
+	index int
+}
+
+func (d *decoder) pathText() string {
+	var b []byte
+	for _, s := range d.path {
+		b = append(append(b, '/'), s.name...)
+		if s.index > 0 {
+			b = append(strconv.AppendInt(append(b, '['), int64(s.index), 10), ']')
+		}
+	}
+	return string(b)
+}
+
+// token returns the next token and remembers where it begins.
+func (d *decoder) token() (xml.Token, error) {
+	d.at.Line, d.at.Column = d.xml.InputPos()
+	d.offset = d.xml.InputOffset()
+	return d.xml.Token()
+}
+
+// root reads the root element into v, a pointer to a struct.
+func (d *decoder) root(start xml.StartElement, v any) error {
+	value := reflect.ValueOf(v).Elem()
+	return d.element(start, value, layoutOf(value.Type()), &words{})
+}
+
+// element reads the element that start opens into the struct v.
+func (d *decoder) element(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
+	if len(d.path) > MaxDepth {
+		return &ruleError{ruleDepth, fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
+	}
+	outer := len(d.declared)
+	d.attrs(start.Attr, v, l, w)
+	for {
+		tok, err := d.token()
+		if err != nil {
+			return err
+		}
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			if err := d.child(tok, v, l, w); err != nil {
+				return err
+			}
+		case xml.CharData:
+			d.stray(tok, w)
+		case xml.EndElement:
+			d.declared = d.declared[:outer]
+			return nil
+		}
+	}
+}
+
+// stray refuses text between elements in strict mode.
+func (d *decoder) stray(text xml.CharData, w *words) {
+	if d.Strict && !w.opaque && len(bytes.TrimSpace(text)) > 0 {
+		d.problem(ruleText, "", "there is text between the elements")
+	}
+}
+
+// child reads the child element that start opens into its field of v.
+func (d *decoder) child(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
+	f := l.elem(start.Name)
+	if f == nil {
+		return d.unknown(start, v, l, w)
+	}
+	to := v.FieldByIndex(f.index)
+	d.path = append(d.path, step{name: f.label})
+	defer func() { d.path = d.path[:len(d.path)-1] }()
+	if f.repeats() {
+		d.path[len(d.path)-1].index = to.Len() + 1
+		return d.repeated(start, to, f)
+	}
+	if !to.IsZero() && !f.merge {
+		return d.second(start, v, l, f)
+	}
+	if f.kind == kindStruct {
+		if to.IsNil() {
+			to.Set(reflect.New(to.Type().Elem()))
+		}
+		return d.element(start, to.Elem(), f.inner, &f.words)
+	}
+	text, err := d.text(start)
+	if err != nil {
+		return err
+	}
+	d.set(to, f, text, "")
+	return nil
+}
+
+// repeated appends an element to the slice to.
+func (d *decoder) repeated(start xml.StartElement, to reflect.Value, f *field) error {
+	n := to.Len()
+	if n == to.Cap() {
+		to.Grow(max(1, n))
+	}
+	to.SetLen(n + 1)
+	if f.kind == kindStructs {
+		return d.element(start, to.Index(n), f.inner, &f.words)
+	}
+	text, err := d.text(start)
+	to.Index(n).SetString(text)
+	return err
+}
+
+// second handles an element that is given a second time, of which the first counts.
+func (d *decoder) second(start xml.StartElement, v reflect.Value, l *layout, f *field) error {
+	d.path[len(d.path)-1].index = 2
+	if d.Strict {
+		d.problem(ruleElemOnce, "", "<%s> is given more than once", f.label)
+	}
+	if d.Compat && !f.keep {
+		return d.skip()
+	}
+	return d.surplus(start, v, l)
+}
+
+// unknown handles an element that no field is for.
+func (d *decoder) unknown(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
+	d.path = append(d.path, step{name: start.Name.Local})
+	defer func() { d.path = d.path[:len(d.path)-1] }()
+	if d.Strict && !w.opaque {
+		d.problem(ruleUnknownE, "", "there is no element %s here%s", spell(start.Name), d.hint(start.Name.Local, l.elems))
+	}
+	if d.Compat && !w.opaque {
+		return d.skip()
+	}
+	return d.surplus(start, v, l)
+}
+
+// surplus keeps an element as unknown content.
+func (d *decoder) surplus(start xml.StartElement, v reflect.Value, l *layout) error {
+	if l.anyElem == nil {
+		return d.skip()
+	}
+	to := v.FieldByIndex(l.anyElem)
+	n := to.Len()
+	to.Grow(1)
+	to.SetLen(n + 1)
+	d.once(start.Attr)
+	node := to.Index(n).Addr().Interface().(Unknown)
+	if err := node.UnmarshalXML(d.xml, start); err != nil {
+		to.SetLen(n)
+		return err
+	}
+	node.Inherit(d.declared)
+	return nil
+}
+
+// Unknown is what a field for unknown elements holds.
+type Unknown interface {
+	xml.Unmarshaler
+	// Inherit adds the declarations of prefixes around the element that it uses.
+	Inherit(declared []xml.Attr)
+}
+
+// skip reads to the end of the element that was opened last.
+func (d *decoder) skip() error {
+	for depth := 1; depth > 0; {
+		tok, err := d.token()
+		if err != nil {
+			return err
+		}
+		switch tok.(type) {
+		case xml.StartElement:
+			if depth++; len(d.path)+depth > MaxDepth {
+				return &ruleError{ruleDepth, fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
+	return nil
+}
+
+// text returns all the text in the element that start opens.
+func (d *decoder) text(start xml.StartElement) (string, error) {
+	d.once(start.Attr)
+	if d.Strict {
+		for _, a := range start.Attr {
+			if !isDeclaration(a) {
+				d.problem(ruleUnknownA, a.Name.Local, "<%s> has no attributes", start.Name.Local)
+			}
+		}
+	}
+	at, offset := d.at, d.offset
+	var s []byte
+	for depth := 1; depth > 0; {
+		tok, err := d.token()
+		if err != nil {
+			return "", err
+		}
+		switch tok := tok.(type) {
+		case xml.CharData:
+			s = append(s, tok...)
+		case xml.StartElement:
+			if d.Strict {
+				d.problem(ruleUnknownE, "", "there is no element %s here", spell(tok.Name))
+			}
+			if depth++; len(d.path)+depth > MaxDepth {
+				return "", &ruleError{ruleDepth, fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
+	d.at, d.offset = at, offset
+	return string(s), nil
+}
+
+// set reads text into the field to; attr is "" for the text of an element.
+func (d *decoder) set(to reflect.Value, f *field, text, attr string) {
+	if f.kind == kindString {
+		to.SetString(text)
+		return
+	}
+	if text == "" && (f.blank || attr == "") {
+		return
+	}
+	if err := d.scalar(to.Addr().Interface(), f, []byte(text)); err != nil {
+		rule := ruleValue
+		if named, ok := err.(interface{ Rule() string }); ok {
+			rule = named.Rule()
+		}
+		d.problem(rule, attr, "%s", err)
+	}
+}
+
+func (d *decoder) scalar(to any, f *field, text []byte) error {
+	if d.Compat && f.lax {
+		return to.(interface{ UnmarshalLax([]byte) error }).UnmarshalLax(text)
+	}
+	if d.Compat && f.anyCase {
+		text = bytes.ToLower(text)
+	}
+	return to.(encoding.TextUnmarshaler).UnmarshalText(text)
+}
