@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// TestBackend tests everything that [host.Backend] promises, and of the optional interfaces those that the backend has.
+// open gives a backend for an empty machine: nothing but a loopback device, and no servers or filters. Each test opens
+// its own, and may leave things on it. Operations with network namespaces are left out; use a [Suite] for them.
+func TestBackend(t *testing.T, open func(t *testing.T) host.Backend) {
+	Suite{Open: open}.Run(t)
+}
+
+// A Suite is TestBackend with a say in what is tested.
+type Suite struct {
+	// Open gives a backend for an empty machine. It is called often.
+	Open func(t *testing.T) host.Backend
+	// Namespace gives the file of an empty network namespace that the machine which was opened last can reach. It is
+	// for the operations with veths, which are skipped if it is nil.
+	Namespace func(t *testing.T) string
+	// Without lists operations that the machine cannot do; only their types matter. They have to fail with
+	// errors.ErrUnsupported, and what needs them is skipped. Any other operation has to work.
+	Without []host.Op
+}
+
+// Run runs the tests, each as a subtest of t.
+func (s Suite) Run(t *testing.T) {
+	t.Run("op", func(t *testing.T) {
+		for _, c := range opCases() {
+			t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+		}
+	})
+	t.Run("effect", func(t *testing.T) {
+		for _, c := range effects() {
+			t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+		}
+	})
+	t.Run("plan", s.testPlans)
+	t.Run("facts", s.testFacts)
+	t.Run("canceled", s.testCanceled)
+	t.Run("concurrent", s.testConcurrent)
+	t.Run("unknown", s.testUnknown)
+	t.Run("walk", s.testWalk)
+	t.Run("TapOpener", s.testTapOpener)
+	t.Run("LeaseReader", s.testLeaseReader)
+	t.Run("Batcher", s.testBatcher)
+}
+
+// lacks reports whether the machine cannot do one of the operations.
+func (s Suite) lacks(ops ...host.Op) bool {
+	for _, op := range ops {
+		for _, without := range s.Without {
+			if reflect.TypeOf(op) == reflect.TypeOf(without) || reflect.TypeOf(op.Inverse()) == reflect.TypeOf(without) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A bench is a machine under test.
+type bench struct {
+	t       *testing.T
+	backend host.Backend
+	// sysctls are looked at besides everything else.
+	sysctls []string
+	// namespace takes the place of [guest].
+	namespace string
+}
+
+// open skips the test if the machine cannot do what it needs.
+func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
+	t.Helper()
+	if s.lacks(needs...) {
+		t.Skip("the machine cannot do what this needs, as the caller said")
+	}
+	x := &bench{t: t, backend: s.Open(t), sysctls: planOf(needs).Scope().Sysctls}
+	for _, op := range needs {
+		if _, ok := op.(host.AddVeth); ok && x.namespace == "" {
+			if s.Namespace == nil {
+				t.Skip("the caller gave no network namespace")
+			}
+			x.namespace = s.Namespace(t)
+		}
+	}
+	// New namespaces of Linux inherit the forwarding of the machine.
+	for _, op := range []host.Op{host.DisableForwarding{}, host.DisableForwarding{IPv6: true}} {
+		if !s.lacks(op) && !op.Holds(x.facts()) {
+			x.do(op)
+		}
+	}
+	return x
+}
+
+func planOf(ops []host.Op) host.Plan {
+	var p host.Plan
+	for _, op := range ops {
+		p = append(p, host.Step{Op: op, From: "test"})
+	}
+	return p
+}
+
+// here puts an operation into the namespace that the test was given.
+func (x *bench) here(op host.Op) host.Op {
+	switch o := op.(type) {
+	case host.AddVeth:
+		if o.Namespace == guest {
+			o.Namespace = x.namespace
+		}
+		return o
+	case host.DelVeth:
+		return x.here(host.AddVeth(o)).Inverse()
+	}
+	return op
+}
+
+// try does one operation.
+func (x *bench) try(op host.Op) error { return x.backend.Do(context.Background(), x.here(op)) }
+
+// do does operations that have to succeed.
+func (x *bench) do(ops ...host.Op) {
+	x.t.Helper()
+	for _, op := range ops {
+		if err := x.try(op); err != nil {
+			x.t.Fatalf("%s: %v", op, err)
+		}
+	}
+}
+
+// refuses does an operation that has to fail with that error and to change nothing.
+func (x *bench) refuses(op host.Op, want error) {
+	x.t.Helper()
+	before := x.facts()
+	if err := x.try(op); !errors.Is(err, want) {
+		x.t.Errorf("%s: error %v, want %v", op, err, want)
+	}
+	x.same("after the refused "+op.String(), before)
+}
+
+// facts looks at the whole machine.
+func (x *bench) facts() *host.Facts {
+	x.t.Helper()
+	return x.look(host.Scope{All: true, Sysctls: x.sysctls})
+}
+
+func (x *bench) look(scope host.Scope) *host.Facts {
+	x.t.Helper()
+	f, err := x.backend.Facts(context.Background(), scope)
+	if err != nil {
+		x.t.Fatalf("facts: %v", err)
+	}
+	return f
+}
+
+// same wants the machine to be as it was.
+func (x *bench) same(when string, want *host.Facts) {
+	x.t.Helper()
+	x.equal(when, x.facts(), want)
+}
+
+func (x *bench) equal(when string, got, want *host.Facts) {
+	x.t.Helper()
+	if d := diff(want.String(), got.String()); d != "" {
+		x.t.Errorf("%s the facts differ (- wanted, + got):\n%s", when, d)
+	} else if a, b := text(x.t, want), text(x.t, got); a != b {
+		x.t.Errorf("%s the facts differ:\n got %s\nwant %s", when, b, a)
+	}
+}
+
+// text is all of the facts, which String shortens.
+func text(t *testing.T, f *host.Facts) string {
+	t.Helper()
+	data, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// diff lists the lines that only one text has, those of the first with a minus and then those of the second with a plus.
+func diff(a, b string) string {
+	var d strings.Builder
+	only := func(sign, a, b string) {
+		others := map[string]int{}
+		for line := range strings.Lines(b) {
+			others[line]++
+		}
+		for line := range strings.Lines(a) {
+			if others[line]--; others[line] < 0 {
+				d.WriteString(sign + line)
+			}
+		}
+	}
+	only("-", a, b)
+	only("+", b, a)
+	return d.String()
+}

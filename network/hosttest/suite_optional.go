@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+func (s Suite) testTapOpener(t *testing.T) {
+	two := with(tap1, func(o *host.AddTap) { o.Queues = 2 })
+	x := s.open(t, br0, tap0, two)
+	opener, ok := x.backend.(host.TapOpener)
+	if !ok {
+		t.Skip("the backend is no TapOpener")
+	}
+	x.do(br0, tap0, two, up("tap0"))
+	before := x.facts()
+	for _, c := range []struct {
+		link   string
+		queues int
+		err    error
+	}{
+		{"tap0", 1, nil}, {"tap1", 1, nil}, {"tap1", 2, nil},
+		{"tap0", 0, fs.ErrInvalid}, {"tap0", 2, fs.ErrInvalid}, {"tap1", -1, fs.ErrInvalid},
+		{"tap9", 1, fs.ErrNotExist}, {"br0", 1, fs.ErrNotExist},
+	} {
+		files, err := opener.OpenTap(t.Context(), c.link, c.queues)
+		if !errors.Is(err, c.err) {
+			t.Errorf("open %s with %d queues: error %v, want %v", c.link, c.queues, err, c.err)
+		}
+		if want := max(c.queues, 0); err == nil && len(files) != want {
+			t.Errorf("open %s: %d files, want %d", c.link, len(files), want)
+		}
+		closeAll(t, files)
+	}
+	x.same("after all was closed", before)
+	for range 2 {
+		files, err := opener.OpenTap(t.Context(), "tap0", 1)
+		if err != nil {
+			t.Fatalf("open after close: %v", err)
+		}
+		closeAll(t, files)
+	}
+}
+
+func closeAll(t *testing.T, files []*os.File) {
+	t.Helper()
+	for _, file := range files {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (s Suite) testLeaseReader(t *testing.T) {
+	x := s.open(t, br0, gateway4, up("br0"), serve)
+	reader, ok := x.backend.(host.LeaseReader)
+	if !ok {
+		t.Skip("the backend is no LeaseReader")
+	}
+	x.do(br0, gateway4, up("br0"))
+	if _, err := reader.Leases(t.Context(), "n1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no server: error %v, want %v", err, fs.ErrNotExist)
+	}
+	x.do(serve)
+	if leases, err := reader.Leases(t.Context(), "n1"); err != nil || len(leases) != 0 {
+		t.Errorf("new server: leases %v, error %v", leases, err)
+	}
+	x.do(serve.Inverse())
+	want := []host.Lease{
+		{Addr: netip.MustParseAddr("192.168.7.100"), MAC: host.MAC{0x52, 0x54, 0, 0, 0, 9}, Hostname: "nine"},
+		{Addr: netip.MustParseAddr("192.168.7.101"), MAC: host.MAC{0x52, 0x54, 0, 0, 0, 8}, Expires: time.Unix(1<<32, 0).UTC()},
+	}
+	x.do(with(serve, func(o *host.Serve) { o.Leases = []host.Lease{want[1], want[0]} }))
+	got, err := reader.Leases(t.Context(), "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		got[i].Expires = got[i].Expires.UTC()
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("leases %v, want %v", got, want)
+	}
+	x.do(serve.Inverse())
+}
+
+func (s Suite) testBatcher(t *testing.T) {
+	x := s.open(t, br0, tap0, plug("tap0", "br0"))
+	batcher, ok := x.backend.(host.Batcher)
+	if !ok {
+		t.Skip("the backend is no Batcher")
+	}
+	before := x.facts()
+	err := batcher.DoAll(t.Context(), []host.Op{br0, tap0, plug("tap0", "br0"), br0})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("error %v, want %v", err, fs.ErrExist)
+	}
+	x.same("after the failed DoAll", before)
+	plan := planOf([]host.Op{br0, tap0, plug("tap0", "br0")})
+	if err := batcher.DoAll(t.Context(), []host.Op{br0, tap0, plug("tap0", "br0")}); err != nil {
+		t.Fatal(err)
+	}
+	if missing := plan.Missing(x.facts()); len(missing) > 0 {
+		t.Errorf("after DoAll there is still to do:\n%s", missing)
+	}
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosttest
+
+import (
+	"testing"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+func TestMachine(t *testing.T) {
+	t.Run("zero", func(t *testing.T) {
+		TestBackend(t, func(*testing.T) host.Backend { return &Machine{} })
+	})
+	t.Run("with namespaces", func(t *testing.T) {
+		var m *Machine
+		Suite{
+			Open:      func(*testing.T) host.Backend { m = New(); return m },
+			Namespace: func(*testing.T) string { m.AddNamespace("/run/netns/blue"); return "/run/netns/blue" },
+		}.Run(t)
+	})
+}
