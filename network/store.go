@@ -54,7 +54,7 @@ func storable(c byte) bool {
 // storeKey is the part of a store's name that stands for a network's name, which may hold almost anything: itself if it
 // can stand in a name, else a digest.
 func storeKey(name string) string {
-	plain := name != "" && len(name) <= 64 && name[0] != '.' && name[0] != '~'
+	plain := name != "" && len(name) <= 60 && name[0] != '.' && name[0] != '~'
 	for i := 0; plain && i < len(name); i++ {
 		plain = storable(name[i])
 	}

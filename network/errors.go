@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of a [Manager] that say in what state a network is. Others wrap [io/fs.ErrNotExist] for a network or port that
+// is not known, and [io/fs.ErrExist] for one that is already.
+var (
+	// ErrActive is for what can be done only to a network that does not run.
+	ErrActive = errors.New("network is active")
+	// ErrInactive is for what can be done only to a network that runs.
+	ErrInactive = errors.New("network is not active")
+)
+
+// A failure is an error with a text of its own and a kind that errors.Is finds.
+type failure struct {
+	text string
+	kind error
+}
+
+func fail(kind error, format string, args ...any) error {
+	return &failure{text: fmt.Sprintf(format, args...), kind: kind}
+}
+
+func (f *failure) Error() string { return f.text }
+
+func (f *failure) Unwrap() error { return f.kind }

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// A Manager keeps the networks of one host: their definitions, and what of them runs. It may be used by many goroutines,
+// and several managers, in one process or many, may share a store: each network has a lock, so that work on one never
+// waits for work on another. A Manager has no goroutine and nothing to close; networks go on when it is gone.
+//
+// Nothing is remembered in memory. A record of what will be done is written to the store before the first change, so that
+// a program that is killed at any moment leaves what the next [Open] can take back.
+type Manager struct {
+	config  Config
+	backend host.Backend
+	store   Store
+	ledger  ledger
+}
+
+// A Config holds what a [Manager] takes from its surroundings. The zero Config is right for programs; tests may want
+// their own chance and time.
+type Config struct {
+	// Rand is where UUIDs and hardware addresses come from. Nil is crypto/rand.
+	Rand io.Reader
+	// Now is the time. Nil is time.Now.
+	Now func() time.Time
+}
+
+// Open returns a manager of the networks in store on the host behind b. It first brings to an end what another program
+// left half done when it was killed: a network that was being started or stopped is taken back whole. A network that
+// ran and lost its bridge is taken back as well; one that lost something else gets that again.
+//
+// If that fails for some networks, the manager is returned together with the error and works for the others.
+func Open(ctx context.Context, b host.Backend, s Store) (*Manager, error) {
+	return Config{}.Open(ctx, b, s)
+}
+
+// Open is [Open] with this configuration.
+func (c Config) Open(ctx context.Context, b host.Backend, s Store) (*Manager, error) {
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	m := &Manager{config: c, backend: b, store: s, ledger: ledger{store: s, backend: b}}
+	return m, m.recover(ctx)
+}
+
+// Backend is the host that the manager works on.
+func (m *Manager) Backend() host.Backend { return m.backend }
+
+// instance is the identity of the machine now.
+func (m *Manager) instance(ctx context.Context) (string, error) {
+	f, err := m.backend.Facts(ctx, host.Scope{})
+	if err != nil {
+		return "", err
+	}
+	return f.Instance, nil
+}
+
+// Names of the store, for the network of that name.
+func definitionName(name string) string { return "networks/" + storeKey(name) }
+func autostartName(name string) string  { return "autostart/" + storeKey(name) }
+func leasesName(name string) string     { return "leases/" + storeKey(name) }
+func runName(name string) string        { return "run/networks/" + storeKey(name) }
+
+// lockNetwork takes the lock of one network.
+func (m *Manager) lockNetwork(ctx context.Context, name string) (release func(), err error) {
+	return m.store.Lock(ctx, definitionName(name))
+}
+
+// Start starts a defined network and returns when it serves its guests: its plan is made from its definition and the
+// facts, and carried out whole. A failed step is a [*host.StepError], and what was done before it has been taken back.
+// A network that runs is ErrActive, an unknown one wraps fs.ErrNotExist.
+func (m *Manager) Start(ctx context.Context, name string) error {
+	release, err := m.lockNetwork(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	n, err := m.definition(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := m.settle(ctx, name); err != nil {
+		return err
+	}
+	return m.start(ctx, n)
+}
+
+// Create starts a network that is not defined: it is known only as long as it runs.
+func (m *Manager) Create(ctx context.Context, n *Network) error {
+	if err := n.Validate(); err != nil {
+		return err
+	}
+	release, err := m.lockNetwork(ctx, n.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, err := m.definition(ctx, n.Name); err == nil {
+		return fail(fs.ErrExist, "network %q is defined", n.Name)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := m.settle(ctx, n.Name); err != nil {
+		return err
+	}
+	if err := m.checkBridge(ctx, n); err != nil {
+		return err
+	}
+	return m.start(ctx, n)
+}
+
+// Stop stops a network: what its record says was built is taken away, whatever the definition says today. What its
+// DHCP server has given out is kept for the next start of a defined network. A network that does not run is ErrInactive.
+// Stop is not ended by ctx once it has begun. If something cannot be taken away, the rest is, and Stop may be called again.
+func (m *Manager) Stop(ctx context.Context, name string) error {
+	release, err := m.lockNetwork(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	instance, err := m.instance(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := loadRecord(ctx, m.store, runName(name), instance)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := m.definition(ctx, name); err != nil {
+			return err
+		}
+		return fail(ErrInactive, "network %q is not active", name)
+	}
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := m.keepLeases(ctx, r); err != nil {
+		return err
+	}
+	return m.takeBack(ctx, r)
+}
+
+// Plan is what Start would do now, or for a network that runs, what has drifted: the steps that no longer hold. It
+// changes nothing.
+func (m *Manager) Plan(ctx context.Context, name string) (host.Plan, error) {
+	r, err := m.running(ctx, name)
+	if err == nil {
+		f, err := m.backend.Facts(ctx, r.Plan.Scope())
+		if err != nil {
+			return nil, err
+		}
+		return r.Plan.Missing(f), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	n, err := m.definition(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	leases, err := m.leases(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	_, plan, err := m.plan(ctx, n, leases)
+	return plan, err
+}
+
+// plan looks at the host and plans a complete network, and returns the facts it went by.
+func (m *Manager) plan(ctx context.Context, n *Network, leases []host.Lease) (*host.Facts, host.Plan, error) {
+	f, err := m.backend.Facts(ctx, PlanScope(n))
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := Plan(n, f, leases)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, plan, plan.Check()
+}
+
+// running is the record of a network that runs; fs.ErrNotExist if it does not.
+func (m *Manager) running(ctx context.Context, name string) (*record, error) {
+	instance, err := m.instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := loadRecord(ctx, m.store, runName(name), instance)
+	if err != nil {
+		return nil, err
+	}
+	if r.Stage != running {
+		return nil, fail(fs.ErrNotExist, "network %q is %s", name, r.Stage)
+	}
+	return r, nil
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// settle clears the way for a start: it takes back what an ended program left half done, and is ErrActive if the
+// network runs. The caller holds the network's lock.
+func (m *Manager) settle(ctx context.Context, name string) error {
+	instance, err := m.instance(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := loadRecord(ctx, m.store, runName(name), instance)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case r.Stage == running:
+		return fail(ErrActive, "network %q is active", name)
+	}
+	return m.takeBack(ctx, r)
+}
+
+// start completes and plans a network, writes the plan down, and carries it out. The caller holds the network's lock.
+func (m *Manager) start(ctx context.Context, n *Network) error {
+	r, err := m.claim(ctx, n)
+	if err != nil {
+		return err
+	}
+	if err := host.Apply(ctx, m.backend, r.Plan); err != nil {
+		return errors.Join(err, m.afterFailure(context.WithoutCancel(ctx), r, err))
+	}
+	r.Stage = running
+	if err := saveJSON(ctx, m.store, runName(n.Name), r); err != nil {
+		return errors.Join(err, m.takeBack(context.WithoutCancel(ctx), r))
+	}
+	return m.plugAgain(ctx, r)
+}
+
+// plugAgain plugs the ports that a network had when it was last stopped into its new bridge. The network runs, whatever
+// becomes of them.
+func (m *Manager) plugAgain(ctx context.Context, r *record) error {
+	ids, err := m.portIDs(ctx, r.Name)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range ids {
+		if err := m.settlePort(ctx, portName(r.Name, id), id, r.Instance); err != nil {
+			errs = append(errs, fmt.Errorf("network %q runs, but port %s: %w", r.Name, id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// claim plans a network under the lock of the host, so that no two networks plan with the same link or addresses, and
+// writes the record before anybody else may look.
+func (m *Manager) claim(ctx context.Context, n *Network) (*record, error) {
+	release, err := m.store.Lock(ctx, "host")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if n, err = m.complete(ctx, n); err != nil {
+		return nil, err
+	}
+	document, err := n.Format()
+	if err != nil {
+		return nil, err
+	}
+	leases, err := m.leases(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	f, plan, err := m.plan(ctx, n, leases)
+	if err != nil {
+		return nil, err
+	}
+	r := &record{Instance: f.Instance, Stage: starting, Since: m.config.Now(), Name: n.Name, Document: string(document), Plan: plan}
+	c, err := loadClaims(ctx, m.store, f.Instance)
+	if err != nil {
+		return nil, err
+	}
+	want := claimOf(n.Name, plan)
+	if err := c.conflict(n.UUID.String(), want); err != nil {
+		return nil, err
+	}
+	c.take(n.UUID.String(), want, f)
+	if err := saveJSON(ctx, m.store, runName(n.Name), r); err != nil {
+		return nil, err
+	}
+	if err := saveJSON(ctx, m.store, claimsName, c); err != nil {
+		return nil, errors.Join(err, m.store.Remove(context.WithoutCancel(ctx), runName(n.Name)))
+	}
+	return r, nil
+}
+
+// afterFailure clears up behind a plan that Apply could not carry out. What Apply could not take back stays recorded, for
+// the next start, stop or Open to try again.
+func (m *Manager) afterFailure(ctx context.Context, r *record, err error) error {
+	var step *host.StepError
+	if errors.As(err, &step) && step.Undo != nil {
+		r.Stage = stopping
+		return saveJSON(ctx, m.store, runName(r.Name), r)
+	}
+	return m.forget(ctx, r)
+}
+
+// takeBack undoes what a record says and forgets it. The caller holds the network's lock.
+func (m *Manager) takeBack(ctx context.Context, r *record) error {
+	if r.Stage != stopping {
+		r.Stage = stopping
+		if err := saveJSON(ctx, m.store, runName(r.Name), r); err != nil {
+			return err
+		}
+	}
+	if err := host.Revert(ctx, m.backend, r.Plan); err != nil {
+		return err
+	}
+	return m.forget(ctx, r)
+}
+
+// forget removes a record, and the claims of its network, when nothing of it stands any more.
+func (m *Manager) forget(ctx context.Context, r *record) error {
+	n, err := Parse(strings.NewReader(r.Document))
+	if err != nil {
+		return err
+	}
+	if err := m.ledger.release(ctx, r.Instance, n.UUID.String()); err != nil {
+		return err
+	}
+	return m.store.Remove(ctx, runName(r.Name))
+}
+
+// keepLeases saves what the server of a defined network has given out, if the backend can tell.
+func (m *Manager) keepLeases(ctx context.Context, r *record) error {
+	reader, ok := m.backend.(host.LeaseReader)
+	i := slices.IndexFunc(r.Plan, func(s host.Step) bool { _, serves := s.Op.(host.Serve); return serves })
+	if !ok || i < 0 {
+		return nil
+	}
+	if _, err := m.definition(ctx, r.Name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	leases, err := reader.Leases(ctx, r.Plan[i].Op.(host.Serve).Server.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(leases) == 0 {
+		return m.store.Remove(ctx, leasesName(r.Name))
+	}
+	return saveJSON(ctx, m.store, leasesName(r.Name), keptLeases{UUID: r.Plan[i].Op.(host.Serve).Server.Name, Leases: leases})
+}
+
+// keptLeases are the leases of a network between a stop and a start. Those of another network of the same name are
+// not given to guests.
+type keptLeases struct {
+	UUID   string       `json:"uuid"`
+	Leases []host.Lease `json:"leases"`
+}
+
+// leases are those that an earlier run left behind and that have not ended.
+func (m *Manager) leases(ctx context.Context, n *Network) ([]host.Lease, error) {
+	data, err := m.store.Load(ctx, leasesName(n.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var kept keptLeases
+	if json.Unmarshal(data, &kept) != nil || kept.UUID != n.UUID.String() {
+		return nil, m.store.Remove(ctx, leasesName(n.Name))
+	}
+	now := m.config.Now()
+	return slices.DeleteFunc(kept.Leases, func(l host.Lease) bool {
+		return !l.Expires.IsZero() && !l.Expires.After(now)
+	}), nil
+}

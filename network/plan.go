@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// PlanScope names the facts that [Plan] needs for a network.
+func PlanScope(n *Network) host.Scope {
+	if n.Bridge == nil || n.Bridge.Name == "" {
+		return host.Scope{}
+	}
+	s := host.Scope{Links: []string{n.Bridge.Name}}
+	if n.Managed() {
+		s.Routes, s.Forwarding, s.Sysctls = true, true, bridgeSysctlDefaults()
+	}
+	return s
+}
+
+// Plan turns a complete document into what has to be done on a host with these facts, so that the network runs: for a
+// network of the host's own making a bridge, its packet filter, addresses, routes and server, in an order in which
+// nothing is open before it is guarded. The other kinds of network only use what exists, and have an empty plan.
+//
+// Leases are those that guests still hold from an earlier run. The same document, facts and leases make the same plan.
+// Its errors begin with the path in the document that asks for what the host cannot give.
+func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
+	if !n.Managed() {
+		return nil, checkHostBridge(n, f)
+	}
+	if n.Bridge == nil || n.Bridge.Name == "" || n.MAC == nil || n.MAC.Address.IsZero() || n.UUID.IsZero() {
+		return nil, fmt.Errorf("/network: not complete: it has no bridge name, hardware address or uuid: %w", fs.ErrInvalid)
+	}
+	if err := checkFree(n, f); err != nil {
+		return nil, err
+	}
+	forwarding, err := planForwarding(n, f)
+	if err != nil {
+		return nil, err
+	}
+	server, err := planServer(n, leases)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(planFilter(n), planBridge(n, f), planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
+}
+
+// checkHostBridge refuses a network on a bridge that the host does not have.
+func checkHostBridge(n *Network, f *host.Facts) error {
+	if !n.HostBridge() || f.Link(n.Bridge.Name) != nil {
+		return nil
+	}
+	return fail(fs.ErrNotExist, "/network/bridge/@name: the host has no bridge %s", n.Bridge.Name)
+}
+
+// checkFree refuses a network whose bridge, addresses or routes the host has already.
+func checkFree(n *Network, f *host.Facts) error {
+	if l := f.Link(n.Bridge.Name); l != nil {
+		return fail(fs.ErrExist, "/network/bridge/@name: the host has a link %s already", l.Name)
+	}
+	for i := range n.IPs {
+		if err := checkSubnetFree(fmt.Sprintf("/network/ip[%d]", i+1), &n.IPs[i], f); err != nil {
+			return err
+		}
+	}
+	for i := range n.Routes {
+		dest, ok := n.Routes[i].Prefix()
+		if !ok {
+			return fmt.Errorf("/network/route[%d]: no network: %w", i+1, fs.ErrInvalid)
+		}
+		for _, r := range f.Routes {
+			if r.Table == host.MainTable && r.Dest == dest {
+				return fail(fs.ErrExist, "/network/route[%d]: the host has a route to it already: %s", i+1, r)
+			}
+		}
+	}
+	return nil
+}
+
+// checkSubnetFree refuses a subnet that overlaps an address of the host, a network on one of its links, or a route to
+// something inside it. A wider route by way of a gateway is no obstacle: ours is the more specific one.
+func checkSubnetFree(path string, ip *IP, f *host.Facts) error {
+	prefix, ok := ip.Prefix()
+	if !ok {
+		return fmt.Errorf("%s: no usable address and prefix: %w", path, fs.ErrInvalid)
+	}
+	subnet := prefix.Masked()
+	for _, a := range f.Addrs {
+		if subnet.Overlaps(a.Prefix.Masked()) {
+			return fail(fs.ErrExist, "%s: %s overlaps an address of the host: %s", path, subnet, a)
+		}
+	}
+	for _, r := range f.Routes {
+		if r.Dest.Bits() == 0 || !subnet.Overlaps(r.Dest) {
+			continue
+		}
+		if !r.Gateway.IsValid() || r.Dest.Bits() >= subnet.Bits() {
+			return fail(fs.ErrExist, "%s: %s overlaps a route of the host: %s", path, subnet, r)
+		}
+	}
+	return nil
+}

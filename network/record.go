@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// A stage is how far a recorded plan has come. A record in any stage but running is taken back by whoever finds it
+// when nobody holds its lock: the program that worked on it has ended.
+type stage string
+
+const (
+	starting stage = "starting"
+	running  stage = "running"
+	stopping stage = "stopping"
+)
+
+// A record is what stands on the host for one network or port, written down before the first change is made. What is
+// taken back is the recorded plan, whatever today's document says.
+type record struct {
+	// Instance is the machine's identity when the plan was made: nothing of another instance exists any more.
+	Instance string    `json:"instance"`
+	Stage    stage     `json:"stage"`
+	Since    time.Time `json:"since"`
+	// Name is that of the network, and empty for a port of no network.
+	Name string `json:"name"`
+	// Document is the live <network> or <networkport>.
+	Document string    `json:"document"`
+	Plan     host.Plan `json:"plan"`
+}
+
+// loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist.
+func loadJSON[T any](ctx context.Context, s Store, name string) (*T, error) {
+	data, err := s.Load(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	value := new(T)
+	if err := json.Unmarshal(data, value); err != nil {
+		return nil, fmt.Errorf("store: %s: %w", name, err)
+	}
+	return value, nil
+}
+
+func saveJSON(ctx context.Context, s Store, name string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", name, err)
+	}
+	return s.Save(ctx, name, data)
+}
+
+// loadRecord reads a record of this instance of the machine. A record of another one is removed, and counts as missing.
+func loadRecord(ctx context.Context, s Store, name, instance string) (*record, error) {
+	r, err := loadJSON[record](ctx, s, name)
+	if err != nil {
+		return nil, err
+	}
+	if r.Instance != instance {
+		return nil, errors.Join(fmt.Errorf("store: %s is of a machine that has ended: %w", name, fs.ErrNotExist), s.Remove(ctx, name))
+	}
+	return r, nil
+}

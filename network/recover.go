@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+// recover brings to an end what other programs left half done.
+func (m *Manager) recover(ctx context.Context) error {
+	instance, err := m.instance(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := m.store.List(ctx, "run/networks")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	standing := host.Scope{}
+	var whole []*record
+	for _, key := range keys {
+		r, err := m.recoverRecord(ctx, key, instance)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("recover %s: %w", key, err))
+		} else if r != nil {
+			whole = append(whole, r)
+			standing = standing.And(r.Plan.Scope())
+		}
+	}
+	errs = append(errs, m.recoverRunning(ctx, whole, standing), m.recoverPorts(ctx, instance), m.recoverClaims(ctx, instance))
+	return errors.Join(errs...)
+}
+
+// recoverPorts takes back the ports that were being made or taken away, and plugs the others in again where they fell out.
+func (m *Manager) recoverPorts(ctx context.Context, instance string) error {
+	keys, err := m.store.List(ctx, "run/ports")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, key := range keys {
+		id, err := schema.ParseUUID(key[strings.LastIndexByte(key, '~')+1:])
+		if err == nil {
+			err = m.settlePort(ctx, "run/ports/"+key, id, instance)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("recover port %s: %w", key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// settlePort takes back a port that is half made, and does for one that stands what no longer holds. A port whose own
+// device is gone has lost its guest and is taken back.
+func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance string) error {
+	release, err := m.store.Lock(ctx, portLock(id))
+	if err != nil {
+		return err
+	}
+	defer release()
+	r, err := loadPortRecord(ctx, m.store, stored, instance)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Stage != running {
+		return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
+	}
+	f, err := m.backend.Facts(ctx, r.Plan.Scope())
+	if err != nil {
+		return err
+	}
+	missing := r.Plan.Missing(f)
+	for _, step := range missing {
+		switch op := step.Op.(type) {
+		case host.AddTap, host.AddVeth:
+			return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
+		case host.Plug:
+			if f.Link(op.Bridge) == nil {
+				return nil // until its network is started again
+			}
+		}
+	}
+	return host.Apply(ctx, m.backend, missing)
+}
+
+// recoverRecord takes back a network that was being started or stopped, and returns the record of one that runs. It
+// waits for a program that is at work on it.
+func (m *Manager) recoverRecord(ctx context.Context, key, instance string) (*record, error) {
+	r, release, err := m.lockedRecord(ctx, key, instance)
+	if r == nil || err != nil {
+		return nil, err
+	}
+	defer release()
+	if r.Stage == running {
+		return r, nil
+	}
+	return nil, m.takeBack(context.WithoutCancel(ctx), r)
+}
+
+// lockedRecord loads a record under the lock of its network. It is nil if there is none any more.
+func (m *Manager) lockedRecord(ctx context.Context, key, instance string) (*record, func(), error) {
+	release, err := m.store.Lock(ctx, "networks/"+key)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := loadRecord(ctx, m.store, "run/networks/"+key, instance)
+	if err == nil {
+		return r, release, nil
+	}
+	release()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return nil, nil, err
+}
+
+// recoverRunning looks once at all that should stand. A network without its bridge is taken back; what else is missing
+// is done again.
+func (m *Manager) recoverRunning(ctx context.Context, records []*record, scope host.Scope) error {
+	if len(records) == 0 {
+		return nil
+	}
+	f, err := m.backend.Facts(ctx, scope)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, seen := range records {
+		if len(seen.Plan.Missing(f)) == 0 {
+			continue
+		}
+		if err := m.mend(ctx, seen); err != nil {
+			errs = append(errs, fmt.Errorf("recover network %q: %w", seen.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mend looks again at one network, under its lock, and does what is missing.
+func (m *Manager) mend(ctx context.Context, seen *record) error {
+	r, release, err := m.lockedRecord(ctx, storeKey(seen.Name), seen.Instance)
+	if r == nil || err != nil {
+		return err
+	}
+	defer release()
+	f, err := m.backend.Facts(ctx, r.Plan.Scope())
+	if err != nil {
+		return err
+	}
+	missing := r.Plan.Missing(f)
+	for _, step := range missing {
+		if bridge, ok := step.Op.(host.AddBridge); ok && (host.DelBridge(bridge)).Holds(f) {
+			return m.takeBack(context.WithoutCancel(ctx), r)
+		}
+	}
+	return host.Apply(ctx, m.backend, missing)
+}
+
+// recoverClaims drops the claims of networks that have no record, and gives back what nobody uses.
+func (m *Manager) recoverClaims(ctx context.Context, instance string) error {
+	return m.ledger.change(ctx, instance, func(c *claims) error {
+		for id, has := range c.Networks {
+			if _, err := loadRecord(ctx, m.store, runName(has.Name), instance); errors.Is(err, fs.ErrNotExist) {
+				delete(c.Networks, id)
+			} else if err != nil {
+				return err
+			}
+		}
+		return m.ledger.giveBack(ctx, c)
+	})
+}
