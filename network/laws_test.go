@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network_test
+
+import (
+	"testing"
+
+	"github.com/go-virtnet/virtnet/internal/laws"
+	"github.com/go-virtnet/virtnet/network/hosttest"
+)
+
+func TestLaws(t *testing.T) {
+	laws.Run(t, "testdata/managed", func(*testing.T) laws.World {
+		m := hosttest.New("eth0")
+		return laws.World{Backend: m, Snapshot: m.String}
+	})
+}
