@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -20,6 +21,10 @@ type Backend struct {
 	config Config
 	// ns is the file of config.Namespace, and nil if that is empty.
 	ns *os.File
+	// rt is open in the namespace.
+	rt *rtnl.Conn
+	// instance identifies the boot and the namespace.
+	instance string
 }
 
 // Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
@@ -29,16 +34,29 @@ func Open(config Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{config: config, ns: ns}, nil
+	b := &Backend{config: config, ns: ns}
+	if b.rt, err = rtnl.Open(b.enter); err != nil {
+		return nil, errors.Join(err, b.closeNamespace())
+	}
+	if b.instance, err = b.identify(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }
 
 // Close gives back what the backend holds open. What it built stays. No method may be called afterwards.
-func (b *Backend) Close() error { return b.closeNamespace() }
+func (b *Backend) Close() error { return errors.Join(b.rt.Close(), b.closeNamespace()) }
 
 // Facts looks at the machine; see [host.Backend].
 func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, error) {
-	f := &host.Facts{}
-	for _, look := range []func(context.Context, host.Scope, *host.Facts) error{b.filterFacts, b.serverFacts} {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f := &host.Facts{Instance: b.instance}
+	looks := []func(context.Context, host.Scope, *host.Facts) error{
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts,
+	}
+	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
 			return nil, err
 		}
@@ -47,12 +65,73 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 	return f, nil
 }
 
+// netlinkFacts are those that rtnetlink knows.
+func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
+	if !scope.All && !scope.Routes && len(scope.Links) == 0 {
+		return nil
+	}
+	return b.linkFacts(scope, f)
+}
+
+// procFacts are those that are files.
+func (b *Backend) procFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
+	forwarding := scope.All || scope.Forwarding
+	if !forwarding && len(scope.Sysctls) == 0 {
+		return nil
+	}
+	return b.enter(func() error {
+		if err := sysctlFacts(scope, f); err != nil || !forwarding {
+			return err
+		}
+		return forwardingFacts(f)
+	})
+}
+
 // Do carries out one operation; see [host.Backend].
 func (b *Backend) Do(ctx context.Context, op host.Op) error {
 	if err := op.Check(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	switch op := op.(type) {
+	case host.AddBridge:
+		return b.addBridge(op)
+	case host.DelBridge:
+		return b.delBridge(op)
+	case host.AddTap:
+		return b.addTap(op)
+	case host.DelTap:
+		return b.delTap(op)
+	case host.AddVeth:
+		return b.addVeth(op)
+	case host.DelVeth:
+		return b.delVeth(op)
+	case host.Plug:
+		return b.plug(op)
+	case host.Unplug:
+		return b.unplug(op)
+	case host.SetUp:
+		return b.setLink(op.Link, rtnl.Change{Up: true})
+	case host.SetDown:
+		return b.setLink(op.Link, rtnl.Change{Down: true})
+	case host.SetMTU:
+		return b.setLink(op.Link, rtnl.Change{MTU: op.MTU})
+	case host.AddAddr:
+		return b.addAddr(op)
+	case host.DelAddr:
+		return b.delAddr(op)
+	case host.AddRoute:
+		return b.addRoute(op)
+	case host.DelRoute:
+		return b.delRoute(op)
+	case host.SetSysctl:
+		return b.setSysctl(op)
+	case host.EnableForwarding:
+		return b.setForwarding(op.IPv6, true)
+	case host.DisableForwarding:
+		return b.setForwarding(op.IPv6, false)
 	case host.SetFilter:
 		return b.setFilter(ctx, op)
 	case host.Serve:

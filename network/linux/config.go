@@ -8,7 +8,7 @@ const DefaultRunDir = "/run/virtnet"
 // Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH.
 type Config struct {
 	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
-	// namespace that the process is in.
+	// namespace that the process is in. A goroutine that moved its own thread elsewhere has to name one.
 	Namespace string
 	// RunDir is the folder for the files of running servers: it is made if missing, with mode 0700. A reboot should
 	// clear it. Empty is DefaultRunDir. Backends that share a folder see each other's servers.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,4 +96,26 @@ func (b *Backend) closeNamespace() error {
 		return err
 	}
 	return nil
+}
+
+// identify names the boot of the machine and the network namespace: what was written down about another instance is gone.
+func (b *Backend) identify() (string, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("identity of the machine: %w", err)
+	}
+	cookie, err := b.rt.Cookie()
+	if err != nil {
+		return "", fmt.Errorf("identity of the network namespace: %w", err)
+	}
+	if cookie != 0 {
+		return fmt.Sprintf("%s/%d", strings.TrimSpace(string(boot)), cookie), nil
+	}
+	// The number of the file is the next best: another namespace may get it when this one is gone.
+	var file unix.Stat_t
+	err = b.enter(func() error { return unix.Stat("/proc/thread-self/ns/net", &file) })
+	if err != nil {
+		return "", fmt.Errorf("identity of the network namespace: %w", err)
+	}
+	return fmt.Sprintf("%s/inode-%d", strings.TrimSpace(string(boot)), file.Ino), nil
 }

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package rtnl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/mdlayher/netlink"
+	vnl "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// madeBy is the attribute that says who made an address (IFA_PROTO).
+const madeBy = 11
+
+// An Addr is an IP address of a link.
+type Addr struct {
+	// Index is that of the link.
+	Index  int
+	Prefix netip.Prefix
+	// Automatic is whether the kernel made it by itself: a link-local IPv6 address, or one from a router advertisement.
+	Automatic bool
+	// Secondary is whether it goes away with another address of its subnet, as IPv4 addresses may.
+	Secondary bool
+}
+
+// Addrs lists the addresses of one link, and with an index of 0 those of all.
+func (c *Conn) Addrs(index int) ([]Addr, error) {
+	body := make([]byte, unix.SizeofIfAddrmsg)
+	binary.NativeEndian.PutUint32(body[4:], uint32(index))
+	return list(c, request{kind: unix.RTM_GETADDR, body: body}, func(body []byte) (Addr, bool, error) {
+		a, err := c.parseAddr(body)
+		// A kernel without strict checking ignores the index.
+		return a, err == nil && a.Prefix.IsValid() && (index == 0 || a.Index == index), err
+	})
+}
+
+func (c *Conn) parseAddr(body []byte) (Addr, error) {
+	if len(body) < unix.SizeofIfAddrmsg {
+		return Addr{}, fmt.Errorf("the kernel's message about an address has %d bytes", len(body))
+	}
+	family, bits, flags := body[0], int(body[1]), uint32(body[2])
+	a := Addr{Index: int(binary.NativeEndian.Uint32(body[4:]))}
+	var local, address netip.Addr
+	var maker uint8
+	ad, err := netlink.NewAttributeDecoder(body[unix.SizeofIfAddrmsg:])
+	if err != nil {
+		return Addr{}, err
+	}
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFA_LOCAL:
+			ad.Do(parseIP(&local))
+		case unix.IFA_ADDRESS:
+			ad.Do(parseIP(&address))
+		case unix.IFA_FLAGS:
+			flags = ad.Uint32()
+		case madeBy:
+			maker = ad.Uint8()
+		}
+	}
+	// IFA_ADDRESS is the other end of a point-to-point link, or the address itself where there is no IFA_LOCAL.
+	if !local.IsValid() {
+		local = address
+	}
+	a.Prefix = netip.PrefixFrom(local, bits)
+	// IPv6 has another meaning for the same flag: a temporary address.
+	a.Secondary = family == unix.AF_INET && flags&unix.IFA_F_SECONDARY != 0
+	a.Automatic = c.automatic(local, flags, maker)
+	return a, ad.Err()
+}
+
+// automatic tells an address that the kernel made by itself. Before it said so (Linux 5.18), a permanent link-local
+// address that it checked for duplicates is taken for its own.
+func (c *Conn) automatic(addr netip.Addr, flags uint32, maker uint8) bool {
+	const fromAdvertisement, linkLocal = 2, 3 // IFAPROT_KERNEL_RA, IFAPROT_KERNEL_LL
+	if maker == fromAdvertisement || maker == linkLocal {
+		return true
+	}
+	return !c.tagsAddrs && addr.Is6() && addr.IsLinkLocalUnicast() && flags&(unix.IFA_F_PERMANENT|unix.IFA_F_NODAD) == unix.IFA_F_PERMANENT
+}
+
+func parseIP(addr *netip.Addr) func([]byte) error {
+	return func(b []byte) error {
+		a, ok := netip.AddrFromSlice(b)
+		if !ok {
+			return fmt.Errorf("the kernel's address has %d bytes", len(b))
+		}
+		*addr = a
+		return nil
+	}
+}
+
+// AddAddr gives a link an address: IPv4 with the broadcast address of its subnet, IPv6 without a check for duplicates. One
+// that the link has is fs.ErrExist, and IPv6 on a link that has it switched off is fs.ErrPermission.
+func (c *Conn) AddAddr(index int, prefix netip.Prefix) error {
+	addr := libraryAddr(index, prefix)
+	if prefix.Addr().Is6() {
+		addr.Flags = unix.IFA_F_NODAD
+	}
+	err := c.routes.AddrAdd(nil, addr)
+	if prefix.Addr().Is6() && errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("IPv6 is switched off on the link (disable_ipv6): %w", Translate(err))
+	}
+	return Translate(err)
+}
+
+// DelAddr takes an address from a link. The kernel may take others of the same subnet with it; see [Addr]. One that the
+// link does not have is fs.ErrNotExist.
+func (c *Conn) DelAddr(index int, prefix netip.Prefix) error {
+	return Translate(c.routes.AddrDel(nil, libraryAddr(index, prefix)))
+}
+
+func libraryAddr(index int, prefix netip.Prefix) *vnl.Addr {
+	return &vnl.Addr{LinkIndex: index, IPNet: libraryPrefix(prefix)}
+}
+
+func libraryPrefix(prefix netip.Prefix) *net.IPNet {
+	addr := prefix.Addr()
+	return &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(prefix.Bits(), addr.BitLen())}
+}

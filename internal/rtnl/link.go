@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package rtnl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A Link is a network device as the kernel describes it.
+type Link struct {
+	Index int
+	Name  string
+	// Kind is the kernel's word, such as "bridge", "veth" or "tun"; empty for hardware.
+	Kind string
+	// Ethernet is whether it carries Ethernet frames: among the links of kind "tun" it tells tap from tun.
+	Ethernet bool
+	// MAC is zero if the link has none of six bytes.
+	MAC   [6]byte
+	MTU   int
+	Up    bool
+	Alias string
+	// Master is the index of the device it belongs to, and 0 if it belongs to none.
+	Master int
+	// MasterKind is the kind of that device.
+	MasterKind string
+	// Bridge, Port and Tap are set as far as the link is one.
+	Bridge BridgeOptions
+	Port   PortOptions
+	Tap    TapOptions
+}
+
+// BridgeOptions are those of a bridge.
+type BridgeOptions struct {
+	STP bool
+	// ForwardDelay is in hundredths of a second.
+	ForwardDelay int
+}
+
+// PortOptions are those of a bridge port, as far as they are not what the kernel gives each port.
+type PortOptions struct{ Isolated, NoLearning, NoFlood bool }
+
+// TapOptions are those of a tap or tun device.
+type TapOptions struct{ MultiQueue, VnetHdr, Persistent bool }
+
+// Link looks for a link by its name. None wraps fs.ErrNotExist.
+func (c *Conn) Link(name string) (Link, error) {
+	found, err := c.LinksNamed(name)
+	if err != nil {
+		return Link{}, err
+	}
+	if len(found) == 0 {
+		return Link{}, fmt.Errorf("link %s: %w", name, &Error{Errno: unix.ENODEV})
+	}
+	return found[0], nil
+}
+
+// LinksNamed looks for links by their names, without reading the list of all. Those that do not exist are left out. A
+// link that is found by another of its names is returned under the one that was asked for.
+func (c *Conn) LinksNamed(names ...string) ([]Link, error) {
+	requests := make([]request, len(names))
+	for i, name := range names {
+		body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
+			ae.Uint32(unix.IFLA_EXT_MASK, skipStatistics)
+			ae.String(unix.IFLA_IFNAME, name)
+		})
+		if err != nil {
+			return nil, err
+		}
+		requests[i] = request{kind: unix.RTM_GETLINK, body: body}
+	}
+	found, err := c.lookUp(requests)
+	if err != nil {
+		return nil, err
+	}
+	var links []Link
+	for i, l := range found {
+		if l.Index != 0 {
+			l.Name = names[i]
+			links = append(links, l)
+		}
+	}
+	return links, nil
+}
+
+// LinkNames finds the names of links by their indexes. An index that no link has is left out.
+func (c *Conn) LinkNames(indexes ...int) (map[int]string, error) {
+	names := make(map[int]string, len(indexes))
+	var requests []request
+	for _, index := range indexes {
+		if _, known := names[index]; known || index == 0 {
+			continue
+		}
+		names[index] = ""
+		body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
+			ae.Uint32(unix.IFLA_EXT_MASK, skipStatistics)
+		})
+		if err != nil {
+			return nil, err
+		}
+		requests = append(requests, request{kind: unix.RTM_GETLINK, body: body})
+	}
+	found, err := c.lookUp(requests)
+	if err != nil {
+		return nil, err
+	}
+	clear(names)
+	for _, l := range found {
+		if l.Index != 0 {
+			names[l.Index] = l.Name
+		}
+	}
+	return names, nil
+}
+
+// lookUp asks for single links. What does not exist has the index 0.
+func (c *Conn) lookUp(requests []request) ([]Link, error) {
+	found := make([]Link, len(requests))
+	for done := 0; done < len(requests); done += together {
+		var failed error
+		part := requests[done:min(done+together, len(requests))]
+		_, err := c.exchange(part, func(a answer) {
+			l, err := Link{}, a.err
+			if err == nil && a.body != nil {
+				l, err = parseLink(a.body)
+			}
+			// A name that no link can have is one that no link has.
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+				err = nil
+			}
+			found[done+a.request] = l
+			failed = errors.Join(failed, err)
+		})
+		if err := errors.Join(err, failed); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// Links lists all links.
+func (c *Conn) Links() ([]Link, error) {
+	body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.IFLA_EXT_MASK, skipStatistics)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list(c, request{kind: unix.RTM_GETLINK, body: body}, func(body []byte) (Link, bool, error) {
+		l, err := parseLink(body)
+		return l, err == nil, err
+	})
+}
+
+// skipStatistics leaves counters out of an answer (RTEXT_FILTER_SKIP_STATS); virtual functions are left out unless asked
+// for.
+const skipStatistics = 1 << 3
+
+// linkBody is the body of a message about a link: the fixed part, then what add adds.
+func linkBody(index int, flags, change uint32, add func(*netlink.AttributeEncoder)) ([]byte, error) {
+	ae := netlink.NewAttributeEncoder()
+	add(ae)
+	attributes, err := ae.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("message about a link: %w", err)
+	}
+	return append(linkHeader(index, flags, change), attributes...), nil
+}
+
+func linkHeader(index int, flags, change uint32) []byte {
+	header := make([]byte, unix.SizeofIfInfomsg, 256)
+	binary.NativeEndian.PutUint32(header[4:], uint32(index))
+	binary.NativeEndian.PutUint32(header[8:], flags)
+	binary.NativeEndian.PutUint32(header[12:], change)
+	return header
+}
+
+func parseLink(body []byte) (Link, error) {
+	if len(body) < unix.SizeofIfInfomsg {
+		return Link{}, fmt.Errorf("the kernel's message about a link has %d bytes", len(body))
+	}
+	l := Link{
+		Index:    int(int32(binary.NativeEndian.Uint32(body[4:]))),
+		Ethernet: binary.NativeEndian.Uint16(body[2:]) == unix.ARPHRD_ETHER,
+		Up:       binary.NativeEndian.Uint32(body[8:])&unix.IFF_UP != 0,
+	}
+	ad, err := netlink.NewAttributeDecoder(body[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return Link{}, err
+	}
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFLA_IFNAME:
+			l.Name = ad.String()
+		case unix.IFLA_ADDRESS:
+			ad.Do(func(b []byte) error {
+				if len(b) == len(l.MAC) {
+					copy(l.MAC[:], b)
+				}
+				return nil
+			})
+		case unix.IFLA_MTU:
+			l.MTU = int(ad.Uint32())
+		case unix.IFLA_IFALIAS:
+			l.Alias = ad.String()
+		case unix.IFLA_MASTER:
+			l.Master = int(ad.Uint32())
+		case unix.IFLA_LINKINFO:
+			ad.Nested(l.parseInfo)
+		}
+	}
+	return l, ad.Err()
+}
+
+// parseInfo reads what is particular to the kind of a link. The kinds stand before the data they tell the meaning of.
+func (l *Link) parseInfo(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFLA_INFO_KIND:
+			l.Kind = ad.String()
+		case unix.IFLA_INFO_SLAVE_KIND:
+			l.MasterKind = ad.String()
+		case unix.IFLA_INFO_DATA:
+			switch l.Kind {
+			case "bridge":
+				ad.Nested(l.Bridge.parse)
+			case "tun":
+				ad.Nested(l.Tap.parse)
+			}
+		case unix.IFLA_INFO_SLAVE_DATA:
+			if l.MasterKind == "bridge" {
+				ad.Nested(l.Port.parse)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *BridgeOptions) parse(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFLA_BR_STP_STATE:
+			o.STP = ad.Uint32() != 0
+		case unix.IFLA_BR_FORWARD_DELAY:
+			o.ForwardDelay = int(ad.Uint32())
+		}
+	}
+	return nil
+}
+
+func (o *PortOptions) parse(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFLA_BRPORT_ISOLATED:
+			o.Isolated = ad.Uint8() != 0
+		case unix.IFLA_BRPORT_LEARNING:
+			o.NoLearning = ad.Uint8() == 0
+		case unix.IFLA_BRPORT_UNICAST_FLOOD:
+			o.NoFlood = ad.Uint8() == 0
+		}
+	}
+	return nil
+}
+
+func (o *TapOptions) parse(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFLA_TUN_MULTI_QUEUE:
+			o.MultiQueue = ad.Uint8() != 0
+		case unix.IFLA_TUN_VNET_HDR:
+			o.VnetHdr = ad.Uint8() != 0
+		case unix.IFLA_TUN_PERSIST:
+			o.Persistent = ad.Uint8() != 0
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package rtnl
+
+import (
+	"fmt"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A NewLink is what a link has from its first moment. The kernel ignores an alias here; see [Change].
+type NewLink struct {
+	Name string
+	MAC  [6]byte
+	// MTU of 0 leaves it to the kernel.
+	MTU int
+}
+
+func (n NewLink) encode(ae *netlink.AttributeEncoder) {
+	ae.String(unix.IFLA_IFNAME, n.Name)
+	ae.Bytes(unix.IFLA_ADDRESS, n.MAC[:])
+	if n.MTU != 0 {
+		ae.Uint32(unix.IFLA_MTU, uint32(n.MTU))
+	}
+}
+
+// AddBridge makes a bridge, down. If a link of that name exists that is fs.ErrExist.
+func (c *Conn) AddBridge(n NewLink, o BridgeOptions) error {
+	return c.addLink(n, "bridge", func(ae *netlink.AttributeEncoder) error {
+		// In this order: with STP on, the kernel accepts only some delays.
+		ae.Uint32(unix.IFLA_BR_FORWARD_DELAY, uint32(o.ForwardDelay))
+		ae.Uint32(unix.IFLA_BR_STP_STATE, boolean[uint32](o.STP))
+		return nil
+	})
+}
+
+// AddVeth makes a pair of virtual Ethernet devices, both down: n here, and peer in the network namespace with that
+// descriptor. A name that is taken, on either side, is fs.ErrExist.
+func (c *Conn) AddVeth(n, peer NewLink, namespace int) error {
+	return c.addLink(n, "veth", func(ae *netlink.AttributeEncoder) error {
+		body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
+			peer.encode(ae)
+			ae.Uint32(unix.IFLA_NET_NS_FD, uint32(namespace))
+		})
+		const peerInfo = 1 // VETH_INFO_PEER
+		ae.Bytes(peerInfo|unix.NLA_F_NESTED, body)
+		return err
+	})
+}
+
+func (c *Conn) addLink(n NewLink, kind string, data func(*netlink.AttributeEncoder) error) error {
+	body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
+		n.encode(ae)
+		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
+			ae.String(unix.IFLA_INFO_KIND, kind)
+			ae.Nested(unix.IFLA_INFO_DATA, data)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_NEWLINK, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, body: body})
+}
+
+// A Change is what a link is to be given. What is zero stays as it is. The kernel makes several changes one after the
+// other, and one that it refuses leaves those before it.
+type Change struct {
+	MAC   [6]byte
+	MTU   int
+	Alias string
+	// Master is the index of the bridge the link becomes a port of, and NoMaster frees it.
+	Master   int
+	NoMaster bool
+	Up, Down bool
+}
+
+// SetLink changes a link by its name. No such link is fs.ErrNotExist.
+func (c *Conn) SetLink(name string, change Change) error { return c.setLink(0, name, change) }
+
+// SetLinkIndex changes a link by its index, so that no other of the same name is meant.
+func (c *Conn) SetLinkIndex(index int, change Change) error { return c.setLink(index, "", change) }
+
+func (c *Conn) setLink(index int, name string, change Change) error {
+	var flags, mask uint32
+	if change.Up || change.Down {
+		flags, mask = boolean[uint32](change.Up)*unix.IFF_UP, unix.IFF_UP
+	}
+	body, err := linkBody(index, flags, mask, func(ae *netlink.AttributeEncoder) {
+		if name != "" {
+			ae.String(unix.IFLA_IFNAME, name)
+		}
+		if change.MAC != [6]byte{} {
+			ae.Bytes(unix.IFLA_ADDRESS, change.MAC[:])
+		}
+		if change.MTU != 0 {
+			ae.Uint32(unix.IFLA_MTU, uint32(change.MTU))
+		}
+		if change.Alias != "" {
+			ae.String(unix.IFLA_IFALIAS, change.Alias)
+		}
+		if change.Master != 0 || change.NoMaster {
+			ae.Uint32(unix.IFLA_MASTER, uint32(change.Master))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_SETLINK, body: body})
+}
+
+// SetPort changes the options of a bridge port. The link has to be one already.
+func (c *Conn) SetPort(index int, o PortOptions) error {
+	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
+		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
+			ae.String(unix.IFLA_INFO_SLAVE_KIND, "bridge")
+			ae.Nested(unix.IFLA_INFO_SLAVE_DATA, func(ae *netlink.AttributeEncoder) error {
+				ae.Uint8(unix.IFLA_BRPORT_ISOLATED, boolean[uint8](o.Isolated))
+				ae.Uint8(unix.IFLA_BRPORT_LEARNING, boolean[uint8](!o.NoLearning))
+				ae.Uint8(unix.IFLA_BRPORT_UNICAST_FLOOD, boolean[uint8](!o.NoFlood))
+				return nil
+			})
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_NEWLINK, body: body})
+}
+
+// DelLink removes a link by its index, which no other link of the same name can have. It takes the kernel some 20
+// milliseconds.
+func (c *Conn) DelLink(index int) error {
+	if index <= 0 {
+		return fmt.Errorf("link with index %d: %w", index, &Error{Errno: unix.ENODEV})
+	}
+	return c.change(request{kind: unix.RTM_DELLINK, body: linkHeader(index, 0, 0)})
+}
+
+func boolean[T uint8 | uint32](on bool) T {
+	if on {
+		return 1
+	}
+	return 0
+}

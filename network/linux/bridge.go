@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// kernelMTU is what the kernel gives a bridge that is made without one.
+const kernelMTU = 1500
+
+func (b *Backend) addBridge(o host.AddBridge) error {
+	born := rtnl.NewLink{Name: o.Link, MAC: o.MAC}
+	if o.MTU == kernelMTU {
+		// Only a change keeps a bridge from taking the MTU of its ports, and the kernel sees none in the same number.
+		born.MTU = kernelMTU - 1
+	}
+	if err := b.rt.AddBridge(born, rtnl.BridgeOptions{STP: o.STP, ForwardDelay: o.ForwardDelay}); err != nil {
+		return fmt.Errorf("bridge %s: %w", o.Link, err)
+	}
+	return b.finish(o.Link, host.Bridge, o.MAC, rtnl.Change{MTU: o.MTU, Alias: o.Owner})
+}
+
+func (b *Backend) delBridge(o host.DelBridge) error { return b.delLink(o.Link, host.Bridge, o.MAC) }
+
+// plug looks before it leaps, for the kernel would take a port away from another bridge.
+func (b *Backend) plug(o host.Plug) error {
+	link, bridge, err := b.portAndBridge(o.Link, o.Bridge)
+	if err != nil {
+		return err
+	}
+	if link.Master != 0 {
+		return fmt.Errorf("link %s belongs to another device already: %w", o.Link, fs.ErrExist)
+	}
+	if err := b.rt.SetLinkIndex(link.Index, rtnl.Change{Master: bridge.Index}); err != nil {
+		return fmt.Errorf("link %s as a port of %s: %w", o.Link, o.Bridge, err)
+	}
+	options := rtnl.PortOptions{Isolated: o.Isolated, NoLearning: o.NoLearning, NoFlood: o.NoFlood}
+	if options == (rtnl.PortOptions{}) {
+		return nil
+	}
+	// The kernel has no port to set these on before.
+	if err := b.rt.SetPort(link.Index, options); err != nil {
+		err = fmt.Errorf("port %s of %s: %w", o.Link, o.Bridge, err)
+		return errors.Join(err, b.rt.SetLinkIndex(link.Index, rtnl.Change{NoMaster: true}))
+	}
+	return nil
+}
+
+func (b *Backend) unplug(o host.Unplug) error {
+	link, bridge, err := b.portAndBridge(o.Link, o.Bridge)
+	if err != nil {
+		return err
+	}
+	if link.Master != bridge.Index {
+		return fmt.Errorf("link %s is no port of %s: %w", o.Link, o.Bridge, fs.ErrNotExist)
+	}
+	if err := b.rt.SetLinkIndex(link.Index, rtnl.Change{NoMaster: true}); err != nil {
+		return fmt.Errorf("port %s of %s: %w", o.Link, o.Bridge, err)
+	}
+	return nil
+}
+
+// portAndBridge finds a link and a bridge with one question.
+func (b *Backend) portAndBridge(link, bridge string) (l, br rtnl.Link, err error) {
+	found, err := b.rt.LinksNamed(link, bridge)
+	if err != nil {
+		return l, br, err
+	}
+	for _, f := range found {
+		switch f.Name {
+		case link:
+			l = f
+		case bridge:
+			br = f
+		}
+	}
+	if l.Index == 0 {
+		return l, br, fmt.Errorf("link %s: %w", link, fs.ErrNotExist)
+	}
+	if kindOf(br) != host.Bridge {
+		return l, br, fmt.Errorf("bridge %s: %w", bridge, fs.ErrNotExist)
+	}
+	return l, br, nil
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"testing"
+
+	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/hosttest"
+	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/stretchr/testify/require"
+)
+
+// open gives a backend for a network namespace of the test's own.
+func open(t testing.TB) (*linux.Backend, *testenv.Namespace) {
+	t.Helper()
+	testenv.NeedRoot(t)
+	ns := testenv.New(t)
+	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b, ns
+}
+
+func TestConformance(t *testing.T) {
+	testenv.NeedRoot(t)
+	hosttest.Suite{
+		Open: func(t *testing.T) host.Backend {
+			b, ns := open(t)
+			// As a machine is when it starts.
+			ns.Output(t, "ip", "link", "set", "lo", "down")
+			ns.Output(t, "ip", "addr", "flush", "dev", "lo")
+			return b
+		},
+		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
+		Without:   []host.Op{host.SetFilter{}, host.Serve{}},
+	}.Run(t)
+}

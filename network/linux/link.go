@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+func (b *Backend) setLink(name string, change rtnl.Change) error {
+	if err := b.rt.SetLink(name, change); err != nil {
+		return fmt.Errorf("link %s: %w", name, err)
+	}
+	return nil
+}
+
+// finish gives a link that was just made what the kernel does not take in the message that makes it. If that fails the
+// link is removed again.
+func (b *Backend) finish(name string, kind host.Kind, mac host.MAC, change rtnl.Change) error {
+	if change == (rtnl.Change{}) {
+		return nil
+	}
+	if err := b.setLink(name, change); err != nil {
+		return errors.Join(err, b.delLink(name, kind, mac))
+	}
+	return nil
+}
+
+// delLink removes a link that an operation with this name, kind and hardware address made. Any other counts as missing.
+func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
+	l, err := b.rt.Link(name)
+	if err != nil {
+		return err
+	}
+	if kindOf(l) != kind || host.MAC(l.MAC) != mac {
+		return fmt.Errorf("%s %s with hardware address %s: %w", kind, name, mac, fs.ErrNotExist)
+	}
+	if err := b.rt.DelLink(l.Index); err != nil {
+		return fmt.Errorf("%s %s: %w", kind, name, err)
+	}
+	return nil
+}
+
+// linkFacts looks for the links that a scope names, and for their addresses. Only a scope of everything reads the list of
+// all.
+func (b *Backend) linkFacts(scope host.Scope, f *host.Facts) error {
+	links, err := b.links(scope)
+	if err != nil {
+		return err
+	}
+	names, err := b.names(scope, links)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		f.Links = append(f.Links, linkFact(l, names))
+	}
+	if err := b.addrFacts(scope, links, f); err != nil {
+		return err
+	}
+	if scope.All || scope.Routes {
+		return b.routeFacts(names, f)
+	}
+	return nil
+}
+
+func (b *Backend) links(scope host.Scope) ([]rtnl.Link, error) {
+	if scope.All {
+		return b.rt.Links()
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, name := range scope.Links {
+		if !seen[name] && host.CheckName(name) == nil {
+			names = append(names, name)
+		}
+		seen[name] = true
+	}
+	return b.rt.LinksNamed(names...)
+}
+
+// names finds the names of the links, and of the bridges they are plugged into.
+func (b *Backend) names(scope host.Scope, links []rtnl.Link) (map[int]string, error) {
+	names := map[int]string{}
+	var masters []int
+	for _, l := range links {
+		names[l.Index] = l.Name
+		if l.MasterKind == string(host.Bridge) {
+			masters = append(masters, l.Master)
+		}
+	}
+	if scope.All {
+		return names, nil
+	}
+	return b.moreNames(names, masters)
+}
+
+// moreNames adds the names of links by their indexes.
+func (b *Backend) moreNames(names map[int]string, indexes []int) (map[int]string, error) {
+	var unknown []int
+	for _, index := range indexes {
+		if names[index] == "" {
+			unknown = append(unknown, index)
+		}
+	}
+	if len(unknown) == 0 {
+		return names, nil
+	}
+	more, err := b.rt.LinkNames(unknown...)
+	for index, name := range more {
+		names[index] = name
+	}
+	return names, err
+}
+
+func linkFact(l rtnl.Link, names map[int]string) host.Link {
+	fact := host.Link{
+		Name: l.Name, Kind: kindOf(l), MAC: l.MAC, MTU: l.MTU, Up: l.Up, Owner: l.Alias,
+		STP: l.Bridge.STP, ForwardDelay: l.Bridge.ForwardDelay,
+		Isolated: l.Port.Isolated, NoLearning: l.Port.NoLearning, NoFlood: l.Port.NoFlood,
+	}
+	if l.MasterKind == string(host.Bridge) {
+		fact.Master = names[l.Master]
+	}
+	return fact
+}
+
+// kindOf is the kind of a link, where the kernel has one word for tap and tun.
+func kindOf(l rtnl.Link) host.Kind {
+	if l.Kind == "tun" && l.Ethernet {
+		return host.Tap
+	}
+	return host.Kind(l.Kind)
+}
