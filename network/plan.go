@@ -17,7 +17,7 @@ func PlanScope(n *Network) host.Scope {
 	}
 	s := host.Scope{Links: []string{n.Bridge.Name}}
 	if n.Managed() {
-		s.Routes, s.Forwarding, s.Sysctls = true, true, bridgeSysctlDefaults()
+		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
 	}
 	return s
 }

@@ -12,6 +12,8 @@ type Scope struct {
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
+	// Addrs asks for every address of the machine.
+	Addrs bool
 	// Routes asks for every route of the machine, in all tables.
 	Routes bool
 	// Forwarding asks whether the machine forwards, and what stands against its doing so.
@@ -29,6 +31,7 @@ func (s Scope) And(t Scope) Scope {
 	return Scope{
 		All:        s.All || t.All,
 		Links:      union(s.Links, t.Links),
+		Addrs:      s.Addrs || t.Addrs,
 		Routes:     s.Routes || t.Routes,
 		Forwarding: s.Forwarding || t.Forwarding,
 		Sysctls:    union(s.Sysctls, t.Sysctls),
@@ -39,6 +42,9 @@ func (s Scope) And(t Scope) Scope {
 
 // HasLink reports whether the scope asks for that link.
 func (s Scope) HasLink(name string) bool { return s.All || slices.Contains(s.Links, name) }
+
+// HasAddrs reports whether the scope asks for the addresses of that link.
+func (s Scope) HasAddrs(link string) bool { return s.Addrs || s.HasLink(link) }
 
 // HasFilter reports whether the scope asks for the filter of that network.
 func (s Scope) HasFilter(network string) bool { return s.All || slices.Contains(s.Filters, network) }
