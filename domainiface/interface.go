@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface
+
+import (
+	"encoding/xml"
+
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/qos"
+	"github.com/go-virtnet/virtnet/virtualport"
+)
+
+// An Interface is an <interface> document: one network device of a guest and what it is connected to.
+// Of the many elements most are the same for all types; what Source says depends on the Type.
+//
+//	<interface type='network'>
+//	  <mac address='52:54:00:0a:0b:0c'/>
+//	  <source network='default'/>
+//	  <model type='virtio'/>
+//	</interface>
+type Interface struct {
+	XMLName xml.Name `xml:"interface"`
+
+	// Type is user when absent.
+	Type Type `xml:"type,attr,omitempty"`
+	// Managed says whether a device of type hostdev is taken from its driver on the host and given back.
+	// Absent is no.
+	Managed schema.YesNo `xml:"managed,attr,omitempty"`
+	// TrustGuestRxFilters lets the host follow when the guest changes its MAC address or its filters.
+	// Absent is no or, on a network, what the network says.
+	TrustGuestRxFilters schema.YesNo `xml:"trustGuestRxFilters,attr,omitempty"`
+
+	// MAC is the address of the device in the guest. Nil leaves it to [Interface.Complete].
+	MAC *MAC `xml:"mac"`
+	// Source is what the device is connected to. Types that need nothing may leave it nil.
+	Source *Source `xml:"source"`
+	// VLAN is the VLANs whose traffic the guest gets. Nil is what the network says, or all.
+	VLAN *virtualport.VLAN `xml:"vlan" doc:"open"`
+	// VirtualPort is the profile of the guest on its switch. Nil is what the network says, or none.
+	VirtualPort *virtualport.VirtualPort `xml:"virtualport"`
+	// Bandwidth limits the traffic. Nil is what the network says, or no limit.
+	Bandwidth *qos.Bandwidth    `xml:"bandwidth" doc:"open"`
+	Port      *virtualport.Port `xml:"port"`
+	// Actual is what a network gave the device: only in what is kept of a running guest.
+	Actual *Actual `xml:"actual"`
+	// IPs and Routes are those of the device inside the guest.
+	IPs           []IP            `xml:"ip"`
+	Routes        []network.Route `xml:"route"`
+	PortForwards  []PortForward   `xml:"portForward" doc:"opaque"`
+	Script        *Script         `xml:"script"`
+	Downscript    *Script         `xml:"downscript"`
+	BackendDomain *BackendDomain  `xml:"backenddomain"`
+	Target        *Target         `xml:"target"`
+	Guest         *GuestDev       `xml:"guest"`
+	Model         *Model          `xml:"model"`
+	Driver        *Driver         `xml:"driver"`
+	Backend       *Backend        `xml:"backend"`
+	FilterRef     *FilterRef      `xml:"filterref"`
+	Tune          *Tune           `xml:"tune"`
+	Teaming       *Teaming        `xml:"teaming"`
+	Link          *Link           `xml:"link"`
+	MTU           *MTU            `xml:"mtu"`
+	Coalesce      *Coalesce       `xml:"coalesce"`
+	Boot          *Boot           `xml:"boot"`
+	Alias         *Alias          `xml:"alias"`
+	ROM           *ROM            `xml:"rom"`
+	ACPI          *ACPI           `xml:"acpi"`
+	// Address is where the device is in the guest. Nil leaves it to the hypervisor.
+	Address *Address `xml:"address" doc:"opaque"`
+	// PrivateData is the hypervisor's own: only in what is kept of a running guest.
+	PrivateData *PrivateData `xml:"privateData" doc:"opaque"`
+
+	schema.Extra
+	Origin schema.Source `xml:"-"` // the text that the document was read from
+}

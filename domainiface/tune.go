@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface
+
+import "github.com/go-virtnet/virtnet/network/schema"
+
+// A Tune is a <tune> element: the memory that packets of the guest may fill on the host, in bytes.
+//
+//	<tune>
+//	  <sndbuf>1600</sndbuf>
+//	</tune>
+type Tune struct {
+	Sndbuf schema.Number `xml:"sndbuf"`
+	schema.Extra
+}
+
+// An MTU is an <mtu> element: the largest packet of the device, in bytes. Absent and 0 are that of the
+// network or the bridge.
+//
+//	<mtu size='9000'/>
+type MTU struct {
+	Size schema.Number32 `xml:"size,attr,omitempty" doc:"blank"`
+	schema.Extra
+}
+
+// A Coalesce is a <coalesce> element: how packets to the guest are gathered before it is told.
+//
+//	<coalesce>
+//	  <rx>
+//	    <frames max='32'/>
+//	  </rx>
+//	</coalesce>
+type Coalesce struct {
+	RX *CoalesceRX `xml:"rx"`
+	schema.Extra
+}
+
+// A CoalesceRX is the <rx> element of a [Coalesce].
+type CoalesceRX struct {
+	Frames *Frames `xml:"frames"`
+	schema.Extra
+}
+
+// Frames is a <frames> element: how many packets are gathered at most. Absent and 0 are none.
+//
+//	<frames max='32'/>
+type Frames struct {
+	Max schema.Number `xml:"max,attr,omitempty" doc:"blank"`
+	schema.Extra
+}
