@@ -16,7 +16,7 @@ type AddBridge struct {
 	MAC   MAC
 	Owner string
 	// MTU of 0 leaves it to the kernel, which takes 1500 and later that of the smallest port. Any other stays, whatever
-	// the ports have; Linux keeps it only if it is set after the bridge was made.
+	// the ports have; Linux keeps it only if it was changed after the bridge was made.
 	MTU int
 	// STP switches the spanning tree protocol on.
 	STP bool

@@ -49,7 +49,8 @@ func compareRoutes(a, b Route) int {
 
 // AddRoute adds a static route to the main table: ip route add DEST via GATEWAY dev LINK metric METRIC. A route with the
 // same destination and metric is fs.ErrExist, whatever its gateway and link. A link that is missing or down, and a
-// gateway that is in no network of the link, is fs.ErrNotExist.
+// gateway that is in no network of the link, is fs.ErrNotExist; an IPv6 route through a link whose disable_ipv6 is 1
+// is fs.ErrPermission, and one through an address of this machine fs.ErrInvalid.
 type AddRoute struct {
 	// Dest is a network: the bits below its length are zero.
 	Dest    netip.Prefix

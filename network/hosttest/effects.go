@@ -61,8 +61,8 @@ func effects() []effect {
 +link tap1 type tap mac fe:54:00:00:00:02 mtu 1400 master br1
 `,
 	}, {
-		name:   "a bridge with an mtu keeps it",
-		before: []host.Op{with(br1, func(o *host.AddBridge) { o.MTU = 9000 }), tap1},
+		name:   "a bridge with an mtu keeps it, also if it is the usual one",
+		before: []host.Op{with(br1, func(o *host.AddBridge) { o.MTU = 1500 }), tap1},
 		op:     plug("tap1", "br1"),
 		changes: `-link tap1 type tap mac fe:54:00:00:00:02 mtu 1400
 +link tap1 type tap mac fe:54:00:00:00:02 mtu 1400 master br1

@@ -115,9 +115,11 @@ func (m *Machine) setMTU(o host.SetMTU) error {
 	if err != nil {
 		return err
 	}
-	l.mtuSet = true
-	m.resize(l, o.MTU)
-	m.followPorts(l.Master)
+	if l.MTU != o.MTU { // to the kernel, what is already so was not set by anybody
+		l.mtuSet = true
+		m.resize(l, o.MTU)
+		m.followPorts(l.Master)
+	}
 	return nil
 }
 

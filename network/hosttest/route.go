@@ -89,13 +89,16 @@ func (m *Machine) checkRoute(r host.Route) error {
 	if err != nil {
 		return err
 	}
-	if !l.Up {
-		return missing("route %s: link %s is down", r, r.Link)
-	}
 	if r.Gateway.IsValid() {
-		if err := m.checkGateway(r); err != nil {
+		if err := m.checkGateway(r, l); err != nil {
 			return err
 		}
+	}
+	if is6(r.Dest.Addr()) && m.isSet(l, disableIPv6) {
+		return denied("route %s: IPv6 is disabled on the link", r)
+	}
+	if !l.Up {
+		return missing("route %s: link %s is down", r, r.Link)
 	}
 	for _, other := range m.allRoutes() {
 		if other.Dest == r.Dest && other.Metric == r.Metric && other.Table == r.Table {
@@ -105,9 +108,10 @@ func (m *Machine) checkRoute(r host.Route) error {
 	return nil
 }
 
-func (m *Machine) checkGateway(r host.Route) error {
+// checkGateway wants a network of the link that has the gateway.
+func (m *Machine) checkGateway(r host.Route, l *link) error {
 	if is6(r.Gateway) {
-		if r.Gateway.IsLinkLocalUnicast() && m.hasIPv6(m.links[r.Link]) {
+		if r.Gateway.IsLinkLocalUnicast() && l.MTU >= minIPv6 {
 			return nil
 		}
 		if m.isLocal(r.Gateway) {

@@ -104,9 +104,6 @@ func (m *Machine) isSet(l *link, key sysctl) bool {
 	return ok && value != "0"
 }
 
-// hasIPv6 reports whether a link takes part in IPv6.
-func (m *Machine) hasIPv6(l *link) bool { return l.MTU >= minIPv6 && !m.isSet(l, disableIPv6) }
-
 func (m *Machine) setSysctl(o host.SetSysctl) error {
 	if _, ok := m.readSysctl(o.Key); !ok {
 		return missing("kernel parameter %s", o.Key)
