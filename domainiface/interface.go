@@ -54,7 +54,7 @@ type Interface struct {
 	Target        *Target         `xml:"target"`
 	Guest         *GuestDev       `xml:"guest"`
 	Model         *Model          `xml:"model"`
-	Driver        *Driver         `xml:"driver"`
+	Driver        *Driver         `xml:"driver" doc:"before=source:type=hostdev"`
 	Backend       *Backend        `xml:"backend"`
 	FilterRef     *FilterRef      `xml:"filterref"`
 	Tune          *Tune           `xml:"tune"`

@@ -33,7 +33,12 @@ type field struct {
 }
 
 // words are what the doc tag says.
-type words struct{ blank, lax, anyCase, anySpace, keep, merge, opaque, open bool }
+type words struct {
+	blank, lax, anyCase, anySpace, keep, merge, opaque, open bool
+
+	before             string // the element that this one precedes if
+	whenAttr, whenText string // the attribute has the text
+}
 
 // A kind is how the content of a field is read and written.
 type kind uint8
@@ -151,6 +156,11 @@ func (f *field) read(tag string) {
 		case "open":
 			f.open = true
 		default:
+			if before, ok := strings.CutPrefix(word, "before="); ok {
+				f.before, word, _ = strings.Cut(before, ":")
+				f.whenAttr, f.whenText, _ = strings.Cut(word, "=")
+				continue
+			}
 			f.prefix = strings.TrimPrefix(word, "prefix=")
 		}
 	}

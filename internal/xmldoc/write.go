@@ -53,7 +53,7 @@ func (w *writer) element(name string, v reflect.Value, l *layout, ws *words) err
 	}
 	w.open = true
 	w.depth++
-	for _, f := range l.elems {
+	for _, f := range l.order(v) {
 		if err := w.child(v.FieldByIndex(f.index), f); err != nil {
 			return err
 		}
