@@ -10,7 +10,7 @@
 //		before := ns.Snapshot(t)
 //		b, err := linux.Open(linux.Config{Namespace: ns.Path()})
 //		...
-//		require.Equal(t, before, ns.Snapshot(t))
+//		ns.Unchanged(t, before, "after the test")
 //	}
 //
 // A test that cannot run says why with [Skip], in a line that a summary can find and count.

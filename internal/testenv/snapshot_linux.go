@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// volatile is what changes by itself while nobody changes anything: indexes, timers, counters, and the progress of
-// duplicate address detection.
+// volatile is what changes by itself while nobody changes anything: indexes, timers, counters, the progress of duplicate
+// address detection.
 var volatile = []struct {
 	pattern *regexp.Regexp
 	text    string
@@ -25,6 +25,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`(_timer) +[\d.]+`), "$1"},
 	{regexp.MustCompile(` (tentative|optimistic|dadfailed)\b`), ""},
 	{regexp.MustCompile(`(_lft|expires) \d+sec`), "$1 some"},
+	// The kernel works these out from the ports a bridge has and had.
+	{regexp.MustCompile(` (gso|tso|gro)(_ipv4)?_max_(size|segs) \d+`), ""},
 	{regexp.MustCompile(`packets \d+ bytes \d+`), "packets some bytes some"},
 	{regexp.MustCompile(`[ \t]+\n`), "\n"},
 }
@@ -76,4 +78,29 @@ func writeSysctls(b *strings.Builder) {
 			fmt.Fprintf(b, "%s=%s\n", strings.TrimPrefix(file, "/proc/sys/"), strings.TrimSpace(string(value)))
 		}
 	}
+}
+
+// Unchanged ends the test if a new snapshot differs from an earlier one, and prints the lines that do.
+func (n *Namespace) Unchanged(t testing.TB, before, when string) {
+	t.Helper()
+	if d := Diff(before, n.Snapshot(t)); d != "" {
+		t.Fatalf("%s the network namespace is not as it was:\n%s", when, d)
+	}
+}
+
+// Diff lists the lines that only one text has: those of the first with a minus, then those of the second with a plus.
+func Diff(before, after string) string {
+	var d strings.Builder
+	for _, side := range []struct{ sign, text, other string }{{"-", before, after}, {"+", after, before}} {
+		there := map[string]int{}
+		for line := range strings.Lines(side.other) {
+			there[line]++
+		}
+		for line := range strings.Lines(side.text) {
+			if there[line]--; there[line] < 0 {
+				d.WriteString(side.sign + line)
+			}
+		}
+	}
+	return d.String()
 }

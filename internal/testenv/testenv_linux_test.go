@@ -77,7 +77,7 @@ func TestSnapshot(t *testing.T) {
 	t.Parallel()
 	ns := testenv.New(t)
 	before := ns.Snapshot(t)
-	require.Equal(t, before, ns.Snapshot(t))
+	ns.Unchanged(t, before, "at once")
 
 	changes := []struct {
 		name     string
@@ -93,10 +93,15 @@ func TestSnapshot(t *testing.T) {
 	}
 	for _, change := range changes {
 		ns.Output(t, change.do[0], change.do[1:]...)
-		require.NotEqual(t, before, ns.Snapshot(t), change.name)
+		require.NotEmpty(t, testenv.Diff(before, ns.Snapshot(t)), change.name)
 		ns.Output(t, change.undo[0], change.undo[1:]...)
-		require.Equal(t, before, ns.Snapshot(t), change.name)
+		ns.Unchanged(t, before, "after "+change.name)
 	}
+}
+
+func TestDiff(t *testing.T) {
+	require.Empty(t, testenv.Diff("a\nb\n", "a\nb\n"))
+	require.Equal(t, "-b\n+c\n+a\n", testenv.Diff("a\nb\n", "c\na\na\n"))
 }
 
 func TestProgramsEndWithTheTest(t *testing.T) {
