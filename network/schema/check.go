@@ -130,3 +130,6 @@ func Join(errs ...error) error {
 	})
 	return all
 }
+
+// Skips reports whether the deviation is left out, for the few that accept what libvirt refuses.
+func (c *Check) Skips(d Deviation) bool { return c.rules.skip(d) }

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"slices"
+
+	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/qos"
+	"github.com/go-virtnet/virtnet/virtualport"
+)
+
+// Normalize brings n to the form in which libvirt tells an inactive network: the mode of a <forward> and the
+// switches of a bridge are written out, its device and its list of devices agree, and what says nothing is
+// gone, as is what is told of running networks only. The document means the same as before. With Compat it
+// also loses what libvirt 11.3 loses.
+//
+// What is chosen for a host, such as the name of a bridge, is not filled in.
+func (n *Network) Normalize(rules schema.Rules) {
+	n.Connections = schema.Number{}
+	if n.IPv6 == schema.No {
+		n.IPv6 = 0
+	}
+	if rules.Compat {
+		n.lose()
+	}
+	n.normalizeForward()
+	n.normalizeBridge()
+	if n.Domain != nil && n.Domain.Name == "" && n.Domain.LocalOnly == 0 && n.Domain.Register == 0 && isBare(n.Domain.Extra) {
+		n.Domain = nil
+	}
+	if n.DNS != nil {
+		n.DNS.normalize()
+		if n.DNS.isEmpty() && isBare(n.DNS.Extra) {
+			n.DNS = nil
+		}
+	}
+	n.VLAN = normalVLAN(n.VLAN)
+	n.Bandwidth = normalBandwidth(n.Bandwidth, rules.Compat)
+	if n.Port != nil && n.Port.Isolated == 0 && isBare(n.Port.Extra) {
+		n.Port = nil
+	}
+	for i := range n.IPs {
+		n.IPs[i].normalize()
+	}
+	n.VirtualPort = normalVirtualPort(n.VirtualPort)
+	for i := range n.PortGroups {
+		g := &n.PortGroups[i]
+		if g.Default == schema.No {
+			g.Default = 0
+		}
+		g.VLAN = normalVLAN(g.VLAN)
+		g.VirtualPort = normalVirtualPort(g.VirtualPort)
+		g.Bandwidth = normalBandwidth(g.Bandwidth, rules.Compat)
+	}
+	if n.DnsmasqOptions != nil && len(n.DnsmasqOptions.Options) == 0 && isBare(n.DnsmasqOptions.Extra) {
+		n.DnsmasqOptions = nil
+	}
+}
+
+// isBare reports whether an element has no unknown content that would be lost with it.
+func isBare(x schema.Extra) bool { return len(x.Attrs) == 0 && len(x.Nodes) == 0 }
+
+func (n *Network) normalizeForward() {
+	f := n.Forward
+	switch {
+	case f == nil:
+		return
+	case f.Mode == 0:
+		f.Mode = ForwardNAT
+	case f.Mode == ForwardNone && isBare(f.Extra):
+		n.Forward = nil
+		return
+	}
+	if f.Driver != nil && f.Driver.Name == 0 && f.Driver.Model == "" && isBare(f.Driver.Extra) {
+		f.Driver = nil
+	}
+	if f.Mode != ForwardHostdev {
+		f.Managed = 0
+	} else if f.Managed == 0 {
+		f.Managed = schema.No
+	}
+	if t := f.NAT; t != nil {
+		if t.Port != nil && t.Port.Start.Uint() == 0 && t.Port.End.Uint() == 0 && isBare(t.Port.Extra) {
+			t.Port = nil
+		}
+		if t.IPv6 == 0 && t.Address == nil && t.Port == nil && isBare(t.Extra) {
+			f.NAT = nil
+		}
+	}
+	if len(f.Interfaces) == 0 && f.Dev != "" {
+		f.Interfaces = []Interface{{Dev: schema.Text(f.Dev)}}
+	}
+	for i := range f.Interfaces {
+		f.Interfaces[i].Connections = schema.Number{}
+	}
+	if len(f.Interfaces) > 0 && f.PF == nil {
+		f.Dev = f.Interfaces[0].Dev.String()
+	}
+}
+
+func (n *Network) normalizeBridge() {
+	switch b := n.Bridge; {
+	case n.Managed():
+		if b == nil {
+			b = new(Bridge)
+			n.Bridge = b
+		}
+		if b.STP == 0 {
+			b.STP = schema.On
+		}
+		if !b.Delay.Given() {
+			b.Delay = schema.Num(0)
+		}
+	case b != nil:
+		b.STP, b.Delay = 0, schema.Number{}
+		if b.Name == "" && b.MACTableManager == 0 && isBare(b.Extra) {
+			n.Bridge = nil
+		}
+	}
+	if n.MTU != nil && n.MTU.Size.Uint() == 0 && isBare(n.MTU.Extra) {
+		n.MTU = nil
+	}
+	if n.MAC != nil && n.MAC.Address.IsZero() && isBare(n.MAC.Extra) {
+		n.MAC = nil
+	}
+}
+
+func (d *DNS) normalize() {
+	for i := range d.SRVs {
+		s := &d.SRVs[i]
+		if s.Priority.Uint() == 0 {
+			s.Priority = schema.Number{}
+		}
+		if s.Weight.Uint() == 0 {
+			s.Weight = schema.Number{}
+		}
+	}
+}
+
+// isEmpty reports whether d says nothing.
+func (d *DNS) isEmpty() bool {
+	return d.Enable == 0 && d.ForwardPlainNames == 0 && len(d.Forwarders)+len(d.TXTs)+len(d.SRVs)+len(d.Hosts) == 0
+}
+
+func (p *IP) normalize() {
+	if p.PrefixLen.Uint() == 0 {
+		p.PrefixLen = schema.Number{}
+	}
+	d := p.DHCP
+	if d == nil {
+		return
+	}
+	for i := range d.Ranges {
+		d.Ranges[i].Lease.normalize()
+	}
+	for i := range d.Hosts {
+		d.Hosts[i].Lease.normalize()
+	}
+	if len(d.Ranges)+len(d.Hosts) == 0 && d.Bootp == nil && isBare(d.Extra) {
+		p.DHCP = nil
+	}
+}
+
+func (l *Lease) normalize() {
+	switch {
+	case l == nil || !l.Expiry.Given():
+	case l.Expiry.Uint() == 0:
+		l.Unit = 0
+	case l.Unit == 0:
+		l.Unit = Minutes
+	}
+}
+
+// normalVLAN returns v with the trunk spelled out where there is one.
+func normalVLAN(v *virtualport.VLAN) *virtualport.VLAN {
+	if v != nil {
+		trunk := v.IsTrunk()
+		v.Trunk = 0
+		if trunk {
+			v.Trunk = schema.Yes
+		}
+	}
+	return v
+}
+
+// normalBandwidth returns b without the zeros that mean no limit, nil when it limits nothing. libvirt keeps the
+// shell of one whose directions say nothing; keep does the same.
+func normalBandwidth(b *qos.Bandwidth, keep bool) *qos.Bandwidth {
+	if b == nil {
+		return nil
+	}
+	shell := keep && (b.Inbound != nil || b.Outbound != nil)
+	b.Inbound, b.Outbound = normalRate(b.Inbound), normalRate(b.Outbound)
+	if b.Inbound == nil && b.Outbound == nil && isBare(b.Extra) && !shell {
+		return nil
+	}
+	return b
+}
+
+func normalRate(r *qos.Rate) *qos.Rate {
+	if r == nil {
+		return nil
+	}
+	for _, n := range []*schema.Number{&r.Average, &r.Peak, &r.Floor, &r.Burst} {
+		if n.Uint() == 0 {
+			*n = schema.Number{}
+		}
+	}
+	if !r.Average.Given() && !r.Floor.Given() && isBare(r.Extra) {
+		return nil
+	}
+	return r
+}
+
+// normalVirtualPort returns v without empty parameters, nil when it says nothing.
+func normalVirtualPort(v *virtualport.VirtualPort) *virtualport.VirtualPort {
+	if v == nil {
+		return nil
+	}
+	if p := v.Parameters; p != nil && !p.Given() && isBare(p.Extra) {
+		v.Parameters = nil
+	}
+	if v.Type == 0 && v.Parameters == nil && isBare(v.Extra) {
+		return nil
+	}
+	return v
+}
+
+// lose drops what libvirt reads but does not write again. The rules that libvirt does not have refuse all of it.
+func (n *Network) lose() {
+	if m := n.Metadata; m != nil {
+		n.Metadata = m.lose()
+	}
+	if f := n.Forward; f != nil {
+		f.Nodes = nil
+		switch {
+		case f.Dev != "" || len(f.Interfaces) > 0:
+			f.Addresses, f.PF = nil, nil
+		case len(f.Addresses) > 0:
+			f.PF = nil
+		}
+	}
+	if n.Domain != nil && n.Domain.Name == "" {
+		n.Domain = nil
+	}
+	for i := range n.IPs {
+		n.IPs[i].lose()
+	}
+	loseVLAN(n.VLAN)
+	loseParameters(n.VirtualPort)
+	for i := range n.PortGroups {
+		loseVLAN(n.PortGroups[i].VLAN)
+		loseParameters(n.PortGroups[i].VirtualPort)
+	}
+}
+
+// lose drops children without a namespace and all but the first of a namespace; nil when there were none.
+func (m *Metadata) lose() *Metadata {
+	elements := 0
+	seen := map[string]bool{"": true}
+	m.Nodes = slices.DeleteFunc(m.Nodes, func(x schema.Node) bool {
+		if x.IsText() {
+			return true
+		}
+		elements++
+		drop := seen[x.Name.Space]
+		seen[x.Name.Space] = true
+		return drop
+	})
+	if elements == 0 {
+		return nil
+	}
+	return m
+}
+
+func (p *IP) lose() {
+	if p.TFTP != nil && p.TFTP.Root == "" {
+		p.TFTP = nil
+	}
+	d := p.DHCP
+	if d == nil {
+		return
+	}
+	if p.Family == IPv6 || len(d.Ranges)+len(d.Hosts) == 0 {
+		d.Bootp = nil
+	}
+	for i := range d.Ranges {
+		if l := d.Ranges[i].Lease; l != nil && !l.Expiry.Given() {
+			d.Ranges[i].Lease = nil
+		}
+	}
+	for i := range d.Hosts {
+		if l := d.Hosts[i].Lease; l != nil && !l.Expiry.Given() {
+			d.Hosts[i].Lease = nil
+		}
+	}
+}
+
+// loseVLAN marks every tag that has the number of the native one as native, as libvirt writes it.
+func loseVLAN(v *virtualport.VLAN) {
+	if v == nil {
+		return
+	}
+	for i := range v.Tags {
+		if v.Tags[i].NativeMode == 0 {
+			continue
+		}
+		for j := range v.Tags {
+			if v.Tags[j].ID == v.Tags[i].ID {
+				v.Tags[j].NativeMode = v.Tags[i].NativeMode
+			}
+		}
+		return
+	}
+}
+
+// loseParameters drops what a Midonet switch does not take.
+func loseParameters(v *virtualport.VirtualPort) {
+	if v != nil && v.Type == virtualport.Midonet && v.Parameters != nil {
+		*v.Parameters = virtualport.Parameters{InterfaceID: v.Parameters.InterfaceID}
+	}
+}
