@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dnsmasq
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// maxLeases bounds what a range of IPv6 could ask for.
+const maxLeases = 1 << 20
+
+func (c *config) dhcp() error {
+	var dhcp4, dhcp6, ip6 bool
+	leases := 0
+	for _, subnet := range c.server.Subnets {
+		is4 := subnet.Prefix.Addr().Is4()
+		ip6 = ip6 || !is4
+		if subnet.HasDHCP() {
+			dhcp4, dhcp6 = dhcp4 || is4, dhcp6 || !is4
+		}
+		if err := c.subnet(&subnet); err != nil {
+			return fmt.Errorf("subnet %s: %w", subnet.Prefix, err)
+		}
+		leases = min(leases+leaseCount(&subnet), maxLeases)
+	}
+	var lines []string
+	if dhcp4 {
+		lines = append(lines, "dhcp-no-override", "dhcp-authoritative")
+		if c.server.NoRouter {
+			lines = append(lines, "dhcp-option=3")
+		}
+		if c.server.MTU != 0 {
+			lines = append(lines, fmt.Sprintf("dhcp-option=option:mtu,%d", c.server.MTU))
+		}
+	}
+	if dhcp6 {
+		lines = append(lines, "enable-ra")
+	}
+	if ip6 && c.server.NoRouter {
+		lines = append(lines, "ra-param=*,0,0")
+	}
+	if leases > 0 {
+		lines = append(lines, fmt.Sprintf("dhcp-lease-max=%d", leases))
+	}
+	return c.lines(lines...)
+}
+
+// subnet says what is handed out. An IPv6 network is advertised also where nothing is handed out, unless it is so small
+// that guests could not choose addresses in it.
+func (c *config) subnet(s *host.Subnet) error {
+	addr, bits := s.Prefix.Addr(), s.Prefix.Bits()
+	if !s.Prefix.IsValid() || addr.Is4In6() || addr.Zone() != "" {
+		return invalid("not a network")
+	}
+	size := fmt.Sprint(bits)
+	if addr.Is4() {
+		size = net.IP(net.CIDRMask(bits, 32)).String()
+	} else if s.HasDHCP() && bits < 64 {
+		return invalid("dnsmasq hands out no IPv6 addresses of a network wider than 64 bits")
+	}
+	for _, r := range s.Ranges {
+		if err := c.addressRange(s, r, size); err != nil {
+			return fmt.Errorf("range %s-%s: %w", r.Start, r.End, err)
+		}
+	}
+	var err error
+	switch {
+	case len(s.Ranges) == 0 && len(s.Hosts) > 0 && addr.Is4():
+		err = c.line("dhcp-range=%s,static", addr)
+	case len(s.Ranges) == 0 && len(s.Hosts) > 0:
+		err = c.line("dhcp-range=%s,static,%s", addr, size)
+	case !s.HasDHCP() && addr.Is6() && bits <= 64:
+		err = c.line("dhcp-range=%s,ra-only", addr)
+	}
+	if err != nil {
+		return err
+	}
+	for _, h := range s.Hosts {
+		if err := c.staticHost(h, addr.Is4()); err != nil {
+			return fmt.Errorf("host %s: %w", h.Addr, err)
+		}
+	}
+	return nil
+}
+
+func (c *config) addressRange(s *host.Subnet, r host.Range, size string) error {
+	network := s.Prefix.Masked()
+	if !network.Contains(r.Start) || !network.Contains(r.End) || r.End.Less(r.Start) || r.Start.Zone()+r.End.Zone() != "" {
+		return invalid("not a range of the network")
+	}
+	lease, err := leaseTime(r.Lease)
+	if err != nil {
+		return err
+	}
+	return c.line("dhcp-range=%s,%s,%s%s", r.Start, r.End, size, lease)
+}
+
+func (c *config) staticHost(h host.StaticHost, is4 bool) error {
+	if !h.Addr.IsValid() || h.Addr.Is4() != is4 || h.Addr.Is4In6() || h.Addr.Zone() != "" {
+		return invalid("not an address of the network")
+	}
+	var fields []string
+	if !h.MAC.IsZero() {
+		fields = append(fields, h.MAC.String())
+	}
+	if h.DUID != "" {
+		if err := hexBytes(h.DUID, 255); err != nil {
+			return fmt.Errorf("id: %w", err)
+		}
+		fields = append(fields, "id:"+h.DUID)
+	}
+	if h.Name != "" {
+		name, err := hostName(h.Name)
+		if err != nil {
+			return err
+		}
+		fields = append(fields, word(name))
+	}
+	if len(fields) == 0 {
+		return invalid("nothing to know it by")
+	}
+	addr := h.Addr.String()
+	if !is4 {
+		addr = "[" + addr + "]"
+	}
+	lease, err := leaseTime(h.Lease)
+	if err != nil {
+		return err
+	}
+	return c.line("dhcp-host=%s,%s%s", strings.Join(fields, ","), addr, lease)
+}
+
+// leaseTime writes the time with its comma in the largest unit that fits, and nothing if it is the server's affair.
+func leaseTime(t host.LeaseTime) (string, error) {
+	d := time.Duration(t)
+	switch {
+	case t == 0:
+		return "", nil
+	case t == host.Infinite || d > math.MaxInt32*time.Second:
+		return ",infinite", nil
+	case t < 0:
+		return "", invalid("lease time %s", d)
+	}
+	seconds := int64((d + time.Second - 1) / time.Second)
+	switch {
+	case seconds%3600 == 0:
+		return fmt.Sprintf(",%dh", seconds/3600), nil
+	case seconds%60 == 0:
+		return fmt.Sprintf(",%dm", seconds/60), nil
+	}
+	return fmt.Sprintf(",%ds", seconds), nil
+}
+
+// leaseCount is how many leases there can be: an address of a range, or of a host, which may be outside of all ranges.
+func leaseCount(s *host.Subnet) int {
+	n := len(s.Hosts)
+	for _, r := range s.Ranges {
+		n = min(n+rangeSize(r.Start, r.End), maxLeases)
+	}
+	return n
+}
+
+// rangeSize counts the addresses of a range, up to maxLeases.
+func rangeSize(start, end netip.Addr) int {
+	a, b := start.As16(), end.As16()
+	n := 0
+	for i := range a {
+		n = n<<8 + int(b[i]) - int(a[i])
+		if n > maxLeases {
+			return maxLeases
+		}
+	}
+	return n + 1
+}
+
+// boot is what a guest needs to start from the network. dnsmasq has one answer for all IPv4 networks.
+func (c *config) boot() error {
+	boot, root := "", ""
+	for _, s := range c.server.Subnets {
+		if s.BootFile != "" {
+			line, err := bootLine(&s)
+			if err != nil {
+				return fmt.Errorf("subnet %s: boot file: %w", s.Prefix, err)
+			}
+			if boot != "" && boot != line {
+				return invalid("subnet %s: a second boot file %q", s.Prefix, s.BootFile)
+			}
+			boot = line
+		}
+		if s.TFTPRoot == "" {
+			continue
+		}
+		if err := checkText(s.TFTPRoot); err != nil {
+			return fmt.Errorf("subnet %s: tftp: %w", s.Prefix, err)
+		}
+		if s.TFTPRoot[0] != '/' {
+			return invalid("subnet %s: tftp folder %q is not absolute", s.Prefix, s.TFTPRoot)
+		}
+		if root != "" && root != s.TFTPRoot {
+			return invalid("subnet %s: a second tftp folder %q", s.Prefix, s.TFTPRoot)
+		}
+		root = s.TFTPRoot
+	}
+	if boot != "" {
+		if err := c.lines(boot); err != nil {
+			return err
+		}
+	}
+	if root != "" {
+		return c.lines("enable-tftp", "tftp-root="+quote(root))
+	}
+	return nil
+}
+
+func bootLine(s *host.Subnet) (string, error) {
+	if !s.Prefix.Addr().Is4() {
+		return "", invalid("%q is for an IPv6 network", s.BootFile)
+	}
+	if err := checkText(s.BootFile); err != nil {
+		return "", err
+	}
+	line := "dhcp-boot=" + quote(s.BootFile)
+	if !s.BootServer.IsValid() {
+		return line, nil
+	}
+	if !s.BootServer.Is4() {
+		return "", invalid("server %s is not an IPv4 address", s.BootServer)
+	}
+	return line + ",," + s.BootServer.String(), nil
+}
