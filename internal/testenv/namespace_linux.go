@@ -4,6 +4,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -96,24 +97,26 @@ func Connect(t testing.TB, a, b *Namespace, nameA, nameB string) {
 	b.Output(t, "ip", "link", "set", nameB, "up")
 }
 
-// newNamespace makes a namespace on a thread that ends with it, and opens it.
+// newNamespace makes a namespace and opens it.
 func newNamespace() (*os.File, error) {
-	type result struct {
-		file *os.File
-		err  error
+	runtime.LockOSThread()
+	// The thread must not end in the namespace: the first thread of a process cannot end, and stands for the process.
+	home, err := os.Open(threadNamespace)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
 	}
-	made := make(chan result)
-	go func() {
-		runtime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			made <- result{err: os.NewSyscallError("unshare", err)}
-			return
-		}
-		file, err := os.Open(threadNamespace)
-		made <- result{file, err}
-	}()
-	r := <-made
-	return r.file, r.err
+	defer home.Close()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return nil, os.NewSyscallError("unshare", err)
+	}
+	file, err := os.Open(threadNamespace)
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		return nil, errors.Join(err, os.NewSyscallError("setns", back))
+	}
+	runtime.UnlockOSThread()
+	return file, err
 }
 
 func mayUnshare() error {

@@ -25,6 +25,11 @@ var volatile = []struct {
 	{regexp.MustCompile(`(_timer) +[\d.]+`), "$1"},
 	{regexp.MustCompile(` (tentative|optimistic|dadfailed)\b`), ""},
 	{regexp.MustCompile(`(_lft|expires) \d+sec`), "$1 some"},
+	// The kernel notices some time after a link was switched on what is at its other end.
+	{regexp.MustCompile(`<NO-CARRIER,`), "<"},
+	{regexp.MustCompile(`,LOWER_UP\b`), ""},
+	{regexp.MustCompile(`( bridge_slave)? state (UP|DOWN|UNKNOWN|LOWERLAYERDOWN|DORMANT|disabled|listening|learning|forwarding|blocking)\b`), "$1"},
+	{regexp.MustCompile(` linkdown\b`), ""},
 	// The kernel works these out from the ports a bridge has and had.
 	{regexp.MustCompile(` (gso|tso|gro)(_ipv4)?_max_(size|segs) \d+`), ""},
 	{regexp.MustCompile(`packets \d+ bytes \d+`), "packets some bytes some"},
