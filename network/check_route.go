@@ -9,7 +9,16 @@ import (
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
+// check checks r, the element that c stands in, as a route of a network with the subnets ips.
 func (r *Route) check(c *schema.Check, ips []IP) {
+	if r.Check(c) {
+		c.Rule(reachable(r.Gateway, ips), "route-gateway-reachable", "@gateway", "%s is in no subnet of the network", r.Gateway)
+	}
+}
+
+// Check checks r, the element that c stands in, as a route of any document. It reports whether the gateway can
+// be one.
+func (r *Route) Check(c *schema.Check) bool {
 	c.Rule(!r.Metric.Given() || r.Metric.Uint() > 0 && r.Metric.Uint() <= math.MaxUint32, "route-metric", "@metric",
 		"%s is not a metric: 1 to %d", r.Metric, uint32(math.MaxUint32))
 	address := c.Rule(r.Address.Given(), "route-address", "@address", "a route needs an address")
@@ -17,9 +26,7 @@ func (r *Route) check(c *schema.Check, ips []IP) {
 	if address && c.Rule(r.Family.has(r.Address), "route-family", "@address", "%s is not of the family %s", r.Address, r.Family.or4()) {
 		r.checkSize(c)
 	}
-	if gateway && c.Rule(r.Family.has(r.Gateway), "route-gateway-family", "@gateway", "%s is not of the family %s", r.Gateway, r.Family.or4()) {
-		c.Rule(reachable(r.Gateway, ips), "route-gateway-reachable", "@gateway", "%s is in no subnet of the network", r.Gateway)
-	}
+	return gateway && c.Rule(r.Family.has(r.Gateway), "route-gateway-family", "@gateway", "%s is not of the family %s", r.Gateway, r.Family.or4())
 }
 
 // or4 returns f, IPv4 when absent.
