@@ -38,3 +38,42 @@ type Class struct {
 	ID schema.Number `xml:"id,attr,omitempty" doc:"blank"`
 	schema.Extra
 }
+
+// checkActual checks the <actual> of i, the element that c stands in.
+func (i *Interface) checkActual(c *schema.Check) {
+	a := i.Actual
+	c.Deviates(i.Kind() == Network, ActualType, "", "an interface of type %s is on no network that gives it anything", i.Kind())
+	if !c.Rule(a.Type >= Network && a.Type <= Hostdev, "actual-type", "@type", "it is one of network, bridge, direct and hostdev") {
+		return
+	}
+	s := a.Source
+	if s == nil {
+		s = new(Source)
+	}
+	c.In("source", func() {
+		switch a.Type {
+		case Bridge:
+			c.Rule(s.Bridge.String() != "", "actual-bridge", "@bridge", "type bridge needs a bridge")
+		case Direct:
+			c.Rule(s.Dev.String() != "", "actual-dev", "@dev", "type direct needs a device")
+			s.checkMode(c, a.Type)
+		case Hostdev:
+			s.checkHostdev(c)
+		}
+	})
+	if d := a.Driver; d != nil {
+		c.In("driver", func() { d.check(c, a.Type, false) })
+	}
+	if a.VLAN != nil {
+		c.In("vlan", func() { a.VLAN.Check(c) })
+	}
+	if v := a.VirtualPort; v != nil && c.Rule(a.Type != Network, "actual-virtualport", "virtualport", "the bridge of a network takes no profile") {
+		c.In("virtualport", func() {
+			v.Check(c, true)
+			checkComplete(c, v, false)
+		})
+	}
+	if b := a.Bandwidth; b != nil {
+		c.In("bandwidth", func() { b.Check(c, qos.Context{Floor: a.Type == Network}) })
+	}
+}

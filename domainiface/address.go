@@ -37,23 +37,71 @@ const pciBus = "pci"
 
 // PCI returns the PCI device that a names. It is false when a is nil, on another bus, or has numbers that
 // cannot be read. Absent numbers are 0.
-func (a *Address) PCI() (hostdev.Key, bool) {
+func (a *Address) PCI() (k hostdev.Key, ok bool) {
 	if a == nil || a.Type != pciBus {
 		return hostdev.Key{}, false
 	}
-	var k hostdev.Key
-	for _, part := range []struct {
-		text schema.Text
-		to   *uint32
-	}{{a.Domain, &k.Domain}, {a.Bus, &k.Bus}, {a.Slot, &k.Slot}, {a.Function, &k.Function}} {
-		if !part.text.Given() {
-			continue
-		}
-		var n schema.CNumber
-		if n.UnmarshalText([]byte(part.text.String())) != nil || n.Uint() > 1<<32-1 {
+	var parts [4]uint32
+	for n, part := range a.numbers() {
+		if parts[n], ok = part.read(); !ok {
 			return hostdev.Key{}, false
 		}
-		*part.to = uint32(n.Uint())
 	}
-	return k, true
+	return hostdev.Key{Domain: parts[0], Bus: parts[1], Slot: parts[2], Function: parts[3]}, true
+}
+
+// An addressNumber is one number of an [Address].
+type addressNumber struct {
+	name string
+	text schema.Text
+}
+
+// numbers returns the numbers of a PCI address.
+func (a *Address) numbers() [4]addressNumber {
+	return [4]addressNumber{{"domain", a.Domain}, {"bus", a.Bus}, {"slot", a.Slot}, {"function", a.Function}}
+}
+
+// read returns the number, 0 when absent.
+func (n addressNumber) read() (value uint32, ok bool) {
+	if !n.text.Given() {
+		return 0, true
+	}
+	var got schema.CNumber
+	err := got.UnmarshalText([]byte(n.text.String()))
+	return uint32(got.Uint()), err == nil && got.Uint() <= maxUint32
+}
+
+// usbBus is the type of the addresses on a USB bus.
+const usbBus = "usb"
+
+// checkPCI checks a, the element that c stands in, as the address of a PCI device of the host.
+func (a *Address) checkPCI(c *schema.Check) {
+	k, ok := a.PCI()
+	if !ok {
+		for _, part := range a.numbers() {
+			_, ok := part.read()
+			c.Rule(ok, "address-number", "@"+part.name, "%s is not a number of 32 bits", schema.Quote(part.text.String()))
+		}
+		return
+	}
+	if c.Rule(k.Domain != 0 || k.Bus != 0 || k.Slot != 0, "address-zero", "", "domain, bus and slot cannot all be 0") {
+		full := hostdev.NewAddress(k)
+		full.Check(c)
+	}
+}
+
+// checkUSB checks a, the element that c stands in, as the address of a USB device of the host.
+func (a *Address) checkUSB(c *schema.Check) {
+	_, device := a.attr("device")
+	c.Rule(a.Bus.Given() && device, "address-usb", "", "the address of a USB device needs a bus and a device")
+}
+
+// attr returns an attribute that PCI does not have.
+func (a *Address) attr(name string) (value string, given bool) {
+	for _, other := range a.Attrs {
+		if other.Name.Space == "" && other.Name.Local == name {
+			return other.Value, true
+		}
+	}
+	return "", false
 }

@@ -131,3 +131,40 @@ type GuestOffloads struct {
 	UFO  schema.OnOff `xml:"ufo,attr,omitempty"`
 	schema.Extra
 }
+
+// maxQueues is how many queues a tap device can have.
+const maxQueues = 256
+
+func (d *Driver) check(c *schema.Check, kind Type, virtio bool) {
+	c.Rule(d.IOMMU|d.ATS|d.Packed|d.PagePerVQ == 0 || virtio, "driver-virtio-options", "",
+		"iommu, ats, packed and page_per_vq are for models of the virtio family")
+	if kind == Hostdev {
+		c.Rule(d.Name == 0 || d.Name >= DriverKVM, "driver-name-hostdev", "@name", "type hostdev has the drivers kvm, vfio and xen")
+		d.Hostdev().Check(c)
+		c.Deviates(!d.forVirtio(), DriverLost, "", "type hostdev has only a name and a model")
+		return
+	}
+	if virtio {
+		c.Rule(d.Name <= DriverVhost, "driver-name", "@name", "models of the virtio family have the drivers qemu and vhost")
+		d.checkNumbers(c)
+	}
+	c.Deviates(virtio || d.Name == 0 && !d.forVirtio(), DriverLost, "", "the options are for models of the virtio family")
+	c.Deviates(!d.Model.Given(), DriverLost, "@model", "a kernel driver is for type hostdev")
+}
+
+// forVirtio reports whether d has anything that only models of the virtio family have, apart from the name.
+func (d *Driver) forVirtio() bool {
+	return d.TXMode != 0 || d.IOEventFD|d.EventIdx|d.RSS|d.RSSHashReport != 0 || d.Host != nil || d.Guest != nil ||
+		d.Queues.Given() || d.RXQueueSize.Given() || d.TXQueueSize.Given()
+}
+
+func (d *Driver) checkNumbers(c *schema.Check) {
+	fits := func(n schema.Number, where string) bool {
+		return c.Rule(n.Uint() <= maxUint32, "driver-number", where, "%s is more than %d", n, uint32(maxUint32))
+	}
+	if fits(d.Queues, "@queues") {
+		c.Deviates(d.Queues.Uint() <= maxQueues, QueuesMost, "@queues", "%s is more than the %d that a device can have", d.Queues, maxQueues)
+	}
+	fits(d.RXQueueSize, "@rx_queue_size")
+	fits(d.TXQueueSize, "@tx_queue_size")
+}

@@ -43,3 +43,15 @@ func (p *Parameter) usable() bool {
 	}
 	return true
 }
+
+func (f *FilterRef) check(c *schema.Check, kind Type) {
+	c.Deviates(f.Filter.String() != "", FilterLost, "@filter", "a <filterref> needs the name of a filter")
+	c.Deviates(kind == Network || kind == Bridge || kind == Ethernet, FilterLost, "", "the traffic of type %s cannot be filtered", kind)
+	for n := range f.Parameters {
+		p := &f.Parameters[n]
+		c.At("parameter", n, func() {
+			c.Deviates(p.usable(), FilterParameter, "", "%s with the value %s is no parameter of a filter: letters, digits and _, in the value . and : too",
+				schema.Quote(p.Name.String()), schema.Quote(p.Value.String()))
+		})
+	}
+}

@@ -20,3 +20,13 @@ type IP struct {
 	Peer schema.Addr `xml:"peer,attr"`
 	schema.Extra
 }
+
+func (p *IP) check(c *schema.Check) {
+	if !c.Rule(p.Address.Given(), "ip-address", "@address", "an <ip> needs an address") {
+		return
+	}
+	is6 := p.Address.Is6()
+	c.Rule(p.Family == 0 || (p.Family == network.IPv6) == is6, "ip-family", "@address", "%s is not of the family %s", p.Address, p.Family)
+	c.Rule(p.PrefixLen.Uint() <= uint64(p.Address.BitLen()), "ip-prefix", "@prefix", "%s is more than %d", p.PrefixLen, p.Address.BitLen())
+	c.Rule(!p.Peer.Given() || p.Peer.Is6() == is6, "ip-peer", "@peer", "%s is not of the family of %s", p.Peer, p.Address)
+}

@@ -68,3 +68,14 @@ func (t TeamingType) MarshalText() ([]byte, error) { return schema.MarshalWord(t
 func (t *TeamingType) UnmarshalText(text []byte) error {
 	return schema.UnmarshalWord(teamingTypeWords, text, t)
 }
+
+func (t *Teaming) check(c *schema.Check) {
+	switch t.Type {
+	case TeamingPersistent:
+		c.Rule(t.Persistent == "", "teaming-persistent", "@persistent", "the device that stays names no other")
+	case TeamingTransient:
+		c.Rule(t.Persistent != "", "teaming-transient", "@persistent", "the device that is taken away needs the alias of the one that stays")
+	default:
+		c.Rule(t.Persistent == "", "teaming-type", "@type", "a <teaming> with an alias needs a type: persistent or transient")
+	}
+}

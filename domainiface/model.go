@@ -82,7 +82,7 @@ func (t *ModelType) UnmarshalText(text []byte) error {
 
 // UnmarshalLax reads the text as libvirt does, which takes the name unknown for none.
 func (t *ModelType) UnmarshalLax(text []byte) error {
-	if strings.EqualFold(string(text), modelUnknown) {
+	if ModelType(text).unknown() {
 		return nil
 	}
 	return t.UnmarshalText(text)
@@ -92,3 +92,6 @@ func (t *ModelType) UnmarshalLax(text []byte) error {
 func isWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
+
+// unknown reports whether t is the name that libvirt takes for none.
+func (t ModelType) unknown() bool { return strings.EqualFold(string(t), modelUnknown) }

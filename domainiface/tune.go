@@ -48,3 +48,15 @@ type Frames struct {
 	Max schema.Number `xml:"max,attr,omitempty" doc:"blank"`
 	schema.Extra
 }
+
+// The bounds of what a device can send, in bytes.
+const (
+	minMTU = 68
+	maxMTU = 1<<16 - 1
+)
+
+func (m *MTU) check(c *schema.Check) {
+	size := m.Size.Uint()
+	c.Deviates(!m.Size.Wrapped() && (size == 0 || size >= minMTU && size <= maxMTU), MTURange, "@size",
+		"%s is not the size of a packet: %d to %d bytes", m.Size, minMTU, maxMTU)
+}
