@@ -58,6 +58,29 @@ func (n *Network) Normalize(rules schema.Rules) {
 	}
 }
 
+// Normalize brings p to the form in which libvirt tells a port: the mode of a macvtap device is written out, and
+// what says nothing is gone.
+func (p *Port) Normalize() {
+	p.Bandwidth = normalBandwidth(p.Bandwidth, true)
+	p.VLAN = normalVLAN(p.VLAN)
+	p.VirtualPort = normalVirtualPort(p.VirtualPort)
+	if p.Port != nil && p.Port.Isolated == 0 && isBare(p.Port.Extra) {
+		p.Port = nil
+	}
+	if p.RxFilters != nil && p.RxFilters.TrustGuest == 0 && isBare(p.RxFilters.Extra) {
+		p.RxFilters = nil
+	}
+	switch g := p.Plug; {
+	case g == nil:
+	case g.Type == 0 || g.Type == PlugNone:
+		if isBare(g.Extra) {
+			p.Plug = nil
+		}
+	case g.Type == PlugDirect && g.Mode == 0:
+		g.Mode = schema.MacvtapVEPA
+	}
+}
+
 // isBare reports whether an element has no unknown content that would be lost with it.
 func isBare(x schema.Extra) bool { return len(x.Attrs) == 0 && len(x.Nodes) == 0 }
 

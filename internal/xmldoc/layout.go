@@ -15,8 +15,9 @@ import (
 type layout struct {
 	attrs   []*field
 	elems   []*field
-	anyAttr []int // the field for unknown attributes; nil when there is none
-	anyElem []int // the field for unknown elements; nil when there is none
+	anyAttr []int  // the field for unknown attributes; nil when there is none
+	anyElem []int  // the field for unknown elements; nil when there is none
+	root    string // of a document, the name of its root element
 }
 
 // A field is one attribute or child element of a layout.
@@ -100,7 +101,9 @@ func (l *layout) add(t reflect.Type, outer []int) {
 		tag := sf.Tag.Get("xml")
 		index := append(outer[:len(outer):len(outer)], i)
 		switch {
-		case tag == "-" || sf.Name == "XMLName":
+		case tag == "-":
+		case sf.Name == "XMLName":
+			l.root = tag
 		case sf.Anonymous && tag == "":
 			l.add(sf.Type, index)
 		case tag == ",any,attr":

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 // The limits of a document. They are far above what anybody writes and keep a hostile one cheap.
@@ -55,12 +56,17 @@ func Read(r io.Reader, root string, v any, o Options) (*Result, error) {
 	return &Result{text, d.problems, err == nil}, nil
 }
 
-// Decode reads the element that start opens, whatever its name, into v: for the UnmarshalXML method of a
-// document, so that [xml.Unmarshal] and [Read] agree.
+// Decode reads the element that start opens into v: for the UnmarshalXML method of a document, so that
+// [xml.Unmarshal] and [Read] agree. The element is the one that the tag of v's XMLName says.
 func Decode(from *xml.Decoder, start xml.StartElement, v any, o Options) []Problem {
-	d := &decoder{Options: o, xml: from, path: []step{{name: start.Name.Local}}}
+	root := layoutOf(reflect.TypeOf(v).Elem()).root
+	d := &decoder{Options: o, xml: from, path: []step{{name: root}}}
 	d.at.Line, d.at.Column = from.InputPos()
-	if err := d.root(start, v); err != nil {
+	err := d.isRoot(start, root)
+	if err == nil {
+		err = d.root(start, v)
+	}
+	if err != nil {
 		d.fatal(err)
 	}
 	return d.problems
@@ -103,11 +109,8 @@ func (d *decoder) document(root string, v any) error {
 		if start == nil {
 			continue
 		}
-		if start.Name.Local != root {
-			return &ruleError{ruleRoot, fmt.Sprintf("the root element is <%s>, not <%s>", start.Name.Local, root)}
-		}
-		if start.Name.Space != "" && !d.Compat {
-			return &ruleError{ruleRoot, fmt.Sprintf("the root element is in the namespace %q, not in none", start.Name.Space)}
+		if err := d.isRoot(*start, root); err != nil {
+			return err
 		}
 		if err := d.root(*start, v); err != nil {
 			return err
@@ -126,6 +129,17 @@ func (d *decoder) document(root string, v any) error {
 			return &ruleError{ruleSyntax, fmt.Sprintf("<%s> follows the root element", start.Name.Local)}
 		}
 	}
+}
+
+// isRoot refuses a root element that is not the one of the document.
+func (d *decoder) isRoot(start xml.StartElement, root string) error {
+	if start.Name.Local != root {
+		return &ruleError{ruleRoot, fmt.Sprintf("the root element is <%s>, not <%s>", start.Name.Local, root)}
+	}
+	if start.Name.Space != "" && !d.Compat {
+		return &ruleError{ruleRoot, fmt.Sprintf("the root element is in the namespace %q, not in none", start.Name.Space)}
+	}
+	return nil
 }
 
 // next returns the next token outside the root element if it opens an element.

@@ -43,6 +43,9 @@ func (a Addr) String() string {
 	return a.Addr.String()
 }
 
+// Equal reports whether a and b are the same address or both absent.
+func (a Addr) Equal(b Addr) bool { return a == b }
+
 // MarshalText returns the same text as String.
 func (a Addr) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 

@@ -33,7 +33,7 @@ func (how Reader) Read(r io.Reader, root string, v any) (src Source, complete bo
 	return NewSource(got.Text), got.Complete, violations(got.Problems)
 }
 
-// Decode reads the element that start opens into v, for the UnmarshalXML method of a document: what
+// Decode reads the element that start opens into v, a pointer to a struct whose XMLName says its name: for the UnmarshalXML method of a document: what
 // [xml.Unmarshal] makes of a document then is what the zero [Reader] makes of it.
 func Decode(d *xml.Decoder, start xml.StartElement, v any) error {
 	return violations(xmldoc.Decode(d, start, v, xmldoc.Options{}))

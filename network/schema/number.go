@@ -122,3 +122,6 @@ func wantNumber(base int, most uint64) string {
 	}
 	return want + " in decimal, octal (0...) or hexadecimal (0x...)"
 }
+
+// Equal reports whether v and w are the same number or both absent, however they are spelled.
+func (v Number) Equal(w Number) bool { return v.n == w.n && v.given == w.given }
