@@ -100,11 +100,15 @@ func parseIP(addr *netip.Addr) func([]byte) error {
 // AddAddr gives a link an address: IPv4 with the broadcast address of its subnet, IPv6 without a check for duplicates. One
 // that the link has is fs.ErrExist, and IPv6 on a link that has it switched off is fs.ErrPermission.
 func (c *Conn) AddAddr(index int, prefix netip.Prefix) error {
+	library, err := c.library()
+	if err != nil {
+		return err
+	}
 	addr := libraryAddr(index, prefix)
 	if prefix.Addr().Is6() {
 		addr.Flags = unix.IFA_F_NODAD
 	}
-	err := c.routes.AddrAdd(nil, addr)
+	err = library.AddrAdd(nil, addr)
 	if prefix.Addr().Is6() && errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("IPv6 is switched off on the link (disable_ipv6): %w", Translate(err))
 	}
@@ -114,7 +118,11 @@ func (c *Conn) AddAddr(index int, prefix netip.Prefix) error {
 // DelAddr takes an address from a link. The kernel may take others of the same subnet with it; see [Addr]. One that the
 // link does not have is fs.ErrNotExist.
 func (c *Conn) DelAddr(index int, prefix netip.Prefix) error {
-	return Translate(c.routes.AddrDel(nil, libraryAddr(index, prefix)))
+	library, err := c.library()
+	if err != nil {
+		return err
+	}
+	return Translate(library.AddrDel(nil, libraryAddr(index, prefix)))
 }
 
 func libraryAddr(index int, prefix netip.Prefix) *vnl.Addr {

@@ -90,6 +90,17 @@ func (c *Conn) Cookie() (uint64, error) {
 	return cookie, Translate(os.NewSyscallError("getsockopt", err))
 }
 
+// library is the library's socket. A closed one must not be used: the library would open another, in the namespace this
+// thread happens to be in.
+func (c *Conn) library() (*vnl.Handle, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, os.ErrClosed
+	}
+	return c.routes, nil
+}
+
 // take is a socket for one caller: one that waits, or a new one.
 func (c *Conn) take() (s *socket, err error) {
 	c.mu.Lock()

@@ -27,11 +27,15 @@ type Route struct {
 // Routes lists the unicast routes of all tables but the local one, of both families. Those to link-local and multicast
 // addresses of IPv6, which each link has, are left out.
 func (c *Conn) Routes() ([]Route, error) {
+	library, err := c.library()
+	if err != nil {
+		return nil, err
+	}
 	var all []Route
 	for _, family := range []int{vnl.FAMILY_V4, vnl.FAMILY_V6} {
 		found, err := steady(func() ([]vnl.Route, bool, error) {
 			// A filter for table 0 lets all tables through, and no filter only the main one.
-			found, err := c.routes.RouteListFiltered(family, &vnl.Route{}, vnl.RT_FILTER_TABLE)
+			found, err := library.RouteListFiltered(family, &vnl.Route{}, vnl.RT_FILTER_TABLE)
 			if errors.Is(err, vnl.ErrDumpInterrupted) {
 				return nil, true, nil
 			}
@@ -99,10 +103,18 @@ func ownPrefix(n *net.IPNet, family int) netip.Prefix {
 
 // AddRoute adds a route to its table. One with the same destination and metric is fs.ErrExist; a gateway that cannot be
 // reached by the link is fs.ErrNotExist.
-func (c *Conn) AddRoute(r Route) error { return Translate(c.routes.RouteAdd(libraryRoute(r))) }
+func (c *Conn) AddRoute(r Route) error { return c.changeRoute(r, (*vnl.Handle).RouteAdd) }
 
 // DelRoute removes a route that AddRoute added. One of another origin is not touched, and counts as missing.
-func (c *Conn) DelRoute(r Route) error { return Translate(c.routes.RouteDel(libraryRoute(r))) }
+func (c *Conn) DelRoute(r Route) error { return c.changeRoute(r, (*vnl.Handle).RouteDel) }
+
+func (c *Conn) changeRoute(r Route, change func(*vnl.Handle, *vnl.Route) error) error {
+	library, err := c.library()
+	if err != nil {
+		return err
+	}
+	return Translate(change(library, libraryRoute(r)))
+}
 
 // libraryRoute is a route as somebody asked for it by hand (proto boot), which is how it is known again.
 func libraryRoute(r Route) *vnl.Route {
