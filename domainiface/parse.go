@@ -40,7 +40,7 @@ func (how Reader) Parse(r io.Reader) (*Interface, error) {
 
 // UnmarshalXML reads the element as [Parse] does, so that [xml.Unmarshal] and Parse agree.
 func (i *Interface) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	return schema.Decode(d, start, "interface", i)
+	return schema.Decode(d, start, i)
 }
 
 // Format returns the document in the layout of libvirt: its order of elements and attributes, two spaces a
