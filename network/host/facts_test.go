@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// sortedFacts has something of everything, in order.
+func sortedFacts() *host.Facts {
+	return &host.Facts{
+		Instance: "boot 1",
+		Links: []host.Link{
+			{Name: "br0", Kind: host.Bridge, MAC: mac1, MTU: 1400, Up: true, Owner: "virtnet 8f1c", STP: true, ForwardDelay: 200},
+			{Name: "eth0", MTU: 1500},
+			{Name: "tap0", Kind: host.Tap, MAC: mac2, MTU: 1500, Master: "br0", Isolated: true, NoLearning: true, NoFlood: true},
+		},
+		Addrs: []host.Addr{
+			{Link: "br0", Prefix: prefix("10.0.0.1/24")},
+			{Link: "br0", Prefix: prefix("10.0.0.1/25")},
+			{Link: "br0", Prefix: prefix("2001:db8::1/64")},
+			{Link: "eth0", Prefix: prefix("10.0.0.1/24")},
+		},
+		Routes: []host.Route{
+			{Dest: prefix("10.9.0.0/16"), Link: "eth0", Table: 100},
+			{Dest: prefix("0.0.0.0/0"), Gateway: addr("192.0.2.1"), Link: "eth0", Table: host.MainTable},
+			{Dest: prefix("10.0.0.0/24"), Link: "br0", Table: host.MainTable},
+			{Dest: prefix("10.0.0.0/24"), Link: "br0", Metric: 5, Table: host.MainTable},
+			{Dest: prefix("10.0.0.0/24"), Link: "eth0", Metric: 5, Table: host.MainTable},
+			{Dest: prefix("10.0.0.0/25"), Link: "br0", Table: host.MainTable},
+			{Dest: prefix("2001:db8::/64"), Link: "br0", Metric: 256, Table: host.MainTable},
+		},
+		Sysctls:    []host.Sysctl{{Key: "net/ipv4/ip_forward", Value: "1"}, {Key: "net/ipv6/conf/br0/accept_ra", Value: "0"}},
+		Forwarding: host.Forwarding{IPv4: true, IPv6: true, Blocked: []string{"eth0", "eth1"}},
+		Filters:    []host.Filter{filter(), {Network: "9", Link: "br1", To: []host.Rule{{Do: host.Drop}}}},
+		Servers:    []host.Server{server(), {Name: "9", Link: "br1"}},
+	}
+}
+
+func TestFactsString(t *testing.T) {
+	golden(t, "facts.txt", sortedFacts().String())
+	require.Empty(t, (&host.Facts{}).String())
+}
+
+func TestFactsSort(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		f := sortedFacts()
+		random.Shuffle(len(f.Links), func(i, j int) { f.Links[i], f.Links[j] = f.Links[j], f.Links[i] })
+		random.Shuffle(len(f.Addrs), func(i, j int) { f.Addrs[i], f.Addrs[j] = f.Addrs[j], f.Addrs[i] })
+		random.Shuffle(len(f.Routes), func(i, j int) { f.Routes[i], f.Routes[j] = f.Routes[j], f.Routes[i] })
+		slices.Reverse(f.Sysctls)
+		slices.Reverse(f.Forwarding.Blocked)
+		slices.Reverse(f.Filters)
+		slices.Reverse(f.Servers)
+		f.Sort()
+		require.Equal(t, sortedFacts(), f)
+	}
+}
+
+func TestFactsAreFound(t *testing.T) {
+	f := sortedFacts()
+	require.Equal(t, "tap0", f.Link("tap0").Name)
+	require.Nil(t, f.Link("tap1"))
+	require.Equal(t, "br1", f.Filter("9").Link)
+	require.True(t, f.Filter("7").IsZero())
+	require.Equal(t, "br1", f.Server("9").Link)
+	require.Nil(t, f.Server("7"))
+	value, ok := f.Sysctl("net/ipv4/ip_forward")
+	require.True(t, ok)
+	require.Equal(t, "1", value)
+	_, ok = f.Sysctl("net/ipv4/ip_default_ttl")
+	require.False(t, ok)
+	require.True(t, f.HasAddr("br0", prefix("10.0.0.1/25")))
+	require.False(t, f.HasAddr("eth0", prefix("10.0.0.1/25")))
+}

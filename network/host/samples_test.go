@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host_test
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+var (
+	addr   = netip.MustParseAddr
+	prefix = netip.MustParsePrefix
+	mac1   = host.MAC{0x52, 0x54, 0, 0xab, 0xcd, 0xef}
+	mac2   = host.MAC{0xfe, 0x54, 0, 0, 0, 2}
+)
+
+// filter has a rule of every form.
+func filter() host.Filter {
+	return host.Filter{
+		Network: "8f1c", Link: "br0",
+		From: []host.Rule{
+			{In: "br0", Out: "eth0", Src: prefix("10.0.0.0/24"), Do: host.Return},
+			{Family: host.IPv6, Proto: host.UDP, Do: host.Drop},
+		},
+		To: []host.Rule{{Dst: prefix("2001:db8::/64"), Established: true, Do: host.Return}, {Do: host.Reject}},
+		NAT: []host.Rule{
+			{Src: prefix("10.0.0.0/24"), NotDst: prefix("10.0.0.0/24"), Proto: host.TCP, Do: host.Masquerade, Ports: host.PortRange{From: 1024, To: 65535}},
+			{Proto: host.UDP, Do: host.SNAT, Addrs: host.AddrRange{From: addr("192.0.2.1"), To: addr("192.0.2.9")}, Ports: host.PortRange{From: 1, To: 1}},
+		},
+	}
+}
+
+// server has every field set.
+func server() host.Server {
+	return host.Server{
+		Name: "8f1c", Link: "br0", Domain: "lab.example", LocalDomain: true, NoRouter: true, MTU: 1400,
+		DNS: &host.DNS{
+			NoForward: true, KeepPlainNames: true,
+			Forwarders: []host.Forwarder{{Domain: "corp.example", Addr: addr("192.0.2.53")}, {Addr: addr("2001:db8::53")}, {Domain: "local"}},
+			LocalZones: []netip.Prefix{prefix("10.0.0.0/24")},
+			Hosts:      []host.NameRecord{{Addr: addr("10.0.0.9"), Names: []string{"nine", "neuf"}}},
+			TXT:        []host.TXTRecord{{Name: "t", Value: `a "quoted" <word>`}},
+			SRV:        []host.SRVRecord{{Service: "ldap", Protocol: "tcp", Domain: "d", Target: "t", Port: 389, Priority: 1, Weight: 5}, {Service: "none", Protocol: "udp"}},
+		},
+		Subnets: []host.Subnet{{
+			Prefix:   prefix("10.0.0.1/24"),
+			Ranges:   []host.Range{{Start: addr("10.0.0.10"), End: addr("10.0.0.20"), Lease: host.LeaseTime(time.Hour)}},
+			Hosts:    []host.StaticHost{{MAC: mac1, Name: "a", Addr: addr("10.0.0.5"), Lease: host.Infinite}, {Name: "b", Addr: addr("10.0.0.6")}},
+			BootFile: "pxe.0", BootServer: addr("10.0.0.2"), TFTPRoot: "/srv/tftp",
+		}, {
+			Prefix: prefix("2001:db8::1/64"),
+			Hosts:  []host.StaticHost{{DUID: "00:01:02", Addr: addr("2001:db8::5")}},
+		}},
+		Options: []string{"log-queries"},
+	}
+}
+
+// samples has an operation of every type, with every field set.
+func samples() []host.Op {
+	user, group := uint32(0), uint32(107)
+	bridge := host.AddBridge{Link: "br0", MAC: mac1, Owner: "virtnet 8f1c", MTU: 1400, STP: true, ForwardDelay: 200}
+	tap := host.AddTap{Link: "tap0", MAC: mac2, Owner: "guest <1>", MTU: 1400, Queues: 4, VnetHdr: true, User: &user, Group: &group}
+	veth := host.AddVeth{Link: "veth0", MAC: mac2, Owner: "guest ü", MTU: 1400, Peer: "eth0", PeerMAC: mac1, Namespace: "/run/netns/guest"}
+	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true}
+	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
+	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
+	serve := host.Serve{Server: server(), Leases: []host.Lease{
+		{Addr: addr("10.0.0.11"), MAC: mac1, Hostname: "h", ClientID: "01:02", Expires: time.Unix(1700000000, 0).UTC()},
+		{Addr: addr("2001:db8::11"), ClientID: "00:03", IAID: 7, Temporary: true},
+	}}
+	return []host.Op{
+		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), plug, host.Unplug(plug),
+		host.SetUp{Link: "br0"}, host.SetDown{Link: "br0"}, host.SetMTU{Link: "br0", MTU: 1400, Was: 1500},
+		address, host.DelAddr(address), route, host.DelRoute(route),
+		host.SetSysctl{Key: "net/ipv6/conf/br0/accept_ra", Value: "0", Was: "1"},
+		host.EnableForwarding{IPv6: true}, host.DisableForwarding{},
+		host.SetFilter{Network: "8f1c", Filter: filter(), Was: host.Filter{Network: "8f1c", Link: "br0"}},
+		serve, host.Unserve(serve),
+	}
+}
