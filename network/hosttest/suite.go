@@ -113,7 +113,7 @@ func planOf(ops []host.Op) host.Plan {
 func (x *bench) here(op host.Op) host.Op {
 	switch o := op.(type) {
 	case host.AddVeth:
-		if o.Namespace == guest {
+		if o.Namespace == guest && x.namespace != "" {
 			o.Namespace = x.namespace
 		}
 		return o
