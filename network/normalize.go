@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/go-virtnet/virtnet/network/schema"
-	"github.com/go-virtnet/virtnet/qos"
-	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 // Normalize brings n to the form in which libvirt tells an inactive network: the mode of a <forward> and the
@@ -26,34 +24,34 @@ func (n *Network) Normalize(rules schema.Rules) {
 	}
 	n.normalizeForward()
 	n.normalizeBridge()
-	if n.Domain != nil && n.Domain.Name == "" && n.Domain.LocalOnly == 0 && n.Domain.Register == 0 && isBare(n.Domain.Extra) {
+	if n.Domain != nil && n.Domain.Name == "" && n.Domain.LocalOnly == 0 && n.Domain.Register == 0 && schema.IsBare(n.Domain.Extra) {
 		n.Domain = nil
 	}
 	if n.DNS != nil {
 		n.DNS.normalize()
-		if n.DNS.isEmpty() && isBare(n.DNS.Extra) {
+		if n.DNS.isEmpty() && schema.IsBare(n.DNS.Extra) {
 			n.DNS = nil
 		}
 	}
-	n.VLAN = normalVLAN(n.VLAN)
-	n.Bandwidth = normalBandwidth(n.Bandwidth, rules.Compat)
-	if n.Port != nil && n.Port.Isolated == 0 && isBare(n.Port.Extra) {
+	n.VLAN.Normalize(rules)
+	n.Bandwidth = n.Bandwidth.Normalize(rules)
+	if n.Port != nil && n.Port.Isolated == 0 && schema.IsBare(n.Port.Extra) {
 		n.Port = nil
 	}
 	for i := range n.IPs {
 		n.IPs[i].normalize()
 	}
-	n.VirtualPort = normalVirtualPort(n.VirtualPort)
+	n.VirtualPort = n.VirtualPort.Normalize(rules)
 	for i := range n.PortGroups {
 		g := &n.PortGroups[i]
 		if g.Default == schema.No {
 			g.Default = 0
 		}
-		g.VLAN = normalVLAN(g.VLAN)
-		g.VirtualPort = normalVirtualPort(g.VirtualPort)
-		g.Bandwidth = normalBandwidth(g.Bandwidth, rules.Compat)
+		g.VLAN.Normalize(rules)
+		g.VirtualPort = g.VirtualPort.Normalize(rules)
+		g.Bandwidth = g.Bandwidth.Normalize(rules)
 	}
-	if n.DnsmasqOptions != nil && len(n.DnsmasqOptions.Options) == 0 && isBare(n.DnsmasqOptions.Extra) {
+	if n.DnsmasqOptions != nil && len(n.DnsmasqOptions.Options) == 0 && schema.IsBare(n.DnsmasqOptions.Extra) {
 		n.DnsmasqOptions = nil
 	}
 }
@@ -61,28 +59,25 @@ func (n *Network) Normalize(rules schema.Rules) {
 // Normalize brings p to the form in which libvirt tells a port: the mode of a macvtap device is written out, and
 // what says nothing is gone.
 func (p *Port) Normalize() {
-	p.Bandwidth = normalBandwidth(p.Bandwidth, true)
-	p.VLAN = normalVLAN(p.VLAN)
-	p.VirtualPort = normalVirtualPort(p.VirtualPort)
-	if p.Port != nil && p.Port.Isolated == 0 && isBare(p.Port.Extra) {
+	p.Bandwidth = p.Bandwidth.Normalize(schema.Rules{Compat: true})
+	p.VLAN.Normalize(schema.Rules{})
+	p.VirtualPort = p.VirtualPort.Normalize(schema.Rules{})
+	if p.Port != nil && p.Port.Isolated == 0 && schema.IsBare(p.Port.Extra) {
 		p.Port = nil
 	}
-	if p.RxFilters != nil && p.RxFilters.TrustGuest == 0 && isBare(p.RxFilters.Extra) {
+	if p.RxFilters != nil && p.RxFilters.TrustGuest == 0 && schema.IsBare(p.RxFilters.Extra) {
 		p.RxFilters = nil
 	}
 	switch g := p.Plug; {
 	case g == nil:
 	case g.Type == 0 || g.Type == PlugNone:
-		if isBare(g.Extra) {
+		if schema.IsBare(g.Extra) {
 			p.Plug = nil
 		}
 	case g.Type == PlugDirect && g.Mode == 0:
 		g.Mode = schema.MacvtapVEPA
 	}
 }
-
-// isBare reports whether an element has no unknown content that would be lost with it.
-func isBare(x schema.Extra) bool { return len(x.Attrs) == 0 && len(x.Nodes) == 0 }
 
 func (n *Network) normalizeForward() {
 	f := n.Forward
@@ -91,11 +86,11 @@ func (n *Network) normalizeForward() {
 		return
 	case f.Mode == 0:
 		f.Mode = ForwardNAT
-	case f.Mode == ForwardNone && isBare(f.Extra):
+	case f.Mode == ForwardNone && schema.IsBare(f.Extra):
 		n.Forward = nil
 		return
 	}
-	if f.Driver != nil && f.Driver.Name == 0 && f.Driver.Model == "" && isBare(f.Driver.Extra) {
+	if f.Driver != nil && f.Driver.Name == 0 && f.Driver.Model == "" && schema.IsBare(f.Driver.Extra) {
 		f.Driver = nil
 	}
 	if f.Mode != ForwardHostdev {
@@ -104,10 +99,10 @@ func (n *Network) normalizeForward() {
 		f.Managed = schema.No
 	}
 	if t := f.NAT; t != nil {
-		if t.Port != nil && t.Port.Start.Uint() == 0 && t.Port.End.Uint() == 0 && isBare(t.Port.Extra) {
+		if t.Port != nil && t.Port.Start.Uint() == 0 && t.Port.End.Uint() == 0 && schema.IsBare(t.Port.Extra) {
 			t.Port = nil
 		}
-		if t.IPv6 == 0 && t.Address == nil && t.Port == nil && isBare(t.Extra) {
+		if t.IPv6 == 0 && t.Address == nil && t.Port == nil && schema.IsBare(t.Extra) {
 			f.NAT = nil
 		}
 	}
@@ -137,14 +132,14 @@ func (n *Network) normalizeBridge() {
 		}
 	case b != nil:
 		b.STP, b.Delay = 0, schema.Number{}
-		if b.Name == "" && b.MACTableManager == 0 && isBare(b.Extra) {
+		if b.Name == "" && b.MACTableManager == 0 && schema.IsBare(b.Extra) {
 			n.Bridge = nil
 		}
 	}
-	if n.MTU != nil && n.MTU.Size.Uint() == 0 && isBare(n.MTU.Extra) {
+	if n.MTU != nil && n.MTU.Size.Uint() == 0 && schema.IsBare(n.MTU.Extra) {
 		n.MTU = nil
 	}
-	if n.MAC != nil && n.MAC.Address.IsZero() && isBare(n.MAC.Extra) {
+	if n.MAC != nil && n.MAC.Address.IsZero() && schema.IsBare(n.MAC.Extra) {
 		n.MAC = nil
 	}
 }
@@ -180,7 +175,7 @@ func (p *IP) normalize() {
 	for i := range d.Hosts {
 		d.Hosts[i].Lease.normalize()
 	}
-	if len(d.Ranges)+len(d.Hosts) == 0 && d.Bootp == nil && isBare(d.Extra) {
+	if len(d.Ranges)+len(d.Hosts) == 0 && d.Bootp == nil && schema.IsBare(d.Extra) {
 		p.DHCP = nil
 	}
 }
@@ -193,61 +188,6 @@ func (l *Lease) normalize() {
 	case l.Unit == 0:
 		l.Unit = Minutes
 	}
-}
-
-// normalVLAN returns v with the trunk spelled out where there is one.
-func normalVLAN(v *virtualport.VLAN) *virtualport.VLAN {
-	if v != nil {
-		trunk := v.IsTrunk()
-		v.Trunk = 0
-		if trunk {
-			v.Trunk = schema.Yes
-		}
-	}
-	return v
-}
-
-// normalBandwidth returns b without the zeros that mean no limit, nil when it limits nothing. libvirt keeps the
-// shell of one whose directions say nothing; keep does the same.
-func normalBandwidth(b *qos.Bandwidth, keep bool) *qos.Bandwidth {
-	if b == nil {
-		return nil
-	}
-	shell := keep && (b.Inbound != nil || b.Outbound != nil)
-	b.Inbound, b.Outbound = normalRate(b.Inbound), normalRate(b.Outbound)
-	if b.Inbound == nil && b.Outbound == nil && isBare(b.Extra) && !shell {
-		return nil
-	}
-	return b
-}
-
-func normalRate(r *qos.Rate) *qos.Rate {
-	if r == nil {
-		return nil
-	}
-	for _, n := range []*schema.Number{&r.Average, &r.Peak, &r.Floor, &r.Burst} {
-		if n.Uint() == 0 {
-			*n = schema.Number{}
-		}
-	}
-	if !r.Average.Given() && !r.Floor.Given() && isBare(r.Extra) {
-		return nil
-	}
-	return r
-}
-
-// normalVirtualPort returns v without empty parameters, nil when it says nothing.
-func normalVirtualPort(v *virtualport.VirtualPort) *virtualport.VirtualPort {
-	if v == nil {
-		return nil
-	}
-	if p := v.Parameters; p != nil && !p.Given() && isBare(p.Extra) {
-		v.Parameters = nil
-	}
-	if v.Type == 0 && v.Parameters == nil && isBare(v.Extra) {
-		return nil
-	}
-	return v
 }
 
 // lose drops what libvirt reads but does not write again. The rules that libvirt does not have refuse all of it.
@@ -269,12 +209,6 @@ func (n *Network) lose() {
 	}
 	for i := range n.IPs {
 		n.IPs[i].lose()
-	}
-	loseVLAN(n.VLAN)
-	loseParameters(n.VirtualPort)
-	for i := range n.PortGroups {
-		loseVLAN(n.PortGroups[i].VLAN)
-		loseParameters(n.PortGroups[i].VirtualPort)
 	}
 }
 
@@ -317,30 +251,5 @@ func (p *IP) lose() {
 		if l := d.Hosts[i].Lease; l != nil && !l.Expiry.Given() {
 			d.Hosts[i].Lease = nil
 		}
-	}
-}
-
-// loseVLAN marks every tag that has the number of the native one as native, as libvirt writes it.
-func loseVLAN(v *virtualport.VLAN) {
-	if v == nil {
-		return
-	}
-	for i := range v.Tags {
-		if v.Tags[i].NativeMode == 0 {
-			continue
-		}
-		for j := range v.Tags {
-			if v.Tags[j].ID == v.Tags[i].ID {
-				v.Tags[j].NativeMode = v.Tags[i].NativeMode
-			}
-		}
-		return
-	}
-}
-
-// loseParameters drops what a Midonet switch does not take.
-func loseParameters(v *virtualport.VirtualPort) {
-	if v != nil && v.Type == virtualport.Midonet && v.Parameters != nil {
-		*v.Parameters = virtualport.Parameters{InterfaceID: v.Parameters.InterfaceID}
 	}
 }

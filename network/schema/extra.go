@@ -25,6 +25,10 @@ func (x *Extra) HasNode(local string) bool {
 	return false
 }
 
+// IsBare reports whether an element has no unknown content. It is no method, because every element would
+// inherit it.
+func IsBare(x Extra) bool { return len(x.Attrs) == 0 && len(x.Nodes) == 0 }
+
 // CloneExtra returns a copy that shares nothing with x. It is no method, because every element would
 // inherit it.
 func CloneExtra(x Extra) Extra {
