@@ -188,6 +188,9 @@ func effects() []effect {
 		op:      with(route6, func(o *host.AddRoute) { o.Gateway = netip.MustParseAddr("fe80::9") }),
 		changes: "+route 2001:db8:9::/48 via fe80::9 dev br0 metric 7\n",
 	}, {
+		name: "no IPv6 route where it is disabled", before: []host.Op{br0, up("br0"), noIPv6},
+		op: with(route6, func(o *host.AddRoute) { o.Gateway = netip.MustParseAddr("fe80::9") }), err: fs.ErrPermission,
+	}, {
 		name: "a default route", before: network,
 		op:      with(route4, func(o *host.AddRoute) { o.Dest = netip.MustParsePrefix("0.0.0.0/0") }),
 		changes: "+route 0.0.0.0/0 via 192.168.7.9 dev br0 metric 7\n",

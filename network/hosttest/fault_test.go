@@ -21,7 +21,10 @@ type faulty struct {
 	*Machine
 	do    func(m *Machine, ctx context.Context, op host.Op) error
 	facts func(m *Machine, ctx context.Context, scope host.Scope) (*host.Facts, error)
+	all   func(m *Machine, ctx context.Context, ops []host.Op) error
 }
+
+var _ host.Batcher = faulty{}
 
 func (f faulty) Do(ctx context.Context, op host.Op) error {
 	if f.do != nil {
@@ -35,6 +38,13 @@ func (f faulty) Facts(ctx context.Context, scope host.Scope) (*host.Facts, error
 		return f.facts(f.Machine, ctx, scope)
 	}
 	return f.Machine.Facts(ctx, scope)
+}
+
+func (f faulty) DoAll(ctx context.Context, ops []host.Op) error {
+	if f.all != nil {
+		return f.all(f.Machine, ctx, ops)
+	}
+	return host.Apply(ctx, f, planOf(ops))
 }
 
 // faults are mistakes that a backend is likely to make, by the subtest that has to find them.
@@ -113,6 +123,14 @@ var faults = map[string]faulty{
 	"facts/a_link": {facts: func(m *Machine, ctx context.Context, scope host.Scope) (*host.Facts, error) {
 		scope.Routes = true // tells more than was asked for
 		return m.Facts(ctx, scope)
+	}},
+	"Batcher": {all: func(m *Machine, ctx context.Context, ops []host.Op) error {
+		for _, op := range ops { // leaves half of it behind
+			if err := m.Do(ctx, op); err != nil {
+				return err
+			}
+		}
+		return nil
 	}},
 	"canceled": {do: func(m *Machine, ctx context.Context, op host.Op) error {
 		return m.Do(context.WithoutCancel(ctx), op)

@@ -164,6 +164,22 @@ func TestSourceNAT(t *testing.T) {
 	require.Equal(t, public, p.Src)
 }
 
+func TestSendIPv6(t *testing.T) {
+	m := matrixMachine(t)
+	do(t, m, host.AddAddr{Link: "route", Prefix: netip.MustParsePrefix("2001:db8:2::1/64")},
+		host.AddAddr{Link: "open", Prefix: netip.MustParsePrefix("2001:db8:5::1/64")})
+	p := Packet{In: "open", Src: netip.MustParseAddr("2001:db8:5::2"), Dst: netip.MustParseAddr("2001:db8:2::2")}
+	_, err := m.Send(p)
+	require.ErrorContains(t, err, "the machine does not forward ipv6")
+	do(t, m, host.EnableForwarding{IPv6: true})
+	_, err = m.Send(p)
+	require.ErrorContains(t, err, "packets to route: counter reject", "the network is IPv4 only to its filter")
+	back := Packet{In: "route", Src: netip.MustParseAddr("10.2.0.2"), Dst: netip.MustParseAddr("10.5.0.2")}
+	got, err := m.Send(back)
+	require.NoError(t, err)
+	require.Equal(t, "open", got.Out)
+}
+
 // TestBestRoute prefers the longer prefix, and of two the smaller metric.
 func TestBestRoute(t *testing.T) {
 	m := New("eth0", "eth1")

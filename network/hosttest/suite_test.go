@@ -20,3 +20,12 @@ func TestMachine(t *testing.T) {
 		}.Run(t)
 	})
 }
+
+// TestLoopbackIsUp runs the walk on a machine whose loopback device is up, as in most namespaces that tests make.
+func TestLoopbackIsUp(t *testing.T) {
+	TestBackend(t, func(t *testing.T) host.Backend {
+		m := new(Machine)
+		do(t, m, up(loopback))
+		return m
+	})
+}
