@@ -30,6 +30,11 @@ func TestNamespaceIsSeparate(t *testing.T) {
 	outside := linkNames(t)
 	a, b := testenv.New(t), testenv.New(t)
 	testenv.Connect(t, a, b, "left", "right")
+	home, err := os.Readlink("/proc/self/ns/net")
+	require.NoError(t, err)
+	own, err := os.Readlink("/proc/thread-self/ns/net")
+	require.NoError(t, err)
+	require.Equal(t, own, home, "the process as a whole has not moved")
 	a.Run(t, func() { require.ElementsMatch(t, []string{"lo", "left"}, linkNames(t)) })
 	b.Run(t, func() { require.ElementsMatch(t, []string{"lo", "right"}, linkNames(t)) })
 	require.Equal(t, outside, linkNames(t), "the test's goroutine is outside again")
@@ -50,7 +55,7 @@ func TestNamespaceIsSeparate(t *testing.T) {
 		client = conn
 	})
 	defer client.Close()
-	_, err := client.Write([]byte("hello"))
+	_, err = client.Write([]byte("hello"))
 	require.NoError(t, err)
 	require.NoError(t, server.SetReadDeadline(time.Now().Add(10*time.Second)))
 	got := make([]byte, 16)
@@ -89,7 +94,6 @@ func TestSnapshot(t *testing.T) {
 		{"ipv6 route", []string{"ip", "route", "add", "2001:db8::/64", "dev", "lo", "table", "7"}, []string{"ip", "route", "del", "2001:db8::/64", "dev", "lo", "table", "7"}},
 		{"rule", []string{"ip", "rule", "add", "pref", "5", "table", "7"}, []string{"ip", "rule", "del", "pref", "5"}},
 		{"filter", []string{"nft", "add", "table", "inet", "mine"}, []string{"nft", "delete", "table", "inet", "mine"}},
-		{"parameter", []string{"sysctl", "-w", "net.ipv4.conf.lo.accept_local=1"}, []string{"sysctl", "-w", "net.ipv4.conf.lo.accept_local=0"}},
 	}
 	for _, change := range changes {
 		ns.Output(t, change.do[0], change.do[1:]...)
@@ -97,6 +101,10 @@ func TestSnapshot(t *testing.T) {
 		ns.Output(t, change.undo[0], change.undo[1:]...)
 		ns.Unchanged(t, before, "after "+change.name)
 	}
+	const parameter = "net/ipv4/conf/lo/accept_local"
+	ns.SetSysctl(t, parameter, "1")
+	require.Equal(t, "1", ns.Sysctl(t, parameter))
+	require.Equal(t, "-"+parameter+"=0\n+"+parameter+"=1\n", testenv.Diff(before, ns.Snapshot(t)))
 }
 
 func TestDiff(t *testing.T) {

@@ -40,19 +40,19 @@ func TestForwarding(t *testing.T) {
 		ipv6                bool
 		whole, link, family string
 	}{
-		{false, "net.ipv4.ip_forward", "net.ipv4.conf.lo.forwarding", "ipv4"},
-		{true, "net.ipv6.conf.all.forwarding", "net.ipv6.conf.lo.forwarding", "ipv6"},
+		{false, "net/ipv4/ip_forward", "net/ipv4/conf/lo/forwarding", "ipv4"},
+		{true, "net/ipv6/conf/all/forwarding", "net/ipv6/conf/lo/forwarding", "ipv6"},
 	} {
 		b, ns := open(t)
 		do(t, b, host.DisableForwarding{IPv6: c.ipv6}, host.EnableForwarding{IPv6: c.ipv6})
-		require.Equal(t, "1\n", ns.Output(t, "sysctl", "-n", c.whole))
+		require.Equal(t, "1", ns.Sysctl(t, c.whole))
 		require.Contains(t, facts(t, b, host.Scope{Forwarding: true}).String(), "forwarding "+c.family)
 		// What somebody decided for one link is not overruled by doing it again.
-		ns.Output(t, "sysctl", "-w", c.link+"=0")
+		ns.SetSysctl(t, c.link, "0")
 		do(t, b, host.EnableForwarding{IPv6: c.ipv6})
-		require.Equal(t, "0\n", ns.Output(t, "sysctl", "-n", c.link))
+		require.Equal(t, "0", ns.Sysctl(t, c.link))
 		do(t, b, host.DisableForwarding{IPv6: c.ipv6}, host.DisableForwarding{IPv6: c.ipv6})
-		require.Equal(t, "0\n", ns.Output(t, "sysctl", "-n", c.whole))
+		require.Equal(t, "0", ns.Sysctl(t, c.whole))
 		require.NotContains(t, facts(t, b, host.Scope{Forwarding: true}).String(), "forwarding "+c.family)
 	}
 }
@@ -81,7 +81,7 @@ func TestForwardingBlocked(t *testing.T) {
 				advertise(t, router, "lan")
 				return learned()
 			})
-			ns.Output(t, "sysctl", "-w", "net.ipv6.conf."+uplink+".accept_ra="+c.acceptRA)
+			ns.SetSysctl(t, "net/ipv6/conf/"+uplink+"/accept_ra", c.acceptRA)
 			require.Equal(t, c.blocked, facts(t, b, host.Scope{Forwarding: true}).Forwarding.Blocked)
 			do(t, b, host.EnableForwarding{IPv6: true})
 			require.Equal(t, !c.lost, learned())
