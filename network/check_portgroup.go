@@ -79,7 +79,7 @@ func (n *Network) checkVirtualPortMode(c *schema.Check, t virtualport.Type, wher
 	default:
 		ok = t == virtualport.Qbg || t == virtualport.Qbh
 	}
-	c.Deviates(ok, VirtualPortMode, where, "a network of mode %s%s has no use for a %s port", n.Mode(), n.withoutBridge(), t)
+	c.Deviates(ok, VirtualPortMode, where, "a network of mode %s%s has no use for a port of type %s", n.Mode(), n.withoutBridge(), t)
 }
 
 // switchOf returns the type of switch that guests of the group are plugged into; g may be nil.
@@ -95,19 +95,31 @@ func (n *Network) switchOf(g *PortGroup) virtualport.Type {
 
 // checkVLANs checks that guests on n can be put in a VLAN where the document says so.
 func (n *Network) checkVLANs(c *schema.Check) {
-	merged := !c.Skips(VLANMerged)
-	can, preset := n.takesVLAN(nil, merged), false
+	preset := false
 	for i := range n.PortGroups {
 		g := &n.PortGroups[i]
 		preset = preset || g.Default == schema.Yes
-		if n.VLAN == nil && g.VLAN == nil {
-			continue
+		if n.VLAN != nil || g.VLAN != nil {
+			c.At("portgroup", i, func() { n.checkVLAN(c, g, n.vlanOf(g)) })
 		}
-		c.At("portgroup", i, func() {
-			c.Rule(n.takesVLAN(g, merged), "vlan-mode", n.vlanOf(g), "guests of the group cannot be put in a VLAN%s", n.whyNoVLAN())
-		})
 	}
-	c.Rule(n.VLAN == nil || can || preset, "vlan-mode", "vlan", "guests on the network cannot be put in a VLAN%s", n.whyNoVLAN())
+	if n.VLAN != nil && !preset {
+		n.checkVLAN(c, nil, "vlan")
+	}
+}
+
+// checkVLAN checks that guests on n can be put in a VLAN: those of the group, or of none when g is nil.
+func (n *Network) checkVLAN(c *schema.Check, g *PortGroup, where string) {
+	const why = "guests cannot be put in a VLAN: that takes mode hostdev or passthrough, or mode bridge with a Linux bridge or Open vSwitch"
+	libvirt := n.libvirtTakesVLAN(g)
+	switch merged := n.takesVLAN(g); {
+	case merged && !libvirt:
+		c.Rule(!c.Skips(VLANMerged), "vlan-mode", where, why)
+	case !merged && libvirt:
+		c.Deviates(false, VLANMerged, where, why)
+	default:
+		c.Rule(merged, "vlan-mode", where, why)
+	}
 }
 
 // vlanOf returns where in the group a VLAN is asked for: "" when only the network does.
@@ -118,25 +130,23 @@ func (n *Network) vlanOf(g *PortGroup) string {
 	return ""
 }
 
-// whyNoVLAN ends a message about a VLAN.
-func (n *Network) whyNoVLAN() string {
-	return ": that takes mode hostdev or passthrough, or mode bridge with a Linux bridge or Open vSwitch"
+// takesVLAN reports whether guests can be put in a VLAN, judged by the switch that network and group name
+// together.
+func (n *Network) takesVLAN(g *PortGroup) bool {
+	switch n.Mode() {
+	case ForwardHostdev, ForwardPassthrough:
+		return true
+	case ForwardBridge:
+		t := n.switchOf(g)
+		return n.HostBridge() && (t == 0 || t == virtualport.OpenVSwitch)
+	}
+	return false
 }
 
-// takesVLAN reports whether guests can be put in a VLAN: of the group, or of none when g is nil. With merged it
-// judges by the switch that network and group name together, else as libvirt does.
-func (n *Network) takesVLAN(g *PortGroup, merged bool) bool {
+// libvirtTakesVLAN is takesVLAN as libvirt judges: by the group alone if it has a <virtualport>, and without a
+// look at the bridge.
+func (n *Network) libvirtTakesVLAN(g *PortGroup) bool {
 	mode := n.Mode()
-	if merged {
-		t := n.switchOf(g)
-		switch mode {
-		case ForwardHostdev, ForwardPassthrough:
-			return true
-		case ForwardBridge:
-			return n.HostBridge() && (t == 0 || t == virtualport.OpenVSwitch)
-		}
-		return false
-	}
 	if g != nil && g.VirtualPort != nil {
 		return mode == ForwardBridge && g.VirtualPort.Type == virtualport.OpenVSwitch
 	}

@@ -10,6 +10,8 @@ const (
 	MidonetExtra schema.Deviation = "virtualport-midonet-extra"
 	// NegativeID refuses a minus sign in the numbers of a profile, which libvirt wraps around.
 	NegativeID schema.Deviation = "virtualport-negative"
+	// ZeroManager refuses the database 0, which the standard reserves.
+	ZeroManager schema.Deviation = "virtualport-managerid-zero"
 	// ProfileControl refuses control characters in the name of a profile.
 	ProfileControl schema.Deviation = "virtualport-profile-control"
 	// UnusableVLAN refuses the VLANs 0 and 4095, which no switch carries.
@@ -38,6 +40,7 @@ func (v *VirtualPort) Check(c *schema.Check, typeRequired bool) {
 
 func (p *Parameters) check(c *schema.Check, t Type) {
 	c.Rule(p.ManagerID.Uint() <= maxManagerID, "virtualport-managerid", "@managerid", "%s is more than %d", p.ManagerID, maxManagerID)
+	c.Deviates(p.ManagerID.Uint() > 0 || !p.ManagerID.Given(), ZeroManager, "@managerid", "0 is reserved: 1 to %d are usable", maxManagerID)
 	c.Rule(p.TypeID.Uint() <= maxTypeID, "virtualport-typeid", "@typeid", "%s is more than %d", p.TypeID, maxTypeID)
 	c.Rule(p.TypeIDVersion.Uint() <= maxManagerID, "virtualport-typeidversion", "@typeidversion", "%s is more than %d", p.TypeIDVersion, maxManagerID)
 	c.Rule(len(p.ProfileID) <= maxProfileID, "virtualport-profileid", "@profileid", "the profile is longer than %d bytes", maxProfileID)

@@ -78,6 +78,9 @@ func (c *Check) fail(rule, where, format string, args []any) {
 	c.found = append(c.found, &Violation{Path: c.Path(where), Rule: rule, Msg: fmt.Sprintf(format, args...)})
 }
 
+// Skips reports whether the deviation is left out, for what only one side needs to look at.
+func (c *Check) Skips(d Deviation) bool { return c.rules.skip(d) }
+
 // Path returns the path of where, as in [Check.Rule].
 func (c *Check) Path(where string) string {
 	var b []byte
@@ -103,33 +106,35 @@ func (c *Check) Err(src Source) error {
 	return c.found
 }
 
-// Join returns the violations of several errors as one, in the order of their places and at most one
-// for a path; nil when there are none. An error that is something else is returned as it is.
+// Join returns the violations of several errors as one, in the order of their places; nil when there are none.
+// What a later error says about a path that an earlier one has is left out: a value that cannot be read is not
+// missing too. An error that is something else is returned as it is.
 func Join(errs ...error) error {
 	var all Violations
+	seen := map[string]bool{}
 	for _, err := range errs {
-		switch err := err.(type) {
-		case nil:
-		case Violations:
-			all = append(all, err...)
-		default:
+		if err == nil {
+			continue
+		}
+		vs, ok := err.(Violations)
+		if !ok {
 			return err
+		}
+		before := len(all)
+		for _, v := range vs {
+			if !seen[v.Path] {
+				all = append(all, v)
+			}
+		}
+		for _, v := range all[before:] {
+			seen[v.Path] = true
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	seen := make(map[string]bool, len(all))
-	all = slices.DeleteFunc(all, func(v *Violation) bool {
-		double := seen[v.Path]
-		seen[v.Path] = true
-		return double
-	})
 	slices.SortStableFunc(all, func(a, b *Violation) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return all
 }
-
-// Skips reports whether the deviation is left out, for the few that accept what libvirt refuses.
-func (c *Check) Skips(d Deviation) bool { return c.rules.skip(d) }

@@ -44,26 +44,22 @@ func Quote(text string) string {
 	return strconv.Quote(text)
 }
 
-// Nearest returns the word that text most likely was meant to be, or "" when none is near: the same
-// letters in another case, one that starts with it, or one at most two edits away.
+// Nearest returns the word that text most likely was meant to be, or "" when none is near: the same word in
+// another case or with blanks around, the beginning of one, or one that differs in up to a third of its letters.
 func Nearest(text string, words []string) string {
-	if text == "" || len(text) > 32 {
+	if len(text) > 32 {
 		return ""
 	}
 	low := strings.ToLower(strings.TrimSpace(text))
+	best, least := "", 32
 	for _, w := range words {
-		if strings.ToLower(w) == low {
-			return w
+		word := strings.ToLower(w)
+		d := edits(low, word)
+		if len(low) >= 3 && strings.HasPrefix(word, low) {
+			d = min(d, 1)
 		}
-	}
-	best, at := "", 3
-	for _, w := range words {
-		d := edits(low, strings.ToLower(w))
-		if len(low) >= 3 && strings.HasPrefix(strings.ToLower(w), low) {
-			d = 1
-		}
-		if d < at && d*2 < len(w) {
-			best, at = w, d
+		if d < least && 3*d <= len(w)+1 {
+			best, least = w, d
 		}
 	}
 	return best
