@@ -30,3 +30,11 @@ func (p *IP) check(c *schema.Check) {
 	c.Rule(p.PrefixLen.Uint() <= uint64(p.Address.BitLen()), "ip-prefix", "@prefix", "%s is more than %d", p.PrefixLen, p.Address.BitLen())
 	c.Rule(!p.Peer.Given() || p.Peer.Is6() == is6, "ip-peer", "@peer", "%s is not of the family of %s", p.Peer, p.Address)
 }
+
+// familyOf returns the family of an address.
+func familyOf(a schema.Addr) network.Family {
+	if a.Is6() {
+		return network.IPv6
+	}
+	return network.IPv4
+}

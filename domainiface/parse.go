@@ -22,7 +22,7 @@ func Parse(r io.Reader) (*Interface, error) { return Reader{}.Parse(r) }
 // Parse reads an <interface> document. It finds what cannot be read at all; what the document says is for
 // [Interface.Validate]. The error is one of r, or [schema.Violations] with everything that cannot be read.
 // If that is only some values, the interface comes with the error, those values absent, so that both kinds
-// of violations can be told at once:
+// of violations can be told at once. Without its type nothing can be judged, and the interface is nil.
 //
 //	i, err := domainiface.Parse(file)
 //	if i != nil {
@@ -35,6 +35,12 @@ func (how Reader) Parse(r io.Reader) (*Interface, error) {
 		return nil, err
 	}
 	i.Origin = src
+	if unreadable(err, "/interface/@type") {
+		return nil, err
+	}
+	if how.Compat {
+		err = i.dropUnread(err)
+	}
 	return i, err
 }
 
