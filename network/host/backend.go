@@ -40,8 +40,8 @@ type TapOpener interface {
 
 // A LeaseReader reads the leases that a running server has given out.
 type LeaseReader interface {
-	// Leases returns the leases of the server of that name, in the order of their addresses. No such server wraps
-	// fs.ErrNotExist.
+	// Leases returns the leases of the server of that name that have not expired, in the order of their addresses.
+	// Those of a server that died can be read until it is started again or ended. No such server wraps fs.ErrNotExist.
 	Leases(ctx context.Context, server string) ([]Lease, error)
 }
 

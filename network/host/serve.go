@@ -11,7 +11,8 @@ import (
 )
 
 // Serve starts a server and returns when it answers: dnsmasq --conf-file=NAME.conf. It is an error if a server of that
-// name runs already (fs.ErrExist), or if the link is missing (fs.ErrNotExist).
+// name runs already (fs.ErrExist), or if the link is missing (fs.ErrNotExist). If one of that name has died, the new one
+// goes on with the leases it left behind.
 type Serve struct {
 	Server Server
 	// Leases are given out already: what an earlier server of the network left behind.
@@ -19,7 +20,7 @@ type Serve struct {
 }
 
 // Unserve ends a server that Serve with the same name started, and removes its files: kill PID. A process that is not
-// that server is not touched, and counts as missing.
+// that server is not touched, and counts as missing. What a server that died left behind is cleared away.
 type Unserve Serve
 
 // Check refuses names that are none, and text that holds control characters.

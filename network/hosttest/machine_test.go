@@ -108,8 +108,23 @@ func TestKillServer(t *testing.T) {
 	require.NoError(t, m.KillServer("n1"))
 	require.ErrorIs(t, m.KillServer("n1"), fs.ErrNotExist)
 	require.ErrorIs(t, m.GiveLease("n1", host.Lease{}), fs.ErrNotExist)
-	require.ErrorIs(t, m.Do(t.Context(), serve.Inverse()), fs.ErrNotExist)
-	do(t, m, serve)
+	f, err := m.Facts(t.Context(), serve.Scope())
+	require.NoError(t, err)
+	require.Empty(t, f.Servers)
+	left, err := m.Leases(t.Context(), "n1")
+	require.NoError(t, err)
+	require.Len(t, left, 2)
+
+	again := serve
+	again.Leases = []host.Lease{{Addr: left[1].Addr, Hostname: "older"}, {Addr: netip.MustParseAddr("192.168.7.110")}}
+	do(t, m, again)
+	leases, err := m.Leases(t.Context(), "n1")
+	require.NoError(t, err)
+	require.Equal(t, append(left, again.Leases[1]), leases)
+
+	require.NoError(t, m.KillServer("n1"))
+	do(t, m, serve.Inverse())
+	require.ErrorIs(t, m.Do(t.Context(), serve.Inverse()), fs.ErrNotExist, "nothing is left of it")
 }
 
 func TestServerOutlivesItsLink(t *testing.T) {

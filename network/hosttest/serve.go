@@ -10,9 +10,10 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-// A server runs, and remembers what it gave out.
+// A server runs, or died and left behind what it gave out.
 type server struct {
 	host.Server
+	dead   bool
 	leases []host.Lease
 }
 
@@ -20,26 +21,26 @@ type server struct {
 func (m *Machine) GiveLease(name string, lease host.Lease) error {
 	defer m.lock().Unlock()
 	s := m.servers[name]
-	if s == nil {
+	if s == nil || s.dead {
 		return missing("server %s", name)
 	}
-	s.leases = slices.DeleteFunc(s.leases, func(l host.Lease) bool { return l.Addr == lease.Addr })
-	s.leases = append(s.leases, lease)
-	s.sort()
+	s.give(lease)
 	return nil
 }
 
-// KillServer ends a server as kill -9 does.
+// KillServer ends a server as kill -9 does. Its leases can still be read, and the next server of that name goes on with
+// them.
 func (m *Machine) KillServer(name string) error {
 	defer m.lock().Unlock()
-	if m.servers[name] == nil {
+	s := m.servers[name]
+	if s == nil || s.dead {
 		return missing("server %s", name)
 	}
-	delete(m.servers, name)
+	s.dead = true
 	return nil
 }
 
-// Leases returns what a server has given out; see [host.LeaseReader].
+// Leases returns what a server has given out; see [host.LeaseReader]. None ever ends by itself: the machine has no clock.
 func (m *Machine) Leases(ctx context.Context, name string) ([]host.Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func (m *Machine) Leases(ctx context.Context, name string) ([]host.Lease, error)
 
 func (m *Machine) serverFacts(scope host.Scope, f *host.Facts) {
 	for name, s := range m.servers {
-		if scope.HasServer(name) {
+		if scope.HasServer(name) && !s.dead {
 			f.Servers = append(f.Servers, cloneServer(s.Server))
 		}
 	}
@@ -63,19 +64,23 @@ func (m *Machine) serverFacts(scope host.Scope, f *host.Facts) {
 // serve starts a server unless one of that name runs, or one that already listens where it would. A server outlives its
 // link, as a process does.
 func (m *Machine) serve(o host.Serve) error {
-	if m.servers[o.Server.Name] != nil {
+	earlier := m.servers[o.Server.Name]
+	if earlier != nil && !earlier.dead {
 		return exists("server %s", o.Server.Name)
 	}
 	if _, err := m.link(o.Server.Link); err != nil {
 		return err
 	}
 	for _, other := range m.servers {
-		if other.Link == o.Server.Link && other.DNS != nil && o.Server.DNS != nil {
+		if !other.dead && other.Link == o.Server.Link && other.DNS != nil && o.Server.DNS != nil {
 			return exists("server %s has port 53 of %s", other.Name, other.Link)
 		}
 	}
-	s := &server{Server: cloneServer(o.Server), leases: slices.Clone(o.Leases)}
-	s.sort()
+	s := &server{Server: cloneServer(o.Server)}
+	s.give(o.Leases...)
+	if earlier != nil {
+		s.give(earlier.leases...)
+	}
 	m.servers[s.Name] = s
 	return nil
 }
@@ -88,7 +93,12 @@ func (m *Machine) unserve(o host.Unserve) error {
 	return nil
 }
 
-func (s *server) sort() {
+// give adds leases. The last of an address counts.
+func (s *server) give(leases ...host.Lease) {
+	for _, lease := range leases {
+		s.leases = slices.DeleteFunc(s.leases, func(l host.Lease) bool { return l.Addr == lease.Addr })
+		s.leases = append(s.leases, lease)
+	}
 	slices.SortFunc(s.leases, func(a, b host.Lease) int { return a.Addr.Compare(b.Addr) })
 }
 
