@@ -25,6 +25,7 @@ type Backend struct {
 	rt *rtnl.Conn
 	// instance identifies the boot and the namespace.
 	instance string
+	servers  servers
 }
 
 // Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
@@ -44,8 +45,12 @@ func Open(config Config) (*Backend, error) {
 	return b, nil
 }
 
-// Close gives back what the backend holds open. What it built stays. No method may be called afterwards.
-func (b *Backend) Close() error { return errors.Join(b.rt.Close(), b.closeNamespace()) }
+// Close gives back what the backend holds open. What it built stays, but for servers that are tied to it. No method may
+// be called afterwards.
+func (b *Backend) Close() error {
+	b.servers.close()
+	return errors.Join(b.rt.Close(), b.closeNamespace())
+}
 
 // Facts looks at the machine; see [host.Backend].
 func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, error) {

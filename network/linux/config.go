@@ -15,7 +15,7 @@ type Config struct {
 	RunDir string
 	// Dnsmasq is the path of the program. Empty searches PATH and the usual places of system programs.
 	Dnsmasq string
-	// TieServers ends the servers when this process ends, however it ends. Otherwise they go on, and are found again by the
-	// next Open, as bridges and filters are.
+	// TieServers ends the servers when the backend is closed or this process ends, however it ends. Otherwise they go on,
+	// and are found again by the next Open, as bridges and filters are.
 	TieServers bool
 }

@@ -7,12 +7,144 @@ package linux
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/go-virtnet/virtnet/internal/dnsmasq"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-func (b *Backend) serve(context.Context, host.Serve) error { return errors.ErrUnsupported }
+// startTimeout bounds how long a server may take until it answers. It takes milliseconds; minutes of work by others on
+// a small machine must not look like a failure.
+const startTimeout = 30 * time.Second
 
-func (b *Backend) unserve(context.Context, host.Unserve) error { return errors.ErrUnsupported }
+// servers is what a backend knows of servers beyond their files, which are what counts.
+type servers struct {
+	mu     sync.Mutex
+	keeper *keeper
+	// wakes are the supervisors that want to hear of changes.
+	wakes map[*wake]bool
+	// at is called before each step of a start, by tests that want it to fail there.
+	at func(step string) error
+}
 
-func (b *Backend) serverFacts(context.Context, host.Scope, *host.Facts) error { return nil }
+// step is where a test may interfere.
+func (s *servers) step(name string) error {
+	if s.at == nil {
+		return nil
+	}
+	return s.at(name)
+}
+
+// serve starts a server, and leaves nothing behind if that fails. The files of a server that has died under the same
+// name are replaced, except for the leases it had given out, which live on.
+func (b *Backend) serve(ctx context.Context, op host.Serve) error {
+	program, err := b.dnsmasq()
+	if err != nil {
+		return err
+	}
+	files := b.serverFiles(op.Server.Name)
+	lock, err := files.lock(true)
+	if errors.Is(err, errServerRuns) {
+		return fmt.Errorf("server %s: %w: %w", op.Server.Name, err, fs.ErrExist)
+	}
+	if err != nil {
+		return fmt.Errorf("server %s: %w", op.Server.Name, err)
+	}
+	defer lock.Close()
+	files.reap()
+	before, _ := readFile(files.path(leaseFile))
+	given, _ := dnsmasq.ParseLeases(before)
+	err = files.clear()
+	if err == nil {
+		err = b.launch(ctx, program, files, lock, op.Server, slices.Concat(op.Leases, given))
+	}
+	if err != nil {
+		return errors.Join(err, files.giveUp(before))
+	}
+	b.servers.wakeAll()
+	return nil
+}
+
+// launch writes the files of a server whose lock is held, starts it and waits until it answers. The process is gone
+// again if that fails; the files are left to the caller.
+func (b *Backend) launch(ctx context.Context, program string, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) error {
+	if _, err := b.rt.Link(server.Link); err != nil {
+		return fmt.Errorf("server on %s: %w", server.Link, err)
+	}
+	conf, err := files.render(&server)
+	if err != nil {
+		return err
+	}
+	known, err := dnsmasq.FormatLeases(server.Name, dnsmasq.Usable(&server, leases, time.Now()))
+	if err != nil {
+		return fmt.Errorf("server on %s: %w", server.Link, err)
+	}
+	if err := b.servers.step("files"); err != nil {
+		return err
+	}
+	if err := errors.Join(files.write(&server, conf, known), lock.Truncate(0)); err != nil {
+		return err
+	}
+	if err := b.servers.step("start"); err != nil {
+		return err
+	}
+	p, err := b.start(program, files, lock)
+	if err != nil {
+		return fmt.Errorf("server on %s: %w", server.Link, err)
+	}
+	defer p.close()
+	if err = b.servers.step("wait"); err == nil {
+		err = p.ready(ctx, lock)
+	}
+	if err == nil {
+		err = b.servers.step("record")
+	}
+	if err == nil {
+		err = files.record(p, b.instance)
+	}
+	if err == nil {
+		return nil
+	}
+	return b.explain(fmt.Errorf("server on %s: %w", server.Link, errors.Join(err, p.kill())))
+}
+
+// dnsmasq finds the program.
+func (b *Backend) dnsmasq() (string, error) {
+	if name := b.config.Dnsmasq; name != "" {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", fmt.Errorf("no program %s: %w: %w", name, err, errors.ErrUnsupported)
+		}
+		return path, nil
+	}
+	for _, name := range []string{"dnsmasq", "/usr/sbin/dnsmasq", "/usr/local/sbin/dnsmasq", "/sbin/dnsmasq"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no dnsmasq in PATH: %w: %w", exec.ErrNotFound, errors.ErrUnsupported)
+}
+
+// mapsNobody reports whether this process may become another user than root, as dnsmasq does when it has opened its
+// ports.
+func mapsNobody() bool {
+	data, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return true
+	}
+	const nobody = 65534
+	for line := range strings.Lines(string(data)) {
+		var inside, outside, count uint64
+		if _, err := fmt.Sscan(line, &inside, &outside, &count); err == nil && inside <= nobody && nobody-inside < count {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"os"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// serverFacts reports the servers that run in this namespace with the files they were started with.
+func (b *Backend) serverFacts(ctx context.Context, scope host.Scope, f *host.Facts) error {
+	names := scope.Servers
+	if scope.All {
+		var err error
+		if names, err = b.serverNames(); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if host.CheckID(name) != nil {
+			continue
+		}
+		server, runs, err := b.running(b.serverFiles(name))
+		if err != nil {
+			return err
+		}
+		if runs {
+			f.Servers = append(f.Servers, server)
+		}
+	}
+	return nil
+}
+
+// running looks at one server.
+func (b *Backend) running(files serverFiles) (server host.Server, runs bool, err error) {
+	locked, err := files.locked()
+	if err != nil {
+		return server, false, err
+	}
+	if !locked {
+		files.reap()
+		return server, false, nil
+	}
+	p, err := files.find()
+	if p == nil || err != nil {
+		return server, false, err
+	}
+	defer p.close()
+	if !b.inside(files, p) {
+		return server, false, nil
+	}
+	server, ok := files.server()
+	return server, ok, nil
+}
+
+// inside reports whether a server runs in the backend's namespace. Where that cannot be seen of a process, it is what
+// was written down when it was started.
+func (b *Backend) inside(files serverFiles, p *process) bool {
+	theirs, err := os.Stat(procPath(p.pid, "ns", "net"))
+	if err != nil {
+		r, ok := files.recorded()
+		return ok && r.PID == p.pid && r.Instance == b.instance
+	}
+	same := false
+	err = b.enter(func() error {
+		ours, err := os.Stat("/proc/thread-self/ns/net")
+		same = err == nil && os.SameFile(ours, theirs)
+		return nil
+	})
+	return err == nil && same
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-virtnet/virtnet/internal/dnsmasq"
+	"github.com/go-virtnet/virtnet/network/host"
+	"golang.org/x/sys/unix"
+)
+
+// serverFiles is the folder of one server, RunDir/NAME. It has
+//
+//	dnsmasq.conf  the configuration
+//	leases        what was given out, kept by dnsmasq
+//	log           what dnsmasq says, and the lock
+//	server.json   the host.Server
+//	process.json  the process, since it answers
+//	ending        is there while the server is being ended
+//
+// The lock belongs to an open file description that the program inherits as its standard error, so it is held from
+// before the fork until the program is gone, however its starter ends.
+type serverFiles string
+
+const (
+	confFile    = "dnsmasq.conf"
+	leaseFile   = "leases"
+	logFile     = "log"
+	jsonFile    = "server.json"
+	processFile = "process.json"
+	endingFile  = "ending"
+)
+
+// errServerRuns says that a lock is held.
+var errServerRuns = errors.New("the server runs already")
+
+func (b *Backend) runDir() string {
+	dir := b.config.RunDir
+	if dir == "" {
+		dir = DefaultRunDir
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}
+
+// serverFiles names the folder of a server. The name has passed host.CheckID.
+func (b *Backend) serverFiles(name string) serverFiles {
+	return serverFiles(filepath.Join(b.runDir(), name))
+}
+
+// serverNames lists the folders that can be servers.
+func (b *Backend) serverNames() ([]string, error) {
+	entries, err := os.ReadDir(b.runDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && host.CheckID(e.Name()) == nil {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func (f serverFiles) path(name string) string { return filepath.Join(string(f), name) }
+
+// lock takes the lock, and makes the folder for it if create is set. It is held until the file is closed here and in
+// every process that inherited it.
+func (f serverFiles) lock(create bool) (*os.File, error) {
+	flags := os.O_RDWR | os.O_APPEND | unix.O_NOFOLLOW
+	if create {
+		flags |= os.O_CREATE
+	}
+	for {
+		if create {
+			if err := os.MkdirAll(string(f), 0o700); err != nil {
+				return nil, err
+			}
+		}
+		file, err := os.OpenFile(f.path(logFile), flags, 0o600)
+		if create && errors.Is(err, fs.ErrNotExist) {
+			continue // Another has removed the folder in between.
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := f.lockFile(file); err != nil {
+			file.Close()
+			if errors.Is(err, errLockGone) {
+				continue
+			}
+			return nil, err
+		}
+		return file, nil
+	}
+}
+
+// errLockGone says that the file has been removed by the one who had the lock before.
+var errLockGone = errors.New("the lock is gone")
+
+func (f serverFiles) lockFile(file *os.File) error {
+	want := unix.Flock_t{Type: unix.F_WRLCK}
+	err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &want)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return errServerRuns
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", file.Name(), err)
+	}
+	held, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := os.Lstat(file.Name()); err != nil || !os.SameFile(held, now) {
+		return errLockGone
+	}
+	return nil
+}
+
+// locked reports whether a process has the lock, without taking it.
+func (f serverFiles) locked() (bool, error) {
+	file, err := os.OpenFile(f.path(logFile), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	ask := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &ask); err != nil {
+		return false, fmt.Errorf("lock %s: %w", file.Name(), err)
+	}
+	return ask.Type != unix.F_UNLCK, nil
+}
+
+// render is the configuration of a server in this folder.
+func (f serverFiles) render(s *host.Server) ([]byte, error) {
+	return dnsmasq.Config(s, dnsmasq.Files{Leases: f.path(leaseFile), KeepUser: !mapsNobody()})
+}
+
+func (f serverFiles) write(s *host.Server, conf, leases []byte) error {
+	server, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.replace(confFile, conf), f.replace(leaseFile, leases), f.replace(jsonFile, server))
+}
+
+// replace writes a file so that it has the old content or the new at any moment.
+func (f serverFiles) replace(name string, data []byte) error {
+	next := f.path(name + ".new")
+	if err := os.WriteFile(next, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, f.path(name))
+}
+
+// server reads what was to be served. The second result is false if the files are not those that serve writes.
+func (f serverFiles) server() (host.Server, bool) {
+	var s host.Server
+	data, err := os.ReadFile(f.path(jsonFile))
+	if err != nil || json.Unmarshal(data, &s) != nil || s.Name != filepath.Base(string(f)) || (host.Serve{Server: s}).Check() != nil {
+		return s, false
+	}
+	want, err := f.render(&s)
+	if err != nil {
+		return s, false
+	}
+	got, err := os.ReadFile(f.path(confFile))
+	return s, err == nil && bytes.Equal(want, got)
+}
+
+// readLeases reads what a server has given out. dnsmasq writes the file in place, so it is read until it comes out
+// the same twice.
+func (f serverFiles) readLeases() ([]host.Lease, error) {
+	var last []byte
+	for range 100 {
+		data, err := readFile(f.path(leaseFile))
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > 0 && bytes.Equal(data, last) {
+			break
+		}
+		last = data
+		time.Sleep(time.Millisecond)
+	}
+	return dnsmasq.ParseLeases(last)
+}
+
+// readFile reads a file up to a size that no file of ours reaches.
+func readFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, 256<<20))
+}
+
+// clear removes all files but the lock.
+func (f serverFiles) clear() error {
+	entries, err := os.ReadDir(string(f))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if e.Name() != logFile {
+			errs = append(errs, os.Remove(f.path(e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// giveUp leaves of a start that failed what was there before: nothing, or the leases of a server that had died.
+func (f serverFiles) giveUp(leases []byte) error {
+	if len(leases) == 0 {
+		return f.remove()
+	}
+	return errors.Join(f.clear(), f.replace(leaseFile, leases))
+}
+
+// remove removes the folder, whose lock the caller holds.
+func (f serverFiles) remove() error {
+	err := f.clear()
+	if gone := os.Remove(f.path(logFile)); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	// Another may have begun to make the next server of that name.
+	if gone := os.Remove(string(f)); !errors.Is(gone, fs.ErrNotExist) && !errors.Is(gone, unix.ENOTEMPTY) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
