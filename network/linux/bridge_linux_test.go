@@ -69,6 +69,7 @@ func TestBridgeTakesNoLinkOfAnotherKind(t *testing.T) {
 
 // An MTU that was asked for stays, also if it is the one the kernel gives anyway.
 func TestBridgeKeepsItsMTU(t *testing.T) {
+	testenv.NeedRoot(t)
 	t.Parallel()
 	for _, c := range []struct {
 		name               string

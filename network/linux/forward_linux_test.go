@@ -59,6 +59,7 @@ func TestForwarding(t *testing.T) {
 
 // A link whose routes came from a router advertisement is named, however long its name, and the kernel does drop them.
 func TestForwardingBlocked(t *testing.T) {
+	testenv.NeedRoot(t)
 	t.Parallel()
 	const uplink = "uplink-of-15-by"
 	for _, c := range []struct {

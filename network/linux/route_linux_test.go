@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// routed gives a backend with a bridge that is up and has addresses.
+// routedOps make a bridge that is up and has addresses.
 func routedOps() []host.Op {
 	return []host.Op{
 		host.AddBridge{Link: "br0", MAC: bridgeMAC}, host.SetUp{Link: "br0"},
@@ -32,7 +32,7 @@ func TestAddRoute(t *testing.T) {
 	}{
 		{"10.9.0.0/16", "192.0.2.9", 1, "unicast 10.9.0.0/16 via 192.0.2.9 dev br0 proto boot scope global metric 1"},
 		{"0.0.0.0/0", "192.0.2.9", 7, "unicast default via 192.0.2.9 dev br0 proto boot scope global metric 7"},
-		{"10.9.9.9/32", "192.0.2.9", 1 << 31, "unicast 10.9.9.9 via 192.0.2.9 dev br0 proto boot scope global metric 2147483648"},
+		{"10.9.9.9/32", "192.0.2.9", 1 << 30, "unicast 10.9.9.9 via 192.0.2.9 dev br0 proto boot scope global metric 1073741824"},
 		{"2001:db8:9::/48", "2001:db8::9", 1, "unicast 2001:db8:9::/48 via 2001:db8::9 dev br0 proto boot scope global metric 1"},
 		{"::/0", "fe80::9", 5, "unicast default via fe80::9 dev br0 proto boot scope global metric 5"},
 	} {

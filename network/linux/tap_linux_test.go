@@ -17,6 +17,7 @@ import (
 )
 
 func TestAddTap(t *testing.T) {
+	testenv.NeedRoot(t)
 	t.Parallel()
 	id := func(n uint32) *uint32 { return &n }
 	for _, c := range []struct {
