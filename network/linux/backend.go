@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -23,6 +24,8 @@ type Backend struct {
 	ns *os.File
 	// rt is open in the namespace.
 	rt *rtnl.Conn
+	// nft opens its socket there when it is first needed.
+	nft *nft.Conn
 	// instance identifies the boot and the namespace.
 	instance string
 	servers  servers
@@ -39,6 +42,7 @@ func Open(config Config) (*Backend, error) {
 	if b.rt, err = rtnl.Open(b.enter); err != nil {
 		return nil, errors.Join(err, b.closeNamespace())
 	}
+	b.nft = nft.New(b.enter)
 	if b.instance, err = b.identify(); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -49,7 +53,7 @@ func Open(config Config) (*Backend, error) {
 // be called afterwards.
 func (b *Backend) Close() error {
 	b.servers.close()
-	return errors.Join(b.rt.Close(), b.closeNamespace())
+	return errors.Join(b.rt.Close(), b.nft.Close(), b.closeNamespace())
 }
 
 // Facts looks at the machine; see [host.Backend].

@@ -28,6 +28,5 @@ func TestConformance(t *testing.T) {
 	hosttest.Suite{
 		Open:      func(t *testing.T) host.Backend { b, _ := open(t); return b },
 		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
-		Without:   []host.Op{host.SetFilter{}},
 	}.Run(t)
 }

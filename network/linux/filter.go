@@ -6,11 +6,25 @@ package linux
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-func (b *Backend) setFilter(context.Context, host.SetFilter) error { return errors.ErrUnsupported }
+func (b *Backend) setFilter(ctx context.Context, o host.SetFilter) error {
+	if err := b.nft.SetFilter(ctx, o); err != nil {
+		return fmt.Errorf("packet filter: %w", err)
+	}
+	return nil
+}
 
-func (b *Backend) filterFacts(context.Context, host.Scope, *host.Facts) error { return nil }
+// filterFacts reads the filters from the kernel. Where somebody else changed one, it has rules that no filter can have.
+func (b *Backend) filterFacts(ctx context.Context, scope host.Scope, f *host.Facts) (err error) {
+	if !scope.All && len(scope.Filters) == 0 {
+		return nil
+	}
+	if f.Filters, err = b.nft.Filters(ctx, scope.HasFilter); err != nil {
+		return fmt.Errorf("packet filter: %w", err)
+	}
+	return nil
+}

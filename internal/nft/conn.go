@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package nft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/network/host"
+	"golang.org/x/sys/unix"
+)
+
+// A Conn talks to nf_tables in one network namespace. It may be used by many goroutines, one after the other: the kernel
+// does one change at a time as well.
+//
+// It keeps one socket until it is closed, for closing one makes the caller wait for whatever the kernel still has to
+// delete.
+type Conn struct {
+	enter func(func() error) error
+
+	mu     sync.Mutex
+	socket *socket
+	closed bool
+}
+
+// New prepares a connection, which is opened when it is first used. Enter runs a function inside the wanted network
+// namespace.
+func New(enter func(func() error) error) *Conn { return &Conn{enter: enter} }
+
+// Close closes the socket. Closing twice is no error.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.socket == nil {
+		return nil
+	}
+	s := c.socket
+	c.socket = nil
+	return s.close()
+}
+
+// tries is how often something is done again because the ruleset changed meanwhile.
+const tries = 200
+
+// SetFilter replaces the filter of a network in one transaction; see [host.SetFilter], which has to be checked already.
+// A kernel without nf_tables wraps errors.ErrUnsupported.
+func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
+	everything := false
+	return c.repeat(ctx, func(s *socket) (again bool, err error) {
+		v, err := s.look(o, everything)
+		if err != nil {
+			return false, err
+		}
+		b, err := v.change(o)
+		if b == nil || err != nil {
+			return false, err
+		}
+		err = s.commit(b)
+		switch {
+		case errors.Is(err, unix.ERESTART):
+			return true, err
+		case errors.Is(err, unix.EBUSY) && !everything:
+			// Somebody made more links lead to our chains than the one we know of.
+			everything = true
+			return true, err
+		}
+		return false, err
+	})
+}
+
+// Filters reads the filters of the wanted networks, in the order of their names. A machine without nf_tables has none.
+func (c *Conn) Filters(ctx context.Context, wanted func(network string) bool) (filters []host.Filter, err error) {
+	err = c.repeat(ctx, func(s *socket) (again bool, err error) {
+		set, changed, err := s.ruleset()
+		if err == nil && !changed {
+			filters = set.filters(wanted)
+		}
+		return changed, err
+	})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, nil
+	}
+	return filters, err
+}
+
+// repeat does something until nobody else was at it at the same time.
+func (c *Conn) repeat(ctx context.Context, do func(*socket) (again bool, err error)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var last error
+	for i := range tries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s, err := c.open()
+		if err != nil {
+			return err
+		}
+		again, err := do(s)
+		if s.broken {
+			c.socket = nil
+			err = errors.Join(err, s.close())
+		}
+		if !again {
+			return err
+		}
+		last = err
+		if i > 2 {
+			// Not in step with the others.
+			pause(ctx, rand.N(time.Duration(i)*100*time.Microsecond))
+		}
+	}
+	return fmt.Errorf("the ruleset changed %d times at the wrong moment: %w", tries, errors.Join(rtnl.ErrInterrupted, last))
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// open opens the socket unless it is open.
+func (c *Conn) open() (*socket, error) {
+	if c.closed {
+		return nil, os.ErrClosed
+	}
+	if c.socket != nil {
+		return c.socket, nil
+	}
+	err := c.enter(func() (err error) { c.socket, err = newSocket(); return err })
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = fmt.Errorf("%w: %w", errNoTables, err)
+	}
+	return c.socket, err
+}
+
+var errNoTables = fmt.Errorf("the kernel has no nf_tables: %w", errors.ErrUnsupported)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package nft
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// An expr is one step of a rule, as the kernel runs it. Two that are equal do the same.
+type expr interface {
+	// kind is the kernel's name for it.
+	kind() string
+	put(w *writer)
+}
+
+// The steps that rules of this package consist of. A reg is the number of one of the kernel's four registers, 0 is none.
+type (
+	// loadMeta puts a property of the packet into a register.
+	loadMeta struct{ key, reg uint32 }
+	// loadHeader puts bytes of the IP header into a register.
+	loadHeader struct{ offset, length, reg uint32 }
+	// loadTrack puts a property of the connection into a register.
+	loadTrack struct{ key, reg uint32 }
+	// loadValue puts bytes into a register.
+	loadValue struct {
+		reg  uint32
+		data string
+	}
+	// mask clears the bits of a register that are not set in data.
+	mask struct {
+		reg  uint32
+		data string
+	}
+	// compare ends the rule unless the register is equal to data, or not equal if op is NFT_CMP_NEQ.
+	compare struct {
+		reg, op uint32
+		data    string
+	}
+	// dispatch goes where a verdict map says.
+	dispatch struct {
+		set string
+		reg uint32
+	}
+	// count counts packets.
+	count struct{}
+	// verdict is what becomes of the packet. Chain is for jumps.
+	verdict struct {
+		code  int32
+		chain string
+	}
+	// reject drops the packet and tells its sender.
+	reject struct{ how, code uint32 }
+	// masquerade and snat give the packet another address and perhaps another port. Registers hold the ends of the
+	// ranges; a range that ends where it begins has no max.
+	masquerade struct{ portMin, portMax, flags uint32 }
+	snat       struct{ family, addrMin, addrMax, portMin, portMax, flags uint32 }
+	// unknown is a step of somebody else's rule.
+	unknown struct{ name string }
+)
+
+func (loadMeta) kind() string   { return "meta" }
+func (loadHeader) kind() string { return "payload" }
+func (loadTrack) kind() string  { return "ct" }
+func (loadValue) kind() string  { return "immediate" }
+func (mask) kind() string       { return "bitwise" }
+func (compare) kind() string    { return "cmp" }
+func (dispatch) kind() string   { return "lookup" }
+func (count) kind() string      { return "counter" }
+func (verdict) kind() string    { return "immediate" }
+func (reject) kind() string     { return "reject" }
+func (masquerade) kind() string { return "masq" }
+func (snat) kind() string       { return "nat" }
+func (x unknown) kind() string  { return x.name }
+
+func (x loadMeta) put(w *writer) {
+	w.number(unix.NFTA_META_KEY, x.key)
+	w.number(unix.NFTA_META_DREG, x.reg)
+}
+
+func (x loadHeader) put(w *writer) {
+	w.number(unix.NFTA_PAYLOAD_DREG, x.reg)
+	w.number(unix.NFTA_PAYLOAD_BASE, unix.NFT_PAYLOAD_NETWORK_HEADER)
+	w.number(unix.NFTA_PAYLOAD_OFFSET, x.offset)
+	w.number(unix.NFTA_PAYLOAD_LEN, x.length)
+}
+
+func (x loadTrack) put(w *writer) {
+	w.number(unix.NFTA_CT_KEY, x.key)
+	w.number(unix.NFTA_CT_DREG, x.reg)
+}
+
+func (x loadValue) put(w *writer) {
+	w.number(unix.NFTA_IMMEDIATE_DREG, x.reg)
+	w.value(unix.NFTA_IMMEDIATE_DATA, x.data)
+}
+
+func (x mask) put(w *writer) {
+	w.number(unix.NFTA_BITWISE_SREG, x.reg)
+	w.number(unix.NFTA_BITWISE_DREG, x.reg)
+	w.number(unix.NFTA_BITWISE_LEN, uint32(len(x.data)))
+	w.value(unix.NFTA_BITWISE_MASK, x.data)
+	w.value(unix.NFTA_BITWISE_XOR, string(make([]byte, len(x.data))))
+}
+
+func (x compare) put(w *writer) {
+	w.number(unix.NFTA_CMP_SREG, x.reg)
+	w.number(unix.NFTA_CMP_OP, x.op)
+	w.value(unix.NFTA_CMP_DATA, x.data)
+}
+
+func (x dispatch) put(w *writer) {
+	w.text(unix.NFTA_LOOKUP_SET, x.set)
+	w.number(unix.NFTA_LOOKUP_SREG, x.reg)
+	w.number(unix.NFTA_LOOKUP_DREG, unix.NFT_REG_VERDICT)
+}
+
+func (count) put(*writer) {}
+
+func (x verdict) put(w *writer) {
+	w.number(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT)
+	w.verdict(unix.NFTA_IMMEDIATE_DATA, x)
+}
+
+func (w *writer) verdict(kind uint16, v verdict) {
+	w.nested(kind, func() {
+		w.nested(unix.NFTA_DATA_VERDICT, func() {
+			w.number(unix.NFTA_VERDICT_CODE, uint32(v.code))
+			if v.chain != "" {
+				w.text(unix.NFTA_VERDICT_CHAIN, v.chain)
+			}
+		})
+	})
+}
+
+func (x reject) put(w *writer) {
+	w.number(unix.NFTA_REJECT_TYPE, x.how)
+	w.bytes(unix.NFTA_REJECT_ICMP_CODE, []byte{byte(x.code)})
+}
+
+func (x masquerade) put(w *writer) {
+	w.some(unix.NFTA_MASQ_REG_PROTO_MIN, x.portMin)
+	w.some(unix.NFTA_MASQ_REG_PROTO_MAX, x.portMax)
+	w.some(unix.NFTA_MASQ_FLAGS, x.flags)
+}
+
+func (x snat) put(w *writer) {
+	w.number(unix.NFTA_NAT_TYPE, unix.NFT_NAT_SNAT)
+	w.number(unix.NFTA_NAT_FAMILY, x.family)
+	w.some(unix.NFTA_NAT_REG_ADDR_MIN, x.addrMin)
+	w.some(unix.NFTA_NAT_REG_ADDR_MAX, x.addrMax)
+	w.some(unix.NFTA_NAT_REG_PROTO_MIN, x.portMin)
+	w.some(unix.NFTA_NAT_REG_PROTO_MAX, x.portMax)
+	w.some(unix.NFTA_NAT_FLAGS, x.flags)
+}
+
+func (unknown) put(*writer) {}
+
+// some is a number unless it is 0.
+func (w *writer) some(kind uint16, value uint32) {
+	if value != 0 {
+		w.number(kind, value)
+	}
+}
+
+// program writes the steps of a rule.
+func (w *writer) program(kind uint16, steps []expr) {
+	w.nested(kind, func() {
+		for _, x := range steps {
+			w.nested(unix.NFTA_LIST_ELEM, func() {
+				w.text(unix.NFTA_EXPR_NAME, x.kind())
+				w.nested(unix.NFTA_EXPR_DATA, func() { x.put(w) })
+			})
+		}
+	})
+}
