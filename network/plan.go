@@ -3,11 +3,13 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // PlanScope names the facts that [Plan] needs for a network.
@@ -35,7 +37,7 @@ func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if n.Bridge == nil || n.Bridge.Name == "" || n.MAC == nil || n.MAC.Address.IsZero() || n.UUID.IsZero() {
 		return nil, fmt.Errorf("/network: not complete: it has no bridge name, hardware address or uuid: %w", fs.ErrInvalid)
 	}
-	if err := checkFree(n, f); err != nil {
+	if err := firstOf(checkSupported(n), checkFree(n, f)); err != nil {
 		return nil, err
 	}
 	forwarding, err := planForwarding(n, f)
@@ -55,6 +57,26 @@ func checkHostBridge(n *Network, f *host.Facts) error {
 		return nil
 	}
 	return fail(fs.ErrNotExist, "/network/bridge/@name: the host has no bridge %s", n.Bridge.Name)
+}
+
+// checkSupported refuses a network with settings that are not carried out yet, rather than to start it without them.
+func checkSupported(n *Network) error {
+	for _, setting := range []struct {
+		given bool
+		path  string
+	}{
+		{n.Bandwidth != nil, "/network/bandwidth"},
+		{n.VLAN != nil, "/network/vlan"},
+		{n.VirtualPort != nil, "/network/virtualport"},
+		{n.Bridge.Zone != "", "/network/bridge/@zone"},
+		{n.Bridge.MACTableManager == schema.ManagedByLibvirt, "/network/bridge/@macTableManager"},
+		{n.Domain != nil && n.Domain.Register == schema.Yes, "/network/domain/@register"},
+	} {
+		if setting.given {
+			return fail(errors.ErrUnsupported, "%s: this setting cannot be carried out by this version", setting.path)
+		}
+	}
+	return nil
 }
 
 // checkFree refuses a network whose bridge, addresses or routes the host has already.

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+// A Port is an interface that is attached: a device on the host that its guest can use. Its fields are for reading.
+type Port struct {
+	// Network is the name of the network; empty for an interface of type bridge.
+	Network string
+	// ID identifies the port, together with the network.
+	ID schema.UUID
+	// Link is the device on the host: a tap, or the host's end of a pair.
+	Link string
+	// MAC is the address of the device in the guest.
+	MAC schema.MAC
+	// Built is what was done on the host.
+	Built host.Plan
+
+	nets *network.Manager
+}
+
+// Attach connects an interface of a guest: it makes the guest's device and plugs it into the bridge of the network or of
+// the host. All of that is done or nothing. The interface stays the caller's; what it leaves open (its MAC, the name of its
+// device) is chosen and told by the Port.
+//
+// An interface that breaks a rule is a [schema.Violations]; what this library cannot do for it wraps
+// errors.ErrUnsupported; a network that is not active is [network.ErrInactive]; a failed step is a [*host.StepError].
+// The port stays until [Port.Detach], also when this program ends; [Lookup] finds it again.
+func Attach(ctx context.Context, nets *network.Manager, g Guest, i *Interface) (*Port, error) {
+	if err := i.Validate(); err != nil {
+		return nil, err
+	}
+	i, err := i.Complete(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	req, err := request(g, i)
+	if err != nil {
+		return nil, err
+	}
+	s, err := nets.CreatePort(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return portOf(nets, s), nil
+}
+
+// Lookup finds a port that was attached earlier, perhaps by another program. An unknown one wraps fs.ErrNotExist.
+func Lookup(ctx context.Context, nets *network.Manager, networkName string, id schema.UUID) (*Port, error) {
+	s, err := nets.Port(ctx, networkName, id)
+	if err != nil {
+		return nil, err
+	}
+	return portOf(nets, s), nil
+}
+
+func portOf(nets *network.Manager, s *network.PortStatus) *Port {
+	p := &Port{Network: s.Network, ID: s.Port.UUID, Link: s.Link, Built: s.Built, nets: nets}
+	if s.Port.MAC != nil {
+		p.MAC = s.Port.MAC.Address
+	}
+	return p
+}
+
+// Open opens the guest's side of a tap: as many descriptors as queues are wanted, at most as many as the interface's
+// driver has, each of them one queue, for a virtual machine monitor. Frames have virtio-net headers if the interface's
+// model can use them. The files are the caller's to close; a tap without open files has no carrier. A port that is no tap,
+// or a backend that has none, wraps errors.ErrUnsupported.
+func (p *Port) Open(ctx context.Context, queues int) ([]*os.File, error) {
+	opener, ok := p.nets.Backend().(host.TapOpener)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return opener.OpenTap(ctx, p.Link, queues)
+}
+
+// Detach takes the port and its device away. Detaching a port that is gone wraps fs.ErrNotExist. It is not ended by ctx
+// once it has begun.
+func (p *Port) Detach(ctx context.Context) error {
+	return p.nets.DeletePort(ctx, p.Network, p.ID)
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface
+
+import "github.com/go-virtnet/virtnet/network/schema"
+
+// A Guest is who an interface belongs to.
+type Guest struct {
+	// Name is what the guest is called; it may not be empty.
+	Name string
+	// UUID may be zero; a guest that has none is told from others by its name.
+	UUID schema.UUID
+	// Namespace is the file of the network namespace of a container, such as /proc/123/ns/net. The container gets one
+	// end of a pair of virtual Ethernet devices. Empty is a virtual machine, which gets a tap device.
+	Namespace string
+	// User and Group may open the tap device besides root; nil means nobody else.
+	User, Group *uint32
+}

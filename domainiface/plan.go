@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface
+
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+// ipv6Default is the parameter that exists where the kernel has IPv6.
+const ipv6Default = "net/ipv6/conf/default/disable_ipv6"
+
+// planDevice plans the device of a guest, and that it is a port of the bridge of its plug. The host has no IPv6 of its own
+// on the device: what guests advertise there must not configure the host.
+func planDevice(g Guest, i *Interface, p *network.Port, link string, f *host.Facts) (host.Plan, error) {
+	const from = "/interface"
+	bridge := f.Link(p.Plug.Bridge.String())
+	if bridge == nil || bridge.Kind != host.Bridge {
+		return nil, fmt.Errorf("/interface/source: the host has no bridge %s: %w", p.Plug.Bridge, fs.ErrNotExist)
+	}
+	plan := host.Plan{{From: from, Op: device(g, i, p, link, bridge.MTU)}}
+	if was, ok := f.Sysctl(ipv6Default); ok {
+		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
+	}
+	isolated := p.Port != nil && p.Port.Isolated == schema.Yes
+	return append(plan,
+		host.Step{From: "/interface/source", Op: host.Plug{Link: link, Bridge: bridge.Name, Isolated: isolated}},
+		host.Step{From: from, Op: host.SetUp{Link: link}},
+	), nil
+}
+
+// device makes the guest's device: a tap, or a pair whose other end is in the guest's namespace.
+func device(g Guest, i *Interface, p *network.Port, link string, bridgeMTU int) host.Op {
+	mtu := bridgeMTU
+	if i.MTU != nil && i.MTU.Size.Uint() != 0 {
+		mtu = int(i.MTU.Size.Uint())
+	}
+	mac, owner := host.MAC(i.MAC.Address), "virtnet:"+p.UUID.String()
+	if g.Namespace != "" {
+		peer := "eth0"
+		if i.Guest != nil && i.Guest.Dev != "" {
+			peer = i.Guest.Dev
+		}
+		return host.AddVeth{Link: link, MAC: hostSide(mac), Owner: owner, MTU: mtu, Peer: peer, PeerMAC: mac, Namespace: g.Namespace}
+	}
+	queues := 1
+	if i.Driver != nil && i.Driver.Queues.Uint() > 1 {
+		queues = int(i.Driver.Queues.Uint())
+	}
+	return host.AddTap{
+		Link: link, MAC: hostSide(mac), Owner: owner, MTU: mtu, Queues: queues,
+		VnetHdr: i.Model == nil || i.Model.VnetHeader(), User: g.User, Group: g.Group,
+	}
+}
+
+// hostSide is the address of the host's end of a guest's device: the guest's with another first octet, so high that the
+// bridge never takes it for its own.
+func hostSide(guest host.MAC) host.MAC {
+	if guest[0] == 0xfe {
+		guest[0] = 0xfa
+	} else {
+		guest[0] = 0xfe
+	}
+	return guest
+}
