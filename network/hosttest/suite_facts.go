@@ -63,6 +63,7 @@ func scopes(whole *host.Facts, noServer bool) []scopeCase {
 			Links: []host.Link{*whole.Link("br0")},
 			Addrs: slices.DeleteFunc(slices.Clone(whole.Addrs), func(a host.Addr) bool { return a.Link != "br0" }),
 		}},
+		{"addresses", host.Scope{Addrs: true}, host.Facts{Addrs: whole.Addrs}},
 		{"routes", host.Scope{Routes: true}, host.Facts{Routes: whole.Routes}},
 		{"forwarding", host.Scope{Forwarding: true}, host.Facts{Forwarding: whole.Forwarding}},
 		{"a sysctl", host.Scope{Sysctls: []string{noRA.Key}}, host.Facts{Sysctls: []host.Sysctl{{Key: noRA.Key, Value: "0"}}}},

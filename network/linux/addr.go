@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -35,19 +36,39 @@ func (b *Backend) delAddr(o host.DelAddr) error {
 	return nil
 }
 
-// addrFacts reads the addresses of the links, link by link unless all are wanted.
-func (b *Backend) addrFacts(scope host.Scope, links []rtnl.Link, f *host.Facts) error {
-	names := make(map[int]string, len(links))
-	questions := []int{0}
-	if !scope.All {
-		questions = nil
+// addrFacts reads the addresses of the links, link by link unless all are wanted. Names are those of the links known so
+// far.
+func (b *Backend) addrFacts(scope host.Scope, links []rtnl.Link, names map[int]string, f *host.Facts) error {
+	addrs, err := b.addrs(scope, links)
+	if err != nil {
+		return fmt.Errorf("addresses: %w", err)
 	}
-	for _, l := range links {
-		names[l.Index] = l.Name
-		if !scope.All {
-			questions = append(questions, l.Index)
+	var indexes []int
+	for _, a := range addrs {
+		indexes = append(indexes, a.Index)
+	}
+	if names, err = b.moreNames(names, indexes); err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		// The link may have gone since its address was read.
+		if name := names[a.Index]; name != "" {
+			f.Addrs = append(f.Addrs, host.Addr{Link: name, Prefix: a.Prefix})
 		}
 	}
+	return nil
+}
+
+// addrs are the addresses that are facts: all of the machine, or those of the links.
+func (b *Backend) addrs(scope host.Scope, links []rtnl.Link) ([]rtnl.Addr, error) {
+	var questions []int
+	for _, l := range links {
+		questions = append(questions, l.Index)
+	}
+	if scope.All || scope.Addrs {
+		questions = []int{0}
+	}
+	var all []rtnl.Addr
 	for _, index := range questions {
 		addrs, err := b.rt.Addrs(index)
 		// The link may have gone since it was found.
@@ -55,13 +76,9 @@ func (b *Backend) addrFacts(scope host.Scope, links []rtnl.Link, f *host.Facts) 
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("addresses: %w", err)
+			return nil, err
 		}
-		for _, a := range addrs {
-			if name := names[a.Index]; name != "" && !a.Automatic {
-				f.Addrs = append(f.Addrs, host.Addr{Link: name, Prefix: a.Prefix})
-			}
-		}
+		all = append(all, addrs...)
 	}
-	return nil
+	return slices.DeleteFunc(all, func(a rtnl.Addr) bool { return a.Automatic }), nil
 }

@@ -61,7 +61,7 @@ func (b *Backend) linkFacts(scope host.Scope, f *host.Facts) error {
 	for _, l := range links {
 		f.Links = append(f.Links, linkFact(l, names))
 	}
-	if err := b.addrFacts(scope, links, f); err != nil {
+	if err := b.addrFacts(scope, links, names, f); err != nil {
 		return err
 	}
 	if scope.All || scope.Routes {
