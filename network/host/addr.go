@@ -4,8 +4,8 @@ package host
 
 import "net/netip"
 
-// An Addr is an IP address of a link as it was seen. Link-local IPv6 addresses that the kernel made by itself are not
-// facts: they come and go with the state of their link.
+// An Addr is an IP address of a link as it was seen. IPv6 addresses that the kernel makes by itself, link-local ones and
+// those from router advertisements, are not facts: they come and go without anybody's doing.
 type Addr struct {
 	Link string
 	// Prefix is the address itself with the length of its network.

@@ -14,11 +14,11 @@ func (m *Machine) forwardingFacts(scope host.Scope, f *host.Facts) {
 	}
 }
 
-// blocked are the links whose learned routes are lost once the machine forwards IPv6.
+// blocked are the links whose learned routes are lost once the machine forwards IPv6: all that do not insist on them.
 func (m *Machine) blocked() []string {
 	var links []string
 	for _, r := range m.learned {
-		if value, _ := m.value(m.links[r.Link], acceptRA); value == "1" && !slices.Contains(links, r.Link) {
+		if value, _ := m.value(m.links[r.Link], acceptRA); value != "2" && !slices.Contains(links, r.Link) {
 			links = append(links, r.Link)
 		}
 	}

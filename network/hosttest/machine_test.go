@@ -164,7 +164,7 @@ func TestAdvertisedRoutes(t *testing.T) {
 		blocked  []string
 		routes   []host.Route
 	}{
-		{"0", nil, []host.Route{learned}},
+		{"0", []string{"eth0"}, nil},
 		{"1", []string{"eth0"}, nil},
 		{"2", nil, []host.Route{learned}},
 	} {

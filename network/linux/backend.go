@@ -76,7 +76,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 
 // netlinkFacts are those that rtnetlink knows.
 func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
-	if !scope.All && !scope.Routes && len(scope.Links) == 0 {
+	if !scope.All && !scope.Addrs && !scope.Routes && len(scope.Links) == 0 {
 		return nil
 	}
 	return b.linkFacts(scope, f)
