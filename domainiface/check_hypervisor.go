@@ -23,31 +23,41 @@ func (i *Interface) actualKind() Type {
 	return i.Kind()
 }
 
+// cannot is what is said about something that the hypervisor cannot do for a type.
+const cannot = "the hypervisor cannot do this for type %s"
+
 // check checks i against what the hypervisor cannot do.
 func (h *Hypervisor) check(c *schema.Check, i *Interface) {
-	limit := func(l *Limit, given bool, rule, where string) {
-		c.Rule(!given || l.allows(i), rule, where, "the hypervisor cannot do this for type %s", i.actualKind())
-	}
-	limit(h.GuestIP, len(i.IPs) > 0, "hypervisor-ip", "ip[1]")
-	limit(h.GuestRoute, len(i.Routes) > 0, "hypervisor-route", "route[1]")
-	limit(h.MTU, i.MTU != nil && i.MTU.Size.Uint() > 0, "hypervisor-mtu", "mtu")
-	limit(h.Coalesce, i.Coalesce.frames() > 0, "hypervisor-coalesce", "coalesce")
-	limit(h.FilterRef, i.FilterRef != nil, "hypervisor-filterref", "filterref")
-	limit(h.BackendTap, i.Backend != nil && i.Backend.Tap.Given(), "hypervisor-backend-tap", "backend/@tap")
+	kind := i.actualKind()
+	c.Rule(len(i.IPs) == 0 || h.GuestIP.allows(i), "hypervisor-ip", "ip[1]", cannot, kind)
+	c.Rule(len(i.Routes) == 0 || h.GuestRoute.allows(i), "hypervisor-route", "route[1]", cannot, kind)
+	c.Rule(i.MTU == nil || i.MTU.Size.Uint() == 0 || h.MTU.allows(i), "hypervisor-mtu", "mtu", cannot, kind)
+	c.Rule(i.Coalesce.frames() == 0 || h.Coalesce.allows(i), "hypervisor-coalesce", "coalesce", cannot, kind)
+	c.Rule(i.FilterRef == nil || h.FilterRef.allows(i), "hypervisor-filterref", "filterref", cannot, kind)
+	plain := h.FilterRef == nil || i.FilterRef == nil || i.VirtualPort == nil || i.VirtualPort.Type == 0
+	c.Rule(plain, "hypervisor-filterref-virtualport", "filterref", "the hypervisor filters only on a Linux bridge")
+	c.Rule(i.Backend == nil || !i.Backend.Tap.Given() || h.BackendTap.allows(i), "hypervisor-backend-tap", "backend/@tap", cannot, kind)
 	if d := i.Driver; d != nil && i.Model.Virtio() {
-		limit(h.Queues, d.Queues.Uint() > 1, "hypervisor-queues", "driver/@queues")
-		if h.RingPowers {
-			checkRing(c, d.RXQueueSize, "driver/@rx_queue_size")
-			checkRing(c, d.TXQueueSize, "driver/@tx_queue_size")
-		}
+		c.In("driver", func() { h.checkDriver(c, i) })
 	}
 	if t := i.Teaming; t != nil {
-		limit(h.Transient, t.Type == TeamingTransient, "hypervisor-teaming-transient", "teaming/@type")
+		c.Rule(t.Type != TeamingTransient || h.Transient.allows(i), "hypervisor-teaming-transient", "teaming/@type", cannot, kind)
 		c.Rule(!h.VirtioTeaming || t.Type != TeamingPersistent || i.Model.Virtio(), "hypervisor-teaming-model", "teaming/@type",
 			"the device that stays needs a model of the virtio family")
 	}
-	c.Rule(!slices.Contains(h.VirtioOnly, i.Kind()) || i.Model == nil || i.Model.Type == "" || i.Model.Virtio(), "hypervisor-model", "model/@type",
-		"type %s takes a model of the virtio family", i.Kind())
+	if m := i.Model; m != nil && m.Type != "" && slices.Contains(h.VirtioOnly, i.Kind()) {
+		c.Rule(m.Virtio(), "hypervisor-model", "model/@type", "type %s takes a model of the virtio family", i.Kind())
+	}
+}
+
+// checkDriver checks the options of a virtio driver, the element that c stands in.
+func (h *Hypervisor) checkDriver(c *schema.Check, i *Interface) {
+	d := i.Driver
+	c.Rule(d.Queues.Uint() < 2 || h.Queues.allows(i), "hypervisor-queues", "@queues", cannot, i.actualKind())
+	if h.RingPowers {
+		checkRing(c, d.RXQueueSize, "@rx_queue_size")
+		checkRing(c, d.TXQueueSize, "@tx_queue_size")
+	}
 }
 
 func checkRing(c *schema.Check, n schema.Number, where string) {

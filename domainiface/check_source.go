@@ -2,9 +2,7 @@
 
 package domainiface
 
-import (
-	"github.com/go-virtnet/virtnet/network/schema"
-)
+import "github.com/go-virtnet/virtnet/network/schema"
 
 // checkSource checks that i says what it is connected to.
 func (i *Interface) checkSource(c *schema.Check) {
@@ -34,34 +32,25 @@ func (i *Interface) checkSource(c *schema.Check) {
 func (s *Source) checkNeeded(c *schema.Check, kind Type) {
 	switch kind {
 	case Network:
-		s.checkGiven(c, s.Network, "source-network", "@network", "the name of a network")
+		c.Rule(s.Network.Given(), "source-network", "@network", "type network needs the name of a network")
+		c.Deviates(s.Network != schema.Empty, SourceEmpty, "@network", "type network needs the name of a network")
 	case Bridge:
-		s.checkGiven(c, s.Bridge, "source-bridge", "@bridge", "the name of a bridge")
-	case Direct:
-		s.checkGiven(c, s.Dev, "source-dev", "@dev", "a network device of the host")
-	case VDPA:
-		s.checkGiven(c, s.Dev, "source-dev-vdpa", "@dev", "a vhost-vdpa device")
+		c.Rule(s.Bridge.Given(), "source-bridge", "@bridge", "type bridge needs the name of a bridge")
+		c.Deviates(s.Bridge != schema.Empty, SourceEmpty, "@bridge", "type bridge needs the name of a bridge")
+	case Direct, VDPA:
+		c.Rule(s.Dev.Given(), "source-dev", "@dev", "type %s needs a device of the host", kind)
+		c.Deviates(s.Dev != schema.Empty, SourceEmpty, "@dev", "type %s needs a device of the host", kind)
 	case Hostdev:
 		s.checkHostdev(c)
-	case Server:
-		s.checkGiven(c, s.PortNumber, "source-port", "@port", "a port to listen at")
-	case Client, MCast, UDP:
-		s.checkGiven(c, s.Host, "source-host", "@address", "an address")
-		s.checkGiven(c, s.PortNumber, "source-port", "@port", "a port")
-		if kind == UDP {
-			l := s.Local
-			c.Rule(l != nil && l.Address.Given() && l.Port.Given(), "source-local", "local", "type udp needs a <local> with an address and a port")
-		}
+	case Server, Client, MCast, UDP:
+		c.Rule(s.Host.Given() || kind == Server, "source-host", "@address", "type %s needs an address", kind)
+		c.Rule(s.PortNumber.Given(), "source-port", "@port", "type %s needs a port", kind)
+		local := s.Local != nil && s.Local.Address.Given() && s.Local.Port.Given()
+		c.Rule(local || kind != UDP, "source-local", "local", "type udp needs a <local> with an address and a port")
 	case Internal:
-		s.checkGiven(c, s.Name, "source-name", "@name", "the name of a network")
+		c.Rule(s.Name.Given(), "source-name", "@name", "type internal needs the name of a network")
 	case VDS:
-		s.checkGiven(c, s.SwitchID, "source-switchid", "@switchid", "a switch")
-	}
-}
-
-func (s *Source) checkGiven(c *schema.Check, value schema.Text, rule, where, what string) {
-	if c.Rule(value.Given(), rule, where, "the type needs %s", what) {
-		c.Deviates(value != schema.Empty, SourceEmpty, where, "the type needs %s", what)
+		c.Rule(s.SwitchID.Given(), "source-switchid", "@switchid", "type vds needs a switch")
 	}
 }
 

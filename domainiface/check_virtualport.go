@@ -25,9 +25,6 @@ func (i *Interface) checkVirtualPort(c *schema.Check) {
 			checkComplete(c, v, true)
 			c.Deviates(useful(v.Type, kind), VirtualPortUseless, "@type", "type %s has no switch of the kind %s", kind, v.Type)
 		}
-		if p := v.Parameters; p != nil && v.Type == virtualport.Qbg {
-			c.Deviates(!p.ManagerID.Given() || p.ManagerID.Uint() > 0, ManagerReserved, "parameters/@managerid", "0 is reserved: 1 to 255 are usable")
-		}
 	})
 }
 
@@ -51,8 +48,11 @@ func checkComplete(c *schema.Check, v *virtualport.VirtualPort, generated bool) 
 	if p == nil {
 		p = new(virtualport.Parameters)
 	}
+	var missing []string
 	need := func(given bool, name string) {
-		c.Rule(given, "virtualport-complete", "parameters/@"+name, "%s needs a %s", v.Type, name)
+		if !given {
+			missing = append(missing, name)
+		}
 	}
 	switch v.Type {
 	case virtualport.Qbg:
@@ -66,6 +66,9 @@ func checkComplete(c *schema.Check, v *virtualport.VirtualPort, generated bool) 
 		need(generated || !p.InterfaceID.IsZero(), "interfaceid")
 	case virtualport.Midonet:
 		need(!p.InterfaceID.IsZero(), "interfaceid")
+	}
+	for _, name := range missing {
+		c.Rule(false, "virtualport-complete", "parameters/@"+name, "%s needs a value for %s", v.Type, name)
 	}
 }
 

@@ -49,8 +49,6 @@ const (
 	// VirtualPortUseless refuses a kind of switch that has no effect on the type or that makes it fail:
 	// 802.1Qbg and 802.1Qbh on a bridge, Open vSwitch and Midonet on direct, all but 802.1Qbh on hostdev.
 	VirtualPortUseless schema.Deviation = "virtualport-useless"
-	// ManagerReserved refuses 0 for the database of profiles, which the standard reserves.
-	ManagerReserved schema.Deviation = "virtualport-managerid-reserved"
 	// VLANType refuses VLANs on what cannot be put in one: everything but hostdev, direct in mode
 	// passthrough, a Linux bridge and Open vSwitch.
 	VLANType schema.Deviation = "vlan-type"

@@ -12,7 +12,7 @@ type Hypervisor struct {
 	MTU        *Limit // an <mtu>
 	Coalesce   *Limit // a <coalesce>
 	Queues     *Limit // more than one queue
-	FilterRef  *Limit // a <filterref>
+	FilterRef  *Limit // a <filterref>; none of these takes one next to a <virtualport> with a type
 	BackendTap *Limit // another device file than /dev/net/tun
 	Transient  *Limit // a <teaming> of type transient
 

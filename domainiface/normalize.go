@@ -48,9 +48,10 @@ func (i *Interface) normalizeSource() {
 		return
 	}
 	s.MACTableManager = 0
-	switch i.Type {
-	case Network:
+	if i.Type != VDS {
 		s.PortID = ""
+	}
+	switch i.Type {
 	case Direct:
 		s.Mode = SourceMode(s.Mode.Macvtap())
 	case VhostUser:

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/go-virtnet/virtnet/domainiface"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+// FuzzParse checks that no text makes the package panic, and the laws of reading and writing on every text that is
+// a document.
+func FuzzParse(f *testing.F) {
+	for _, text := range files(f, "valid/*.xml") {
+		f.Add(text)
+	}
+	for _, text := range files(f, "rules/*.txt") {
+		doc, _, _ := strings.Cut(text, defaultLine)
+		f.Add(doc)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		checkRoundTrip(t, text)
+		for _, how := range []domainiface.Reader{{}, {Compat: true}, {Strict: true}} {
+			i, err := how.Parse(strings.NewReader(text))
+			if i == nil {
+				continue
+			}
+			rules := schema.Rules{Compat: how.Compat}
+			_ = schema.Join(err, i.ValidateOn(domainiface.QEMU(), rules))
+			i.Normalize(rules)
+		}
+	})
+}
