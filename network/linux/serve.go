@@ -50,14 +50,10 @@ func (b *Backend) serve(ctx context.Context, op host.Serve) error {
 		return err
 	}
 	files := b.serverFiles(op.Server.Name)
-	lock, err := files.lock(true)
-	if errors.Is(err, errServerRuns) {
-		return fmt.Errorf("server %s: %w: %w", op.Server.Name, err, fs.ErrExist)
-	}
+	lock, err := files.lockNew(ctx)
 	if err != nil {
 		return fmt.Errorf("server %s: %w", op.Server.Name, err)
 	}
-	defer lock.Close()
 	files.reap()
 	before, _ := readFile(files.path(leaseFile))
 	given, _ := dnsmasq.ParseLeases(before)
@@ -66,10 +62,38 @@ func (b *Backend) serve(ctx context.Context, op host.Serve) error {
 		err = b.launch(ctx, program, files, lock, op.Server, slices.Concat(op.Leases, given))
 	}
 	if err != nil {
-		return errors.Join(err, files.giveUp(before))
+		err = errors.Join(err, files.giveUp(before))
+		unlock(lock)
+		return err
 	}
+	// The program has it now.
+	lock.Close()
 	b.servers.wakeAll()
 	return nil
+}
+
+// lockNew takes the lock of a server that is to be started, and wraps fs.ErrExist if it runs. A lock without a server is
+// that of a starter, or of one that is just dead, and tells soon which.
+func (f serverFiles) lockNew(ctx context.Context) (*os.File, error) {
+	for deadline := time.Now().Add(settleTimeout); ; time.Sleep(time.Millisecond) {
+		lock, err := f.lock(true)
+		if !errors.Is(err, errServerRuns) {
+			return lock, err
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		p, findErr := f.find()
+		if findErr != nil {
+			return nil, findErr
+		}
+		if p != nil {
+			p.close()
+		}
+		if p != nil || time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w: %w", err, fs.ErrExist)
+		}
+	}
 }
 
 // launch writes the files of a server whose lock is held, starts it and waits until it answers. The process is gone

@@ -39,7 +39,7 @@ func (b *Backend) endServer(ctx context.Context, files serverFiles) error {
 	found := false
 	for deadline := time.Now().Add(settleTimeout); ; {
 		if lock, err := files.lock(false); err == nil {
-			defer lock.Close()
+			defer unlock(lock)
 			files.reap()
 			return files.remove()
 		} else if !errors.Is(err, errServerRuns) && !errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +88,7 @@ func (b *Backend) endFound(files serverFiles, noLock bool, found *bool) (done bo
 	if err != nil {
 		return false, err
 	}
-	defer lock.Close()
+	defer unlock(lock)
 	files.reap()
 	return true, files.remove()
 }

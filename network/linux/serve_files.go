@@ -78,8 +78,16 @@ func (b *Backend) serverNames() ([]string, error) {
 
 func (f serverFiles) path(name string) string { return filepath.Join(string(f), name) }
 
-// lock takes the lock, and makes the folder for it if create is set. It is held until the file is closed here and in
-// every process that inherited it.
+// unlock gives the lock back at once. To close the file is not enough for that: a program that another goroutine starts
+// at this moment has a copy of the descriptor until it executes.
+func unlock(lock *os.File) {
+	none := unix.Flock_t{Type: unix.F_UNLCK}
+	_ = unix.FcntlFlock(lock.Fd(), unix.F_OFD_SETLK, &none)
+	lock.Close()
+}
+
+// lock takes the lock, and makes the folder for it if create is set. It is held until unlock, or until the file is closed
+// here and in every process that inherited it.
 func (f serverFiles) lock(create bool) (*os.File, error) {
 	flags := os.O_RDWR | os.O_APPEND | unix.O_NOFOLLOW
 	if create {

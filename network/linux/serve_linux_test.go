@@ -33,7 +33,12 @@ func newPlace(t testing.TB, change ...func(*linux.Config)) *place {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
 	ns := testenv.New(t)
-	ns.Output(t, "ip", "link", "add", "br0", "type", "bridge")
+	ns.Run(t, func() {
+		for _, file := range []string{"all", "default"} {
+			require.NoError(t, os.WriteFile("/proc/sys/net/ipv6/conf/"+file+"/accept_dad", []byte("0"), 0))
+		}
+	})
+	ns.Output(t, "ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0")
 	ns.Output(t, "ip", "addr", "add", "10.9.0.1/24", "dev", "br0")
 	ns.Output(t, "ip", "addr", "add", "2001:db8:9::1/64", "dev", "br0", "nodad")
 	ns.Output(t, "ip", "link", "set", "br0", "up")
@@ -143,4 +148,3 @@ func TestServe(t *testing.T) {
 	_, err = p.Leases(t.Context(), serverName)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
-

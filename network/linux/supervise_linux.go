@@ -193,7 +193,8 @@ func (b *Backend) restart(ctx context.Context, files serverFiles) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	done := unlock
+	defer func() { done(lock) }()
 	server, ok := files.server()
 	if !ok || files.ending() {
 		return fmt.Errorf("the files of the server are not as they were written: %w", fs.ErrInvalid)
@@ -202,7 +203,12 @@ func (b *Backend) restart(ctx context.Context, files serverFiles) error {
 	if err != nil && !errors.Is(err, fs.ErrInvalid) {
 		return err
 	}
-	return b.launch(ctx, program, files, lock, server, leases)
+	if err := b.launch(ctx, program, files, lock, server, leases); err != nil {
+		return err
+	}
+	// The program has it now.
+	done = func(lock *os.File) { lock.Close() }
+	return nil
 }
 
 func (f serverFiles) ending() bool {

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux
+
+// AtServe has f called before each step of the start of a server, which fails with its error.
+func (b *Backend) AtServe(f func(step string) error) { b.servers.at = f }
+
+// ServeSteps are the steps of the start of a server.
+var ServeSteps = []string{"files", "start", "wait", "record"}
