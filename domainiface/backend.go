@@ -67,5 +67,10 @@ type BackendDomain struct {
 	schema.Extra
 }
 
-// PrivateData is a <privateData> element: what a hypervisor keeps of a running guest.
+// PrivateData is a <privateData> element: what a hypervisor keeps of a running guest. All of it is kept in
+// Extra.
+//
+//	<privateData>
+//	  <state pid='77'/>
+//	</privateData>
 type PrivateData struct{ schema.Extra }

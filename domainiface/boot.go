@@ -2,7 +2,11 @@
 
 package domainiface
 
-import "github.com/go-virtnet/virtnet/network/schema"
+import (
+	"strings"
+
+	"github.com/go-virtnet/virtnet/network/schema"
+)
 
 // A Boot is a <boot> element: when the guest tries to boot from the device.
 //
@@ -14,7 +18,7 @@ type Boot struct {
 	schema.Extra
 }
 
-// An Alias is an <alias> element: the name of the device in the guest's definition.
+// An Alias is an <alias> element: the name of the device in the guest's definition. Nil and absent are none.
 //
 //	<alias name='ua-uplink'/>
 type Alias struct {
@@ -23,13 +27,25 @@ type Alias struct {
 	schema.Extra
 }
 
+// own reports whether a is the user's.
+func (a *Alias) own() bool {
+	rest, ok := strings.CutPrefix(a.Name.String(), "ua-")
+	for i := range len(rest) {
+		ok = ok && (isWordByte(rest[i]) || rest[i] == '-')
+	}
+	return ok
+}
+
 // A ROM is a <rom> element: the firmware of the device.
 //
 //	<rom bar='on' file='/etc/fake/boot.bin'/>
 type ROM struct {
+	// Enabled that is no means that the device has none. Absent is yes.
 	Enabled schema.YesNo `xml:"enabled,attr,omitempty"`
-	Bar     schema.OnOff `xml:"bar,attr,omitempty"`
-	File    schema.Text  `xml:"file,attr,omitempty"`
+	// Bar says whether the guest sees it in its memory. Absent leaves it to the hypervisor.
+	Bar schema.OnOff `xml:"bar,attr,omitempty"`
+	// File is the firmware. Absent is that of the hypervisor.
+	File schema.Text `xml:"file,attr,omitempty"`
 	schema.Extra
 }
 

@@ -40,32 +40,46 @@ type Interface struct {
 	// VirtualPort is the profile of the guest on its switch. Nil is what the network says, or none.
 	VirtualPort *virtualport.VirtualPort `xml:"virtualport"`
 	// Bandwidth limits the traffic. Nil is what the network says, or no limit.
-	Bandwidth *qos.Bandwidth    `xml:"bandwidth" doc:"open"`
-	Port      *virtualport.Port `xml:"port"`
+	Bandwidth *qos.Bandwidth `xml:"bandwidth" doc:"open"`
+	// Port is about the port of the bridge. Nil is what the network says, or not isolated.
+	Port *virtualport.Port `xml:"port"`
 	// Actual is what a network gave the device: only in what is kept of a running guest.
 	Actual *Actual `xml:"actual"`
 	// IPs and Routes are those of the device inside the guest.
-	IPs           []IP            `xml:"ip"`
-	Routes        []network.Route `xml:"route"`
-	PortForwards  []PortForward   `xml:"portForward" doc:"opaque"`
-	Script        *Script         `xml:"script"`
-	Downscript    *Script         `xml:"downscript"`
-	BackendDomain *BackendDomain  `xml:"backenddomain"`
-	Target        *Target         `xml:"target"`
-	Guest         *GuestDev       `xml:"guest"`
-	Model         *Model          `xml:"model"`
-	Driver        *Driver         `xml:"driver" doc:"before=source:type=hostdev"`
-	Backend       *Backend        `xml:"backend"`
-	FilterRef     *FilterRef      `xml:"filterref"`
-	Tune          *Tune           `xml:"tune"`
-	Teaming       *Teaming        `xml:"teaming"`
-	Link          *Link           `xml:"link"`
-	MTU           *MTU            `xml:"mtu"`
-	Coalesce      *Coalesce       `xml:"coalesce"`
-	Boot          *Boot           `xml:"boot"`
-	Alias         *Alias          `xml:"alias"`
-	ROM           *ROM            `xml:"rom"`
-	ACPI          *ACPI           `xml:"acpi"`
+	IPs    []IP            `xml:"ip"`
+	Routes []network.Route `xml:"route"`
+	// PortForwards lead from the host to the guest.
+	PortForwards []PortForward `xml:"portForward" doc:"opaque"`
+	// Script connects and Downscript disconnects the device. Nil is none.
+	Script     *Script `xml:"script"`
+	Downscript *Script `xml:"downscript"`
+	// BackendDomain is the guest that serves the device, on Xen. Nil is the host.
+	BackendDomain *BackendDomain `xml:"backenddomain"`
+	// Target is the device on the host. Nil leaves its name to the library.
+	Target *Target `xml:"target"`
+	// Guest is the device in a container. Nil leaves its name to the hypervisor.
+	Guest *GuestDev `xml:"guest"`
+	// Model is the card that the guest sees, and Driver what serves it on the host. Nil leaves them to the
+	// hypervisor.
+	Model  *Model  `xml:"model"`
+	Driver *Driver `xml:"driver" doc:"before=source:type=hostdev"`
+	// Backend is the program or the device files behind the device. Nil is what is usual.
+	Backend *Backend `xml:"backend"`
+	// FilterRef is the packet filter. Nil is none.
+	FilterRef *FilterRef `xml:"filterref"`
+	Tune      *Tune      `xml:"tune"`
+	// Teaming pairs the device with another. Nil is alone.
+	Teaming *Teaming `xml:"teaming"`
+	// Link is the cable. Nil is plugged in.
+	Link *Link `xml:"link"`
+	// MTU is the largest packet. Nil is that of the network or the bridge.
+	MTU *MTU `xml:"mtu"`
+	// Coalesce gathers packets to the guest. Nil does not.
+	Coalesce *Coalesce `xml:"coalesce"`
+	Boot     *Boot     `xml:"boot"`
+	Alias    *Alias    `xml:"alias"`
+	ROM      *ROM      `xml:"rom"`
+	ACPI     *ACPI     `xml:"acpi"`
 	// Address is where the device is in the guest. Nil leaves it to the hypervisor.
 	Address *Address `xml:"address" doc:"opaque"`
 	// PrivateData is the hypervisor's own: only in what is kept of a running guest.

@@ -193,7 +193,7 @@ func (i *Interface) normalizeTuning() {
 	if o := i.Coalesce; o.frames() == 0 && o.isBare() {
 		i.Coalesce = nil
 	}
-	if a := i.Alias; a != nil && !strings.HasPrefix(a.Name.String(), "ua-") && schema.IsBare(a.Extra) {
+	if a := i.Alias; a != nil && !a.own() && schema.IsBare(a.Extra) {
 		i.Alias = nil
 	}
 	if r := i.ROM; r != nil && r.Enabled == 0 && r.Bar == 0 && !r.File.Given() && schema.IsBare(r.Extra) {

@@ -22,8 +22,9 @@ func (i *Interface) dropUnread(err error) error {
 	if !errors.As(err, &vs) {
 		return err
 	}
+	unread := i.unread()
 	kept := slices.DeleteFunc(vs, func(v *schema.Violation) bool {
-		return slices.ContainsFunc(i.unread(), func(path string) bool { return strings.HasPrefix(v.Path, path) })
+		return slices.ContainsFunc(unread, func(path string) bool { return strings.HasPrefix(v.Path, path) })
 	})
 	if len(kept) == 0 {
 		return nil

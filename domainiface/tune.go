@@ -35,7 +35,11 @@ type Coalesce struct {
 	schema.Extra
 }
 
-// A CoalesceRX is the <rx> element of a [Coalesce].
+// A CoalesceRX is the <rx> element of a [Coalesce]: packets to the guest.
+//
+//	<rx>
+//	  <frames max='32'/>
+//	</rx>
 type CoalesceRX struct {
 	Frames *Frames `xml:"frames"`
 	schema.Extra
