@@ -204,15 +204,15 @@ func (i *Interface) normalizeTuning() {
 	}
 }
 
-// isBare reports whether o has no unknown content.
-func (o *Coalesce) isBare() bool {
+// isBare reports whether c has no unknown content.
+func (c *Coalesce) isBare() bool {
 	switch {
-	case o == nil:
+	case c == nil:
 		return true
-	case !schema.IsBare(o.Extra):
+	case !schema.IsBare(c.Extra):
 		return false
-	case o.RX == nil:
+	case c.RX == nil:
 		return true
 	}
-	return schema.IsBare(o.RX.Extra) && (o.RX.Frames == nil || schema.IsBare(o.RX.Frames.Extra))
+	return schema.IsBare(c.RX.Extra) && (c.RX.Frames == nil || schema.IsBare(c.RX.Frames.Extra))
 }
