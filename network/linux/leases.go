@@ -19,7 +19,7 @@ var _ host.LeaseReader = (*Backend)(nil)
 // [host.LeaseReader]. Those of a server that has died can still be read, until it is started again or ended.
 func (b *Backend) Leases(ctx context.Context, server string) ([]host.Lease, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+		return nil, ctx.Err()
 	}
 	if err := host.CheckID(server); err != nil {
 		return nil, err

@@ -81,7 +81,7 @@ func (f serverFiles) lockNew(ctx context.Context) (*os.File, error) {
 			return lock, err
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, ctx.Err()
 		}
 		p, findErr := f.find()
 		if findErr != nil {

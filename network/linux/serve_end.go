@@ -52,7 +52,7 @@ func (b *Backend) endServer(ctx context.Context, files serverFiles) error {
 			ctx = context.WithoutCancel(ctx)
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 		if time.Now().After(deadline) {
 			return errors.New("its lock is held by a process that is not the server")

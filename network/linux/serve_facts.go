@@ -22,7 +22,7 @@ func (b *Backend) serverFacts(ctx context.Context, scope host.Scope, f *host.Fac
 	}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 		if host.CheckID(name) != nil {
 			continue

@@ -108,7 +108,7 @@ func (p *process) ready(ctx context.Context, log *os.File) error {
 			status, _ := p.reap()
 			return startError(text, status)
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return ctx.Err()
 		case time.Now().After(deadline):
 			return fmt.Errorf("dnsmasq does not answer after %s: %s", startTimeout, lastWords(text))
 		}
