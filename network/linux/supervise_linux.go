@@ -50,9 +50,11 @@ type supervisor struct {
 	watched map[string]*watched
 }
 
-// A watched server has a process while it is up, and a time for its next start while it is down.
+// A watched server has a process while it is up. It is down from when that was told until it is up again; next is then
+// the time of its next start, and otherwise when to look for its process again.
 type watched struct {
 	process  *process
+	down     bool
 	since    time.Time
 	failures int
 	next     time.Time
@@ -122,13 +124,16 @@ func (v *supervisor) lookAt(ctx context.Context, name string, w *watched) bool {
 		if p, err := files.find(); err == nil && p != nil {
 			*w = watched{process: p, since: time.Now(), failures: w.failures}
 		} else {
-			// Another is about to start it or to end it.
+			// Another is about to start it or to end it, or it is just dying.
 			w.next = time.Now().Add(v.FirstDelay)
 		}
 		return true
 	}
-	if w.next.IsZero() {
+	if !w.down {
 		v.died(files, name, w)
+	}
+	if !w.down {
+		return false // It has been ended in between.
 	}
 	if ctx.Err() == nil && !time.Now().Before(w.next) {
 		v.restart(ctx, files, name, w)
@@ -158,6 +163,7 @@ func (v *supervisor) died(files serverFiles, name string, w *watched) {
 
 // retry plans the next start.
 func (v *supervisor) retry(name string, w *watched, why error) {
+	w.down = true
 	w.failures++
 	delay := v.delay(w.failures)
 	w.next = time.Now().Add(delay)
@@ -168,7 +174,7 @@ func (v *supervisor) restart(ctx context.Context, files serverFiles, name string
 	err := v.backend.restart(ctx, files)
 	switch {
 	case err == nil:
-		w.next = time.Time{}
+		w.down, w.next = false, time.Time{}
 		if p, _ := files.find(); p != nil {
 			w.process, w.since = p, time.Now()
 		}
