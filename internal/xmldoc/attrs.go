@@ -10,7 +10,6 @@ import (
 
 // attrs reads the attributes of an element into the fields of v.
 func (d *decoder) attrs(attrs []xml.Attr, v reflect.Value, l *layout, w *words) {
-	d.once(attrs)
 	for _, a := range attrs {
 		if isDeclaration(a) {
 			d.declared = append(d.declared, a)
@@ -29,31 +28,6 @@ func (d *decoder) attrs(attrs []xml.Attr, v reflect.Value, l *layout, w *words) 
 			*to = append(*to, a)
 		}
 	}
-}
-
-// once refuses an attribute that is given twice, which encoding/xml lets pass.
-func (d *decoder) once(attrs []xml.Attr) {
-	if len(attrs) > 16 {
-		seen := make(map[xml.Name]bool, len(attrs))
-		for _, a := range attrs {
-			if seen[a.Name] {
-				d.twice(a)
-			}
-			seen[a.Name] = true
-		}
-		return
-	}
-	for i := range attrs {
-		for j := range i {
-			if attrs[i].Name.Local == attrs[j].Name.Local && attrs[i].Name.Space == attrs[j].Name.Space {
-				d.twice(attrs[i])
-			}
-		}
-	}
-}
-
-func (d *decoder) twice(a xml.Attr) {
-	d.problem(ruleAttrOnce, a.Name.Local, "the attribute %s is given more than once", spell(a.Name))
 }
 
 // isDeclaration reports whether a declares a prefix or the default namespace.

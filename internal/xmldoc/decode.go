@@ -55,7 +55,7 @@ func (d *decoder) root(start xml.StartElement, v any) error {
 // element reads the element that start opens into the struct v.
 func (d *decoder) element(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
 	if len(d.path) > MaxDepth {
-		return &ruleError{ruleDepth, fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
+		return &ruleError{ruleDepth, "", fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
 	}
 	outer := len(d.declared)
 	d.attrs(start.Attr, v, l, w)
@@ -85,15 +85,31 @@ func (d *decoder) stray(text xml.CharData, w *words) {
 	}
 }
 
-// child reads the child element that start opens into its field of v.
+// child reads the child element that start opens. An error leaves the path where it happened.
 func (d *decoder) child(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
 	f := l.elem(start.Name)
-	if f == nil {
-		return d.unknown(start, v, l, w)
+	name := start.Name.Local
+	if f != nil {
+		name = f.label
 	}
+	d.path = append(d.path, step{name: name})
+	err := CheckNames(start)
+	switch {
+	case err != nil:
+	case f == nil:
+		err = d.unknown(start, v, l, w)
+	default:
+		err = d.known(start, v, l, f)
+	}
+	if err == nil {
+		d.path = d.path[:len(d.path)-1]
+	}
+	return err
+}
+
+// known reads an element into its field of v.
+func (d *decoder) known(start xml.StartElement, v reflect.Value, l *layout, f *field) error {
 	to := v.FieldByIndex(f.index)
-	d.path = append(d.path, step{name: f.label})
-	defer func() { d.path = d.path[:len(d.path)-1] }()
 	if f.repeats() {
 		d.path[len(d.path)-1].index = to.Len() + 1
 		return d.repeated(start, to, f)
@@ -144,8 +160,6 @@ func (d *decoder) second(start xml.StartElement, v reflect.Value, l *layout, f *
 
 // unknown handles an element that no field is for.
 func (d *decoder) unknown(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
-	d.path = append(d.path, step{name: start.Name.Local})
-	defer func() { d.path = d.path[:len(d.path)-1] }()
 	if d.Strict && !w.opaque {
 		d.problem(ruleUnknownE, "", "there is no element %s here%s", spell(start.Name), d.hint(start.Name.Local, l.elems))
 	}
@@ -164,7 +178,6 @@ func (d *decoder) surplus(start xml.StartElement, v reflect.Value, l *layout) er
 	n := to.Len()
 	to.Grow(1)
 	to.SetLen(n + 1)
-	d.once(start.Attr)
 	node := to.Index(n).Addr().Interface().(Unknown)
 	if err := node.UnmarshalXML(d.xml, start); err != nil {
 		to.SetLen(n)
@@ -188,10 +201,13 @@ func (d *decoder) skip() error {
 		if err != nil {
 			return err
 		}
-		switch tok.(type) {
+		switch tok := tok.(type) {
 		case xml.StartElement:
+			if err := CheckNames(tok); err != nil {
+				return err
+			}
 			if depth++; len(d.path)+depth > MaxDepth {
-				return &ruleError{ruleDepth, fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
+				return &ruleError{ruleDepth, "", fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
 			}
 		case xml.EndElement:
 			depth--
@@ -202,7 +218,6 @@ func (d *decoder) skip() error {
 
 // text returns all the text in the element that start opens.
 func (d *decoder) text(start xml.StartElement) (string, error) {
-	d.once(start.Attr)
 	if d.Strict {
 		for _, a := range start.Attr {
 			if !isDeclaration(a) {
@@ -221,11 +236,14 @@ func (d *decoder) text(start xml.StartElement) (string, error) {
 		case xml.CharData:
 			s = append(s, tok...)
 		case xml.StartElement:
+			if err := CheckNames(tok); err != nil {
+				return "", err
+			}
 			if d.Strict {
 				d.problem(ruleUnknownE, "", "there is no element %s here", spell(tok.Name))
 			}
 			if depth++; len(d.path)+depth > MaxDepth {
-				return "", &ruleError{ruleDepth, fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
+				return "", &ruleError{ruleDepth, "", fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
 			}
 		case xml.EndElement:
 			depth--

@@ -5,7 +5,6 @@ package xmldoc
 import (
 	"bytes"
 	"encoding/xml"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,34 +16,75 @@ type Place struct{ Line, Column int }
 // Locate returns where the paths lead in text, in one walk. A path that leads nowhere gets the place of
 // the nearest element around it.
 func Locate(text []byte, paths []string) []Place {
-	places := make([]Place, len(paths))
-	w := walk{text: text, xml: xml.NewDecoder(bytes.NewReader(text)), places: places}
-	w.xml.CharsetReader = nil
-	var wanted []want
+	root := new(target)
+	ends := make([]*target, len(paths))
+	attrs := make([]string, len(paths))
 	for i, path := range paths {
-		steps := strings.Split(strings.TrimPrefix(path, "/"), "/")
-		wanted = append(wanted, want{i, steps})
+		ends[i] = root
+		for step := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+			if strings.HasPrefix(step, "@") {
+				attrs[i] = step[1:]
+				break
+			}
+			ends[i] = ends[i].child(step)
+		}
 	}
-	w.children(wanted, 0)
+	w := walk{text: text, xml: xml.NewDecoder(bytes.NewReader(text))}
+	w.children(root, 0)
+	places := make([]Place, len(paths))
+	for i, end := range ends {
+		places[i] = end.place(attrs[i])
+	}
 	return places
 }
 
-// A want is a path that is looked for below the element the walk is in.
-type want struct {
-	index int
-	steps []string
+// A target is an element that paths lead to or through.
+type target struct {
+	up     *target
+	inside map[string]map[int]*target // by the label and the index among those of that label
+	at     Place                      // not known until the walk has met the element
+	tag    []byte                     // its start tag
 }
 
+// child returns the target that the step leads to.
+func (t *target) child(step string) *target {
+	name, index := cutIndex(step)
+	if i := strings.IndexByte(name, ':'); i >= 0 {
+		name = name[i:]
+	}
+	if t.inside == nil {
+		t.inside = make(map[string]map[int]*target)
+	}
+	if t.inside[name] == nil {
+		t.inside[name] = make(map[int]*target)
+	}
+	if t.inside[name][index] == nil {
+		t.inside[name][index] = &target{up: t}
+	}
+	return t.inside[name][index]
+}
+
+// place returns where the attribute of the element is, or the element, or the nearest around it.
+func (t *target) place(attr string) Place {
+	if t.at != (Place{}) && attr != "" {
+		return within(t.tag, t.at, attr)
+	}
+	for t.up != nil && t.at == (Place{}) {
+		t = t.up
+	}
+	return t.at
+}
+
+// A walk looks for targets in a text.
 type walk struct {
-	text   []byte
-	xml    *xml.Decoder
-	places []Place
+	text []byte
+	xml  *xml.Decoder
 }
 
-// children looks for wanted among the children of the element that was opened last, and reads to its
-// end. It gives up at the first thing that is wrong with the text.
-func (w *walk) children(wanted []want, depth int) bool {
-	seen := make(map[string]int)
+// children looks for what is wanted inside the element that was opened last, and reads to its end. It gives
+// up at the first thing that is wrong with the text.
+func (w *walk) children(t *target, depth int) bool {
+	seen := make(map[string]int, len(t.inside))
 	for {
 		line, column := w.xml.InputPos()
 		offset := w.xml.InputOffset()
@@ -58,12 +98,37 @@ func (w *walk) children(wanted []want, depth int) bool {
 		case xml.StartElement:
 			name := label(tok.Name)
 			seen[name]++
-			inside := w.match(wanted, name, seen[name], Place{line, column}, w.text[offset:w.xml.InputOffset()])
-			if !w.children(inside, depth+1) {
+			inner := t.inside[name][seen[name]]
+			if inner == nil {
+				if !w.skip() {
+					return false
+				}
+				continue
+			}
+			inner.at = Place{line, column}
+			inner.tag = w.text[offset:w.xml.InputOffset()]
+			if !w.children(inner, depth+1) {
 				return false
 			}
 		}
 	}
+}
+
+// skip reads to the end of the element that was opened last.
+func (w *walk) skip() bool {
+	for depth := 1; depth > 0; {
+		tok, err := w.xml.RawToken()
+		if err != nil {
+			return false
+		}
+		switch tok.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		}
+	}
+	return true
 }
 
 // label is the name of an element as paths spell it, whatever its prefix.
@@ -72,34 +137,6 @@ func label(n xml.Name) string {
 		return n.Local
 	}
 	return ":" + n.Local
-}
-
-// match gives the wanted paths that lead to or through the element their place, and returns what is left
-// of those that lead through it.
-func (w *walk) match(wanted []want, name string, index int, at Place, tag []byte) []want {
-	var inside []want
-	for _, p := range wanted {
-		if len(p.steps) == 0 {
-			continue
-		}
-		step, n := cutIndex(p.steps[0])
-		if i := strings.IndexByte(step, ':'); i >= 0 {
-			step = step[i:]
-		}
-		if step != name || n != index {
-			continue
-		}
-		w.places[p.index] = at
-		rest := p.steps[1:]
-		if len(rest) == 1 && strings.HasPrefix(rest[0], "@") {
-			w.places[p.index] = within(tag, at, rest[0][1:])
-			continue
-		}
-		if len(rest) > 0 {
-			inside = append(inside, want{p.index, slices.Clone(rest)})
-		}
-	}
-	return inside
 }
 
 // cutIndex splits ip[2] into ip and 2; without an index it is the first.

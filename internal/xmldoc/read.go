@@ -102,7 +102,7 @@ func (d *decoder) document(root string, v any) error {
 		start, err := d.next()
 		if err != nil {
 			if err == io.EOF {
-				return &ruleError{ruleSyntax, "the document has no element"}
+				return &ruleError{ruleSyntax, "", "the document has no element"}
 			}
 			return err
 		}
@@ -126,7 +126,7 @@ func (d *decoder) document(root string, v any) error {
 			return err
 		}
 		if start != nil {
-			return &ruleError{ruleSyntax, fmt.Sprintf("<%s> follows the root element", start.Name.Local)}
+			return &ruleError{ruleSyntax, "", fmt.Sprintf("<%s> follows the root element", start.Name.Local)}
 		}
 	}
 }
@@ -134,12 +134,12 @@ func (d *decoder) document(root string, v any) error {
 // isRoot refuses a root element that is not the one of the document.
 func (d *decoder) isRoot(start xml.StartElement, root string) error {
 	if start.Name.Local != root {
-		return &ruleError{ruleRoot, fmt.Sprintf("the root element is <%s>, not <%s>", start.Name.Local, root)}
+		return &ruleError{ruleRoot, "", fmt.Sprintf("the root element is <%s>, not <%s>", start.Name.Local, root)}
 	}
 	if start.Name.Space != "" && !d.Compat {
-		return &ruleError{ruleRoot, fmt.Sprintf("the root element is in the namespace %q, not in none", start.Name.Space)}
+		return &ruleError{ruleRoot, "", fmt.Sprintf("the root element is in the namespace %q, not in none", start.Name.Space)}
 	}
-	return nil
+	return CheckNames(start)
 }
 
 // next returns the next token outside the root element if it opens an element.
@@ -153,14 +153,14 @@ func (d *decoder) next() (*xml.StartElement, error) {
 		return &tok, nil
 	case xml.CharData:
 		if text := bytes.TrimSpace(bytes.TrimPrefix(tok, []byte("\ufeff"))); len(text) > 0 {
-			return nil, &ruleError{ruleSyntax, "there is text outside the root element"}
+			return nil, &ruleError{ruleSyntax, "", "there is text outside the root element"}
 		}
 	}
 	return nil, nil
 }
 
 // A ruleError ends the reading of a document.
-type ruleError struct{ rule, msg string }
+type ruleError struct{ rule, attr, msg string }
 
 func (e *ruleError) Error() string { return e.msg }
 
@@ -168,12 +168,15 @@ func (e *ruleError) Error() string { return e.msg }
 func (d *decoder) fatal(err error) {
 	var syntax *xml.SyntaxError
 	var rule *ruleError
+	var named interface{ Rule() string }
 	switch {
 	case errors.As(err, &rule):
-		d.problem(rule.rule, "", "%s", rule.msg)
+		d.problem(rule.rule, rule.attr, "%s", rule.msg)
+	case errors.As(err, &named):
+		d.problem(named.Rule(), "", "%s", err)
 	case errors.As(err, &syntax):
 		_, column := d.xml.InputPos()
-		d.at = Place{syntax.Line, column}
+		d.at = Place{syntax.Line, max(column, 1)} // 0 after a line end that was looked at and put back
 		d.problem(ruleSyntax, "", "not well-formed: %s", syntax.Msg)
 	case errors.Is(err, io.EOF):
 		d.problem(ruleSyntax, "", "not well-formed: unexpected end of the text")

@@ -4,11 +4,11 @@ package schema
 
 import (
 	"encoding/xml"
-	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/go-virtnet/virtnet/internal/xmldoc"
 )
 
 // A Node is an element of unknown content with all that is in it, or a piece of text between elements.
@@ -27,13 +27,20 @@ type Node struct {
 // maxNodeDepth bounds the nesting of unknown content.
 const maxNodeDepth = 256
 
-var errNodeDepth = errors.New("elements are nested more than 256 deep")
+// depthError says that unknown content is nested too deep.
+type depthError struct{}
+
+func (depthError) Error() string { return "elements are nested more than 256 deep" }
+func (depthError) Rule() string  { return "xml-depth" }
 
 // IsText reports whether n is a piece of text.
 func (n *Node) IsText() bool { return n.Name.Local == "" }
 
 // UnmarshalXML reads the element that start opens.
 func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if err := xmldoc.CheckNames(start); err != nil {
+		return err
+	}
 	*n = Node{Name: start.Name, Attrs: slices.Clone(start.Attr)}
 	open := []*Node{n} // pointers stay good: a parent's slice grows only while it is the innermost
 	for len(open) > 0 {
@@ -45,10 +52,10 @@ func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 		switch tok := tok.(type) {
 		case xml.StartElement:
 			if len(open) >= maxNodeDepth {
-				return errNodeDepth
+				return depthError{}
 			}
-			if a := twice(tok.Attr); a != nil {
-				return fmt.Errorf("the attribute %s of <%s> is given more than once", a.Name.Local, tok.Name.Local)
+			if err := xmldoc.CheckNames(tok); err != nil {
+				return err
 			}
 			top.Nodes = append(top.Nodes, Node{Name: tok.Name, Attrs: slices.Clone(tok.Attr)})
 			open = append(open, &top.Nodes[len(top.Nodes)-1])
@@ -60,18 +67,6 @@ func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 			top.dropIndent()
 			open = open[:len(open)-1]
 		}
-	}
-	return nil
-}
-
-// twice returns an attribute that is given more than once, which encoding/xml lets pass, or nil.
-func twice(attrs []xml.Attr) *xml.Attr {
-	seen := make(map[xml.Name]bool, len(attrs))
-	for i := range attrs {
-		if seen[attrs[i].Name] {
-			return &attrs[i]
-		}
-		seen[attrs[i].Name] = true
 	}
 	return nil
 }

@@ -26,9 +26,12 @@ func (s *scope) space(prefix string) (space string, ok bool) {
 	return "", prefix == ""
 }
 
-// prefixOf returns a prefix that stands for space and is not hidden by a nearer declaration. An
-// attribute cannot use the default namespace.
+// prefixOf returns a prefix that stands for space and is not hidden by a nearer declaration: for an element
+// none if it can, which an attribute cannot.
 func (s *scope) prefixOf(space string, attr bool) (prefix string, ok bool) {
+	if got, ok := s.lookup(""); ok && !attr && got.uri == space {
+		return "", true
+	}
 	for at := s; at != nil; at = at.up {
 		if at.uri != space || attr && at.prefix == "" {
 			continue
@@ -60,34 +63,29 @@ func declaration(a xml.Attr) (prefix string, ok bool) {
 	return "", false
 }
 
-// start returns the start tag of n with its names spelled out, and the scope of its content.
+// start returns the start tag of n with its names spelled out, declarations first, and the scope of its content.
 func (n *Node) start(sc *scope) (xml.StartElement, *scope) {
-	for _, a := range n.Attrs {
-		if prefix, ok := declaration(a); ok {
-			sc = &scope{prefix, a.Value, sc}
-		}
-	}
-	start := xml.StartElement{Attr: make([]xml.Attr, 0, len(n.Attrs))}
-	for _, a := range n.Attrs {
-		if prefix, ok := declaration(a); ok {
-			start.Attr = append(start.Attr, declare(prefix, a.Value))
-		}
-	}
+	var declared, attrs []xml.Attr
 	declareNew := func(prefix, space string) {
 		sc = &scope{prefix, space, sc}
-		start.Attr = append(start.Attr, declare(prefix, space))
+		declared = append(declared, declare(prefix, space))
 	}
-	start.Name.Local = n.Name.Local
+	for _, a := range n.Attrs {
+		if prefix, ok := declaration(a); ok {
+			declareNew(prefix, a.Value)
+		}
+	}
+	name := n.Name.Local
 	if n.Name.Space == "" {
 		if space, _ := sc.space(""); space != "" {
 			declareNew("", "")
 		}
 	} else if prefix, ok := sc.prefixOf(n.Name.Space, false); ok {
-		start.Name.Local = qualify(prefix, n.Name.Local)
+		name = qualify(prefix, name)
 	} else if _, taken := declaredIn(n.Attrs, ""); taken {
 		prefix := sc.free()
 		declareNew(prefix, n.Name.Space)
-		start.Name.Local = qualify(prefix, n.Name.Local)
+		name = qualify(prefix, name)
 	} else {
 		declareNew("", n.Name.Space)
 	}
@@ -108,9 +106,9 @@ func (n *Node) start(sc *scope) (xml.StartElement, *scope) {
 			}
 			local = qualify(prefix, local)
 		}
-		start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Local: local}, Value: a.Value})
+		attrs = append(attrs, xml.Attr{Name: xml.Name{Local: local}, Value: a.Value})
 	}
-	return start, sc
+	return xml.StartElement{Name: xml.Name{Local: name}, Attr: append(declared, attrs...)}, sc
 }
 
 // free returns a prefix that nothing in scope uses.
