@@ -54,31 +54,37 @@ func (g *Guest) Close() error {
 }
 
 // openCard makes a tap device inside the namespace that is the guest's network card, up.
-func openCard(namespace, card string, mac net.HardwareAddr) (*os.File, error) {
-	var f *os.File
-	err := Enter(namespace, func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-		if err != nil {
-			return fmt.Errorf("/dev/net/tun: %w", err)
-		}
-		f = os.NewFile(uintptr(fd), card)
-		req, err := unix.NewIfreq(card)
-		if err != nil {
+func openCard(namespace, card string, mac net.HardwareAddr) (f *os.File, err error) {
+	err = Enter(namespace, func() (err error) {
+		if f, err = newCard(card); err != nil {
 			return err
 		}
-		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-		if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
-			return fmt.Errorf("tap %s: %w", card, err)
+		ctx := context.Background()
+		err = errors.Join(IP(ctx, "link", "set", card, "address", mac.String()), IP(ctx, "link", "set", card, "up"))
+		if err != nil {
+			err = errors.Join(err, f.Close())
 		}
-		if err := IP(context.Background(), "link", "set", card, "address", mac.String()); err != nil {
-			return err
-		}
-		return IP(context.Background(), "link", "set", card, "up")
+		return err
 	})
-	if err != nil && f != nil {
-		err = errors.Join(err, f.Close())
-	}
 	return f, err
+}
+
+// newCard makes a tap device. The descriptor becomes a file only when it belongs to the device: before that the runtime
+// could not wait for it.
+func newCard(card string) (*os.File, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("/dev/net/tun: %w", err)
+	}
+	req, err := unix.NewIfreq(card)
+	if err == nil {
+		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("tap %s: %w", card, err), unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), card), nil
 }
 
 // pollable duplicates a descriptor so that reading from it ends when it is closed.
