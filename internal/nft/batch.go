@@ -81,6 +81,13 @@ func (b *batch) addChain(name string) {
 	})
 }
 
+func (b *batch) flushChain(name string) {
+	b.change(unix.NFT_MSG_DELRULE, 0, "flush chain", name, func(w *writer) {
+		w.text(unix.NFTA_RULE_TABLE, Table)
+		w.text(unix.NFTA_RULE_CHAIN, name)
+	})
+}
+
 // deleteChain deletes a chain with its rules. The kernel refuses with EBUSY if something still leads to it.
 func (b *batch) deleteChain(name string) {
 	b.change(unix.NFT_MSG_DELCHAIN, 0, "delete chain", name, func(w *writer) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // A view is what a change of one network's filter depends on.
@@ -18,17 +19,21 @@ type view struct {
 	generation uint32
 	// table is nil if there is none, and then there is nothing else.
 	table *table
-	// bases are the chains that the kernel calls: whether there is one of the name, and whether it is as it should be.
-	bases [2]struct{ there, whole bool }
-	maps  [lists]bool
-	// chains are those of the network.
-	chains [lists]bool
+	// bases are the chains that the kernel calls, and chains those of the network.
+	bases  [2]state
+	chains [lists]state
+	maps   [lists]bool
 	// elements are those of the links that the change names, or all.
 	elements []element
 }
 
+// A state of a chain is whether there is one of the name, and whether it is as it should be.
+type state struct{ there, whole bool }
+
 // exists reports whether there is a filter of the network, even a damaged one.
-func (v *view) exists() bool { return slices.Contains(v.chains[:], true) }
+func (v *view) exists() bool {
+	return slices.ContainsFunc(v.chains[:], func(s state) bool { return s.there })
+}
 
 // change is the transaction that carries out an operation on what is seen. It is nil if there is nothing to do.
 func (v *view) change(o host.SetFilter) (*batch, error) {
@@ -44,14 +49,15 @@ func (v *view) change(o host.SetFilter) (*batch, error) {
 		return nil, err
 	}
 	b := newBatch(v.generation)
-	if o.Filter.IsZero() && v.last() {
+	switch {
+	case !o.Filter.IsZero():
+		v.frame(b)
+		v.set(b, o.Filter)
+	case v.last():
 		b.deleteTable()
-	} else {
+	default:
 		v.frame(b)
 		v.remove(b, o.Network)
-		if !o.Filter.IsZero() {
-			add(b, o.Filter)
-		}
 	}
 	b.end()
 	return b, nil
@@ -71,7 +77,12 @@ func (v *view) free(o host.SetFilter) error {
 // last reports whether there is nothing in the table but the network's filter and what all filters share.
 func (v *view) last() bool {
 	var own uint32
-	for _, there := range slices.Concat(v.maps[:], v.chains[:], []bool{v.bases[0].there, v.bases[1].there}) {
+	for _, s := range slices.Concat(v.bases[:], v.chains[:]) {
+		if s.there {
+			own++
+		}
+	}
+	for _, there := range v.maps {
 		if there {
 			own++
 		}
@@ -86,8 +97,8 @@ func (v *view) remove(b *batch, network string) {
 			b.deleteElement(e.set, e.link)
 		}
 	}
-	for l, there := range v.chains {
-		if there {
+	for l, s := range v.chains {
+		if s.there {
 			b.deleteChain(list(l).chain(network))
 		}
 	}
@@ -116,20 +127,52 @@ func (v *view) frame(b *batch) {
 	}
 }
 
-// add makes a network's filter. Links lead to the chains when these are complete.
-func add(b *batch, f host.Filter) {
-	for l := range lists {
-		if !l.needed(f) {
-			continue
+// set makes a network's filter what it should be.
+//
+// A packet that is on its way when the kernel changes from the old rules to the new looks all chains up as they were, but
+// the maps as they will be. So chains that are there keep their place and only their rules are replaced, and a filter has
+// all its chains from its beginning to its end, with or without rules. Then no packet passes between the two.
+func (v *view) set(b *batch, f host.Filter) {
+	var leads [lists]bool
+	for _, e := range v.elements {
+		owner, _ := e.owner()
+		l, right := e.isOf(f)
+		switch {
+		case right:
+			leads[l] = true
+		case owner == f.Network:
+			b.deleteElement(e.set, e.link)
 		}
-		chain := l.chain(f.Network)
-		b.addChain(chain)
-		if l == nat {
+	}
+	for l, s := range v.chains {
+		list := list(l)
+		chain := list.chain(f.Network)
+		if s.there && !s.whole {
+			b.deleteChain(chain)
+		}
+		if s.whole {
+			b.flushChain(chain)
+		} else {
+			b.addChain(chain)
+		}
+		if list == nat {
 			b.addRule(chain, staysOnLink(f.Link))
 		}
-		for _, r := range l.rules(f) {
+		for _, r := range list.rules(f) {
 			b.addRule(chain, program(r))
 		}
-		b.addElement(l, f.Link, chain)
+		if !leads[l] {
+			b.addElement(list, f.Link, chain)
+		}
 	}
+}
+
+// isOf reports whether an element is as the filter needs it, and for which list.
+func (e element) isOf(f host.Filter) (l list, ok bool) {
+	for l := range lists {
+		if e == (element{l.String(), f.Link, verdict{unix.NFT_JUMP, l.chain(f.Network)}}) {
+			return l, true
+		}
+	}
+	return 0, false
 }

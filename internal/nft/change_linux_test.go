@@ -17,10 +17,10 @@ import (
 func whole(others uint32, own ...list) view {
 	v := view{generation: 7, table: &table{use: 5 + others + uint32(len(own))}, maps: [lists]bool{true, true, true}}
 	for i := range v.bases {
-		v.bases[i].there, v.bases[i].whole = true, true
+		v.bases[i] = state{true, true}
 	}
 	for _, l := range own {
-		v.chains[l] = true
+		v.chains[l] = state{true, true}
 	}
 	return v
 }
@@ -51,9 +51,24 @@ func TestChange(t *testing.T) {
 	}
 	addF := []string{
 		"add chain from-n1", "add rule to chain from-n1", "add to map from link br0",
+		"add chain to-n1", "add to map to link br0",
 		"add chain nat-n1", "add rule to chain nat-n1", "add rule to chain nat-n1", "add to map nat link br0",
 	}
-	addPlain := []string{"add chain from-n1", "add rule to chain from-n1", "add to map from link br0"}
+	addPlain := []string{
+		"add chain from-n1", "add rule to chain from-n1", "add to map from link br0",
+		"add chain to-n1", "add to map to link br0",
+		"add chain nat-n1", "add rule to chain nat-n1", "add to map nat link br0",
+	}
+	replaceF := []string{
+		"flush chain from-n1", "add rule to chain from-n1",
+		"flush chain to-n1",
+		"flush chain nat-n1", "add rule to chain nat-n1", "add rule to chain nat-n1",
+	}
+	all := []element{leading(from, "br0", "from-n1"), leading(to, "br0", "to-n1"), leading(nat, "br0", "nat-n1")}
+	deleteAll := []string{
+		"delete from map from link br0", "delete from map to link br0", "delete from map nat link br0",
+		"delete chain from-n1", "delete chain to-n1", "delete chain nat-n1",
+	}
 	join := func(lists ...[]string) (all []string) {
 		for _, l := range lists {
 			all = append(all, l...)
@@ -78,22 +93,30 @@ func TestChange(t *testing.T) {
 		{"replace what is not there", whole(1), set(f, plain), nil, fs.ErrNotExist},
 		{"delete what is not there", view{}, set(host.Filter{}, f), nil, fs.ErrNotExist},
 		{
-			"replace", with(whole(0, from), leading(from, "br0", "from-n1")), set(f, plain),
-			join([]string{"delete from map from link br0", "delete chain from-n1"}, addF), nil,
+			"replace", with(whole(0, from, to, nat), all...), set(f, plain), replaceF, nil,
 		},
 		{
-			"replace on another link", with(whole(0, from, nat), leading(from, "br9", "from-n1"), leading(nat, "br9", "nat-n1")), set(plain, f),
-			join([]string{"delete from map from link br9", "delete from map nat link br9", "delete chain from-n1", "delete chain nat-n1"}, addPlain), nil,
+			"replace on another link", with(whole(1, from, to, nat), leading(from, "br9", "from-n1"), leading(from, "br8", "from-n2")), set(f, plain),
+			join([]string{"delete from map from link br9"}, replaceF[:2], addF[2:3], replaceF[2:3], addF[4:5], replaceF[3:], addF[8:]), nil,
 		},
 		{
-			"replace without a way there", whole(0, from), set(plain, f),
-			join([]string{"delete chain from-n1"}, addPlain), nil,
+			"replace where a map leads elsewhere", with(whole(0, from, to, nat), all[0], leading(to, "br0", "from-n1"), all[2]), set(f, plain),
+			join([]string{"delete from map to link br0"}, replaceF[:3], addF[4:5], replaceF[3:]), nil,
 		},
 		{
-			"delete beside others", with(whole(1, from, nat), leading(from, "br0", "from-n1"), leading(nat, "br0", "nat-n1")), set(host.Filter{}, f),
-			[]string{"delete from map from link br0", "delete from map nat link br0", "delete chain from-n1", "delete chain nat-n1"}, nil,
+			"replace where a chain is missing", with(whole(0, from, nat), all[0], all[2]), set(f, plain),
+			join(replaceF[:2], addF[3:5], replaceF[3:]), nil,
 		},
-		{"delete the last", with(whole(0, from, nat), leading(from, "br0", "from-n1")), set(host.Filter{}, f), []string{"delete table virtnet"}, nil},
+		{
+			"replace where a chain is another", damaged(func(v *view) {
+				v.chains = [lists]state{{true, true}, {true, false}, {true, true}}
+				v.elements = []element{all[0], all[2]}
+			}), set(f, plain),
+			join(replaceF[:2], []string{"delete chain to-n1"}, addF[3:5], replaceF[3:]), nil,
+		},
+		{"delete beside others", with(whole(1, from, to, nat), all...), set(host.Filter{}, f), deleteAll, nil},
+		{"delete the last", with(whole(0, from, to, nat), all...), set(host.Filter{}, f), []string{"delete table virtnet"}, nil},
+		{"delete what is left of the last", with(whole(0, nat), all[0]), set(host.Filter{}, f), []string{"delete table virtnet"}, nil},
 		{
 			"delete beside another's link", with(whole(1, from), leading(from, "br0", "from-n2")), set(host.Filter{}, f),
 			[]string{"delete chain from-n1"}, nil,
@@ -107,7 +130,7 @@ func TestChange(t *testing.T) {
 			join([]string{"delete chain forward"}, addFrame[3:6], addPlain), nil,
 		},
 		{
-			"no chain and no map", damaged(func(v *view) { v.bases[1].there, v.bases[1].whole, v.maps[nat] = false, false, false }), set(plain, host.Filter{}),
+			"no chain and no map", damaged(func(v *view) { v.bases[1], v.maps[nat] = state{}, false }), set(plain, host.Filter{}),
 			join(addFrame[2:3], addFrame[6:], addPlain), nil,
 		},
 	}

@@ -54,7 +54,8 @@ const tries = 200
 // SetFilter replaces the filter of a network in one transaction; see [host.SetFilter], which has to be checked already.
 // A kernel without nf_tables wraps errors.ErrUnsupported.
 func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
-	everything := false
+	// What there is of a filter goes with its chains, unless they are to be kept.
+	everything := !o.Filter.IsZero() && !o.Was.IsZero()
 	return c.repeat(ctx, func(s *socket) (again bool, err error) {
 		v, err := s.look(o, everything)
 		if err != nil {

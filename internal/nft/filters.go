@@ -57,12 +57,14 @@ func (s *ruleset) filters(wanted func(network string) bool) []host.Filter {
 			var rules []host.Rule
 			if c := own[l]; c != nil {
 				rules = readList(list(l), f.Link, *c, programs[c.name])
+			} else {
+				rules = append(rules, strange("no chain %s", list(l).chain(network)))
 			}
 			// Where there are no rules nothing is lost if no packet gets there.
 			if len(rules) > 0 && broken[l] != "" {
 				rules = slices.Insert(rules, 0, strange("%s", broken[l]))
 			}
-			*dest = append(faults(list(l), own[l], network, leads[network]), rules...)
+			*dest = append(faults(list(l), network, leads[network]), rules...)
 		}
 		filters = append(filters, f)
 	}
@@ -129,7 +131,7 @@ func readList(l list, link string, c chain, programs [][]expr) (rules []host.Rul
 }
 
 // faults are what is wrong with the entries of one map that have to do with a network.
-func faults(l list, c *chain, network string, leads []element) (rules []host.Rule) {
+func faults(l list, network string, leads []element) (rules []host.Rule) {
 	right := verdict{unix.NFT_JUMP, l.chain(network)}
 	found := false
 	for _, e := range leads {
@@ -141,7 +143,7 @@ func faults(l list, c *chain, network string, leads []element) (rules []host.Rul
 			rules = append(rules, strange("map %s leads from %s to %v", l, e.link, e.leads))
 		}
 	}
-	if c != nil && !found {
+	if !found {
 		rules = append(rules, strange("no link in map %s", l))
 	}
 	return rules

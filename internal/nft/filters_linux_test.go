@@ -22,9 +22,6 @@ func inKernel(filters ...host.Filter) *ruleset {
 	}
 	for _, f := range filters {
 		for l := range lists {
-			if !l.needed(f) {
-				continue
-			}
 			name := l.chain(f.Network)
 			s.chains = append(s.chains, chain{name: name})
 			s.elements = append(s.elements, element{l.String(), f.Link, verdict{unix.NFT_JUMP, name}})
@@ -70,7 +67,10 @@ func TestDamagedFilters(t *testing.T) {
 		{"no nat chain", func(s *ruleset) {
 			s.chains = slices.DeleteFunc(s.chains, func(c chain) bool { return c.name == "nat-n1" })
 			cut(s, func(e element) bool { return e.leads == jump("nat-n1") })
-		}, ""},
+		}, "no link in map nat"},
+		{"no to chain", func(s *ruleset) {
+			s.chains = slices.DeleteFunc(s.chains, func(c chain) bool { return c.name == "to-n1" })
+		}, "no chain to-n1"},
 		{"hook", func(s *ruleset) { s.chains[2].kind = "filter" }, "chain from-n1 has a hook of its own"},
 		{"flushed chain", func(s *ruleset) {
 			s.rules = slices.DeleteFunc(s.rules, func(r rule) bool { return r.chain == "nat-n1" })

@@ -31,9 +31,6 @@ func (l list) chain(network string) string { return l.String() + "-" + network }
 // rules are those of the list.
 func (l list) rules(f host.Filter) []host.Rule { return [lists][]host.Rule{f.From, f.To, f.NAT}[l] }
 
-// needed reports whether a filter has a chain for the list. The first is always there: it says that there is a filter.
-func (l list) needed(f host.Filter) bool { return l == from || len(l.rules(f)) > 0 }
-
 // chainOwner tells which list of which network a chain holds.
 func chainOwner(chain string) (l list, network string, ok bool) {
 	for l := range lists {

@@ -65,11 +65,13 @@ func (v *view) take(a answer, network string, use map[string]uint32) {
 	case unix.NFT_MSG_NEWCHAIN:
 		c, _ := readChain(a.body)
 		for l := range lists {
-			v.chains[l] = v.chains[l] || l.chain(network) == c.name
+			if l.chain(network) == c.name {
+				v.chains[l] = state{there: true, whole: c.kind == ""}
+			}
 		}
 		for i, b := range bases() {
 			if c.name == b.name {
-				v.bases[i].there, v.bases[i].whole = true, c.is(b)
+				v.bases[i] = state{there: true, whole: c.is(b)}
 				use[c.name] = c.use
 			}
 		}

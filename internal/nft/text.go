@@ -51,20 +51,12 @@ func mapText(b *strings.Builder, l list, filters []host.Filter) {
 	fmt.Fprintf(b, "\tmap %s {\n\t\ttype ifname : verdict\n", l)
 	var elements []string
 	for _, f := range filters {
-		if l.needed(f) {
-			elements = append(elements, fmt.Sprintf("%s : jump %s", quote(f.Link), l.chain(f.Network)))
-		}
+		elements = append(elements, fmt.Sprintf("%s : jump %s", quote(f.Link), l.chain(f.Network)))
 	}
-	if len(elements) > 0 {
-		fmt.Fprintf(b, "\t\telements = { %s }\n", strings.Join(elements, ",\n\t\t\t     "))
-	}
-	b.WriteString("\t}\n\n")
+	fmt.Fprintf(b, "\t\telements = { %s }\n\t}\n\n", strings.Join(elements, ",\n\t\t\t     "))
 }
 
 func chainText(b *strings.Builder, l list, f host.Filter) {
-	if !l.needed(f) {
-		return
-	}
 	fmt.Fprintf(b, "\tchain %s {\n", l.chain(f.Network))
 	if l == nat {
 		fmt.Fprintf(b, "\t\toifname %s return\n", quote(f.Link))

@@ -309,12 +309,14 @@ func TestFilterTranslatesIPv6(t *testing.T) {
 func TestFilterReplacedUnderTraffic(t *testing.T) {
 	t.Parallel()
 	n := newInternet(t)
+	// They drop the same packets in different lists.
+	drop := host.Rule{Dst: lan1Other, Do: host.Drop}
 	variants := []host.Filter{
-		{Network: "n1", Link: "br1", From: []host.Rule{{Dst: lan2, Do: host.Drop}, {Do: host.Return}}, NAT: []host.Rule{{Do: host.Masquerade}}},
-		{Network: "n1", Link: "br1", From: []host.Rule{{NotDst: lan2, Do: host.Return}, {Do: host.Drop}}, NAT: []host.Rule{{Src: lan1, Do: host.Masquerade}}},
+		{Network: "n1", Link: "br1", From: []host.Rule{drop}, NAT: []host.Rule{{Do: host.Masquerade}}},
+		{Network: "n1", Link: "br1", To: []host.Rule{{Established: true, Do: host.Return}, drop}, NAT: []host.Rule{{Dst: lan2, Do: host.Return}, {Src: lan1, Do: host.Masquerade}}},
 	}
 	n.filter(variants[0])
-	forbidden := n.dial("guest", 0, "192.168.8.2:7")
+	forbidden := n.dial("guest", 0, "192.168.9.2:7")
 	done, replaced := make(chan error, 1), 0
 	stop := make(chan struct{})
 	go func() {
@@ -333,7 +335,7 @@ func TestFilterReplacedUnderTraffic(t *testing.T) {
 			replaced++
 		}
 	}()
-	for range 500 {
+	for range 2000 {
 		_, err := forbidden.Write([]byte("lost"))
 		require.NoError(t, err)
 		allowed := n.dial("guest", 0, "198.51.100.2:7")
@@ -344,5 +346,5 @@ func TestFilterReplacedUnderTraffic(t *testing.T) {
 	require.NoError(t, <-done)
 	t.Logf("replaced %d times", replaced)
 	require.Greater(t, replaced, 10)
-	n.silent(forbidden, "other")
+	n.silent(forbidden, "friend")
 }
