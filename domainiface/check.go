@@ -22,7 +22,7 @@ func (i *Interface) check(c *schema.Check) {
 	c.Deviates(i.Managed == 0 || i.Kind() == Hostdev, ManagedType, "@managed", "type %s has no device to be managed", i.Kind())
 	if m := i.MAC; m != nil {
 		c.In("mac", func() {
-			c.Rule(!m.Address.IsMulticast(), "mac-unicast", "@address", "%s is the address of a group", m.Address)
+			c.Rule(!m.Address.IsMulticast(), "mac-unicast", "@address", "%s is a multicast address", m.Address)
 		})
 	}
 	i.checkSource(c)

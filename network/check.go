@@ -52,7 +52,7 @@ func (n *Network) checkChildren(c *schema.Check) {
 	}
 	if n.MAC != nil {
 		c.In("mac", func() {
-			c.Rule(!n.MAC.Address.IsMulticast(), "mac-unicast", "@address", "%s is the address of a group", n.MAC.Address)
+			c.Rule(!n.MAC.Address.IsMulticast(), "mac-unicast", "@address", "%s is a multicast address", n.MAC.Address)
 		})
 	}
 	if n.Domain != nil {

@@ -115,7 +115,7 @@ func (h *Host) check(c *schema.Check, p *IP) {
 // checkWords checks what h is known by.
 func (h *Host) checkWords(c *schema.Check) {
 	if h.MAC != "" {
-		c.Rule(!h.MAC.MAC().IsMulticast(), "dhcp-host-mac-unicast", "@mac", "%s is the address of a group", h.MAC)
+		c.Rule(!h.MAC.MAC().IsMulticast(), "dhcp-host-mac-unicast", "@mac", "%s is a multicast address", h.MAC)
 		_, err := schema.ParseMAC(string(h.MAC))
 		c.Deviates(err == nil && onlyMAC(string(h.MAC)), HostMAC, "@mac", "%s has more than a MAC address", schema.Quote(string(h.MAC)))
 	}

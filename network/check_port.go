@@ -21,7 +21,7 @@ func (p *Port) ValidateAs(rules schema.Rules) error {
 		c.Rule(!p.Owner.UUID.IsZero(), "port-owner-uuid", "owner/uuid", "an owner needs a uuid")
 	}
 	if c.Rule(p.MAC != nil, "port-mac", "mac", "a port needs the MAC address of the guest") {
-		c.Deviates(!p.MAC.Address.IsMulticast(), PortMAC, "mac/@address", "%s is the address of a group", p.MAC.Address)
+		c.Deviates(!p.MAC.Address.IsMulticast(), PortMAC, "mac/@address", "%s is a multicast address", p.MAC.Address)
 	}
 	if p.VirtualPort != nil {
 		c.In("virtualport", func() { p.VirtualPort.Check(c, false) })

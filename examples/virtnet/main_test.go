@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// call runs the program as a person would, and returns what it prints and its exit status.
+func call(t *testing.T, args ...string) (out, errs string, status int) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(t.Context(), &o, &e, args)
+	return o.String(), e.String(), status
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "doc.xml")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	return name
+}
+
+func TestValidate(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"good network":   {defaultNetwork, ""},
+		"good interface": {guestInterface, ""},
+		"good port": {`<networkport><uuid>0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9</uuid>
+<owner><name>web</name><uuid>0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9</uuid></owner><mac address='52:54:00:00:00:01'/></networkport>`, ""},
+		"two places": {"<network>\n  <name>n</name>\n  <bridge name='sixteen-bytes-xx'/>\n  <ip address='10.1.1.1' prefix='24'>\n    <dhcp>\n" +
+			"      <range start='10.1.1.9' end='10.1.2.9'/>\n    </dhcp>\n  </ip>\n</network>",
+			"FILE:3: /network/bridge/@name: \"sixteen-bytes-xx\" is not the name of a network device: 1 to 15 bytes without white space, / and :; a template has one %d [bridge-name]\n" +
+				"FILE:6: /network/ip[1]/dhcp/range[1]/@end: 10.1.2.9 is not in 10.1.1.0/24 [dhcp-range-in-subnet]\n"},
+		"interface": {"<interface type='network'>\n  <mac address='01:00:5e:00:00:01'/>\n  <source network='default'/>\n</interface>",
+			"FILE:2: /interface/mac/@address: 01:00:5e:00:00:01 is a multicast address [mac-unicast]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc := file(t, c.text)
+			out, errs, status := call(t, "validate", doc)
+			require.Equal(t, c.want, strings.ReplaceAll(out, doc, "FILE"))
+			require.Empty(t, errs)
+			require.Equal(t, c.want != "", status == 1)
+		})
+	}
+}
+
+// TestValidateAnything feeds what is no document at all: always a place, never a panic.
+func TestValidateAnything(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":          "",
+		"not XML":        "not xml at all",
+		"binary":         "\x00\x01\x02\xff\xfe",
+		"wrong root":     "<domain/>",
+		"cut off":        "<network><name>x</na",
+		"two roots":      "<network><name>x</name></network><network/>",
+		"deep":           strings.Repeat("<a>", 100_000),
+		"deep inside":    "<network><name>x</name><metadata>" + strings.Repeat("<a xmlns='urn:x'>", 100_000) + "</metadata></network>",
+		"50 MB":          "<network><name>" + strings.Repeat("x", 50<<20) + "</name></network>",
+		"50 MB of items": "<network><name>x</name>" + strings.Repeat("<ip address='10.1.1.1'/>", 50<<20/24) + "</network>",
+		"entities":       `<!DOCTYPE n [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><network><name>&b;</name></network>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			doc := file(t, text)
+			runtime.ReadMemStats(&before)
+			out, errs, status := call(t, "validate", doc)
+			runtime.ReadMemStats(&after)
+			require.Equal(t, 1, status)
+			require.Empty(t, errs)
+			first, _, _ := strings.Cut(strings.ReplaceAll(out, doc, "FILE"), "\n")
+			require.Regexp(t, `^FILE:\d+: /\S* *.*: .+ \[[a-z0-9-]+\]$`, first)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(512<<20), "bytes allocated")
+			require.Less(t, len(out), 1<<20, "what is printed")
+		})
+	}
+}
+
+func TestWrongCalls(t *testing.T) {
+	for _, args := range [][]string{{}, {"frobnicate"}, {"validate"}, {"format"}, {"format", "a", "b"}, {"plan"}, {"demo", "x"}} {
+		out, errs, status := call(t, args...)
+		require.Equal(t, 2, status, "%v", args)
+		require.Empty(t, out, "%v", args)
+		require.Contains(t, errs, "usage: virtnet", "%v", args)
+	}
+	_, errs, status := call(t, "help")
+	require.Equal(t, 0, status)
+	require.Contains(t, errs, "validate FILE...")
+	for _, verb := range []string{"validate", "format", "plan"} {
+		_, errs, status := call(t, verb, filepath.Join(t.TempDir(), "missing.xml"))
+		require.Equal(t, 1, status, verb)
+		require.Contains(t, errs, "missing.xml", verb)
+	}
+}
+
+func TestFormat(t *testing.T) {
+	out, errs, status := call(t, "format", file(t, "<network><bridge delay='0' name=\"virbr0\"/><unknown  a = '1'/><name>n</name></network>"))
+	require.Empty(t, errs)
+	require.Equal(t, 0, status)
+	require.Equal(t, "<network>\n  <name>n</name>\n  <bridge name='virbr0' delay='0'/>\n  <unknown a='1'/>\n</network>\n", out)
+	again, _, _ := call(t, "format", file(t, out))
+	require.Equal(t, out, again)
+}
+
+func TestPlan(t *testing.T) {
+	out, errs, status := call(t, "plan", file(t, `<network><name>n</name><bridge name='vnt-plan-test'/><mac address='52:54:00:00:00:01'/></network>`))
+	require.Empty(t, errs)
+	require.Equal(t, 0, status)
+	require.Contains(t, out, `# network "n" on `)
+	require.Contains(t, out, "link add vnt-plan-test address 52:54:00:00:00:01 type bridge stp_state on forward_delay 200")
+	require.Contains(t, out, "# /network/bridge")
+
+	_, errs, status = call(t, "plan", file(t, guestInterface))
+	require.Equal(t, 1, status)
+	require.Contains(t, errs, "is no <network>")
+}
+
+func TestDemoInMemory(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, demoInMemory(t.Context(), &out))
+	for _, want := range []string{"link add virbr0", "tuntap add dev vnet0", "default  active  nat", "Nothing is left"} {
+		require.Contains(t, out.String(), want)
+	}
+}
+
+func TestDemoEndsWhenAsked(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, demoInMemory(ctx, &bytes.Buffer{}), context.Canceled)
+}
