@@ -78,7 +78,7 @@ func ExampleMetadata_Of() {
 	n, err := network.Parse(strings.NewReader(`<network>
   <name>lab</name>
   <metadata>
-    <app:rack xmlns:app='https://app.example/1' number='7'><app:unit>12</app:unit></app:rack>
+    <app:rack xmlns:app='https://app.example/1'><app:unit>12</app:unit></app:rack>
   </metadata>
 </network>`))
 	if err != nil {
@@ -87,7 +87,7 @@ func ExampleMetadata_Of() {
 	}
 	rack := n.Metadata.Of("https://app.example/1")
 	for _, unit := range rack.Nodes {
-		fmt.Println(rack.Name.Local, rack.Attrs[0].Value, unit.Name.Local, unit.Nodes[0].Text)
+		fmt.Println(rack.Name.Local, unit.Name.Local, unit.Nodes[0].Text)
 	}
-	// Output: rack 7 unit 12
+	// Output: rack unit 12
 }

@@ -217,7 +217,9 @@ func TestNormalizeCompatLoses(t *testing.T) {
       <range start='fd00::2' end='fd00::3'/>
     </dhcp>
   </ip>
-  <virtualport type='midonet'/>
+  <virtualport type='midonet'>
+    <parameters/>
+  </virtualport>
 </network>
 `, normalized(t, n, schema.Rules{Compat: true}))
 	kept := normalized(t, n, schema.Rules{})

@@ -35,17 +35,16 @@ func (v *VLAN) spreadNative() {
 }
 
 // Normalize brings v to the form in which libvirt tells it, without empty parameters, and returns it; nil when it
-// says nothing. With Compat it loses what a Midonet switch does not take, as libvirt does.
+// says nothing. With Compat it loses what a Midonet switch does not take, as libvirt does, which keeps the empty element then.
 func (v *VirtualPort) Normalize(rules schema.Rules) *VirtualPort {
 	if v == nil {
 		return nil
 	}
-	p := v.Parameters
-	if rules.Compat && v.Type == Midonet && p != nil {
-		*p = Parameters{InterfaceID: p.InterfaceID}
-	}
-	if p != nil && !p.Given() && schema.IsBare(p.Extra) {
+	if p := v.Parameters; p != nil && !p.Given() && schema.IsBare(p.Extra) {
 		v.Parameters = nil
+	}
+	if p := v.Parameters; rules.Compat && v.Type == Midonet && p != nil {
+		*p = Parameters{InterfaceID: p.InterfaceID}
 	}
 	if v.Type == 0 && v.Parameters == nil && schema.IsBare(v.Extra) {
 		return nil
