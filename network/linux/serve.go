@@ -119,6 +119,9 @@ func (b *Backend) launch(ctx context.Context, program string, files serverFiles,
 	if err := b.servers.step("start"); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	p, err := b.start(program, files, lock)
 	if err != nil {
 		return fmt.Errorf("server on %s: %w", server.Link, err)

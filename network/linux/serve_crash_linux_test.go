@@ -67,8 +67,8 @@ func (p *place) kill(t testing.TB) {
 	require.Len(t, pids, 1)
 	require.NoError(t, syscall.Kill(pids[0], syscall.SIGKILL))
 	testenv.WaitFor(t, 10*time.Second, "the server is dead", func() bool {
-		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pids[0]))
-		return err != nil || len(data) == 0
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pids[0]))
+		return err != nil || strings.Contains(string(stat), "(dnsmasq) Z")
 	})
 }
 

@@ -35,6 +35,16 @@ func lastWords(log string) string {
 	return strings.Join(words[max(0, len(words)-3):], "; ")
 }
 
+// A spokenError is an error in the words of dnsmasq, which say already what its kind is.
+type spokenError struct {
+	words string
+	kind  error
+}
+
+func (e *spokenError) Error() string { return "dnsmasq: " + e.words }
+
+func (e *spokenError) Unwrap() error { return e.kind }
+
 // startError is why dnsmasq ended instead of answering, in its own words.
 func startError(log string, status syscall.WaitStatus) error {
 	words := lastWords(log)
@@ -44,11 +54,11 @@ func startError(log string, status syscall.WaitStatus) error {
 	const badConfiguration = 1
 	switch {
 	case strings.Contains(words, "Address already in use"):
-		return fmt.Errorf("dnsmasq: %s: %w", words, syscall.EADDRINUSE)
+		return &spokenError{words, syscall.EADDRINUSE}
 	case strings.Contains(words, "ermission denied"), strings.Contains(words, "not permitted"), strings.Contains(words, "missing required capability"):
-		return fmt.Errorf("dnsmasq: %s: %w", words, fs.ErrPermission)
+		return &spokenError{words, fs.ErrPermission}
 	case status.Exited() && status.ExitStatus() == badConfiguration:
-		return fmt.Errorf("dnsmasq: %s: %w", words, fs.ErrInvalid)
+		return &spokenError{words, fs.ErrInvalid}
 	}
 	return fmt.Errorf("dnsmasq: %s", words)
 }
