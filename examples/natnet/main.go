@@ -5,9 +5,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"strings"
@@ -70,9 +72,8 @@ func run(ctx context.Context) (err error) {
 	defer queues[0].Close()
 
 	fmt.Printf("guest %s is on %s by %s; Enter ends it\n", port.MAC, port.Network, port.Link)
-	_, err = fmt.Fscanln(os.Stdin)
-	if err != nil && err.Error() == "unexpected newline" {
-		err = nil
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	return err
+	return nil
 }
