@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,10 +55,9 @@ const tries = 200
 // SetFilter replaces the filter of a network in one transaction; see [host.SetFilter], which has to be checked already.
 // A kernel without nf_tables wraps errors.ErrUnsupported.
 func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
-	// What there is of a filter goes with its chains, unless they are to be kept.
-	everything := !o.Filter.IsZero() && !o.Was.IsZero()
+	thorough := false
 	return c.repeat(ctx, func(s *socket) (again bool, err error) {
-		v, err := s.look(o, everything)
+		v, err := s.view(o, &thorough)
 		if err != nil {
 			return false, err
 		}
@@ -66,22 +66,44 @@ func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
 			return false, err
 		}
 		err = s.commit(b)
+		var refused *rtnl.Error
 		switch {
 		case errors.Is(err, unix.ERESTART):
 			return true, err
-		case errors.Is(err, unix.EBUSY) && !everything:
-			// Somebody made more links lead to our chains than the one we know of.
-			everything = true
+		case errors.As(err, &refused) && !thorough:
+			// Something is not as it was taken for granted.
+			thorough = true
 			return true, err
 		}
 		return false, err
 	})
 }
 
-// Filters reads the filters of the wanted networks, in the order of their names. A machine without nf_tables has none.
-func (c *Conn) Filters(ctx context.Context, wanted func(network string) bool) (filters []host.Filter, err error) {
+// view is as thorough as it was found to be necessary.
+func (s *socket) view(o host.SetFilter, thorough *bool) (*view, error) {
+	if !*thorough {
+		v, enough, err := s.glance(o)
+		if enough || err != nil {
+			return v, err
+		}
+		*thorough = true
+	}
+	return s.look(o.Network)
+}
+
+// few is up to how many networks are read one by one, and not by reading everything.
+const few = 8
+
+// Filters reads the filters of networks, or all if networks is nil, in the order of the networks' names. A machine without
+// nf_tables has none.
+func (c *Conn) Filters(ctx context.Context, networks []string) (filters []host.Filter, err error) {
+	wanted := func(network string) bool { return networks == nil || slices.Contains(networks, network) }
+	read := networks
+	if len(networks) > few {
+		read = nil
+	}
 	err = c.repeat(ctx, func(s *socket) (again bool, err error) {
-		set, changed, err := s.ruleset()
+		set, changed, err := s.ruleset(read)
 		if err == nil && !changed {
 			filters = set.filters(wanted)
 		}

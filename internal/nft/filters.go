@@ -28,10 +28,7 @@ type ruleset struct {
 // filters are those of the wanted networks. Whatever is not as a filter makes it becomes a rule, at the beginning of the
 // list it has to do with, that is like no other.
 func (s *ruleset) filters(wanted func(network string) bool) []host.Filter {
-	programs := map[string][][]expr{}
-	for _, r := range s.rules {
-		programs[r.chain] = append(programs[r.chain], r.steps)
-	}
+	programs := programs(s.rules)
 	leads := map[string][]element{}
 	for _, e := range s.elements {
 		if network, ok := e.owner(); ok {
@@ -83,7 +80,7 @@ func (s *ruleset) broken(programs map[string][][]expr) (why [lists]string) {
 		case i < 0:
 			fault = "no chain " + base.name
 		case !s.chains[i].is(base):
-			fault = "chain " + base.name + " has another hook"
+			fault = "chain " + base.name + " has another hook or other rules"
 		case !base.leadsBy(programs[base.name]):
 			fault = "chain " + base.name + " has other rules"
 		}

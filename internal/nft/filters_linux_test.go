@@ -15,7 +15,7 @@ import (
 func inKernel(filters ...host.Filter) *ruleset {
 	s := &ruleset{}
 	for _, b := range bases() {
-		s.chains = append(s.chains, chain{name: b.name, kind: b.kind, hook: b.hooknum, priority: b.prionum, policy: accept})
+		s.chains = append(s.chains, chain{name: b.name, kind: b.kind, hook: b.hooknum, priority: b.prionum, policy: accept, use: uint32(len(b.leads))})
 		for _, lead := range b.leads {
 			s.rules = append(s.rules, rule{b.name, lead.program()})
 		}
@@ -103,8 +103,8 @@ func TestDamagedTable(t *testing.T) {
 	}{
 		{"dormant", func(s *ruleset) { s.table.dormant = true }, "table virtnet is dormant"},
 		{"no chain", func(s *ruleset) { s.chains = s.chains[1:] }, "no chain forward"},
-		{"other priority", func(s *ruleset) { s.chains[1].priority = 0 }, "chain postrouting has another hook"},
-		{"no hook", func(s *ruleset) { s.chains[0] = chain{name: "forward"} }, "chain forward has another hook"},
+		{"other priority", func(s *ruleset) { s.chains[1].priority = 0 }, "chain postrouting has another hook or other rules"},
+		{"no hook", func(s *ruleset) { s.chains[0] = chain{name: "forward"} }, "chain forward has another hook or other rules"},
 		{"flushed", func(s *ruleset) { s.rules = s.rules[2:] }, "chain forward has other rules"},
 		{"other order", func(s *ruleset) { s.rules[0], s.rules[1] = s.rules[1], s.rules[0] }, "chain forward has other rules"},
 		{"more rules", func(s *ruleset) { s.rules = append(s.rules, rule{"postrouting", nil}) }, "chain postrouting has other rules"},

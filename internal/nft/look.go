@@ -14,41 +14,68 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// look asks for what a change depends on, by name and never for a list of everybody's. Only if everything is wanted it
-// reads all elements of the maps, instead of those of the links that the change names.
-func (s *socket) look(o host.SetFilter, everything bool) (*view, error) {
-	v := &view{}
-	links := []string{o.Was.Link}
-	if o.Filter.Link != o.Was.Link {
-		links = append(links, o.Filter.Link)
+// glance asks only for what shows whether a filter can be added to a table that is as it should be, or deleted from one,
+// and takes for granted what the kernel will refuse if it is not so. The second result is false if that is not enough.
+func (s *socket) glance(o host.SetFilter) (v *view, enough bool, err error) {
+	adding, deleting := o.Was.IsZero(), o.Filter.IsZero()
+	if adding == deleting {
+		return nil, false, nil
 	}
+	v = &view{maps: [lists]bool{true, true, true}}
 	m := questions()
-	for _, b := range bases() {
-		m.askChain(b.name)
+	if adding {
+		m.askBases()
+	} else {
+		for l := range lists {
+			m.askElement(l.String(), o.Was.Link)
+			v.chains[l] = state{true, true}
+		}
+		v.bases = [2]state{{true, true}, {true, true}}
 	}
+	err = s.ask(m, func(a answer) { v.take(a, o.Network) })
+	if v.table == nil || err != nil {
+		return v, false, err
+	}
+	// If nothing but one filter is left it takes more to know whose it is.
+	const shared = uint32(lists) + 2
+	return v, v.bases[0].whole && v.bases[1].whole && (adding || v.table.use > shared+uint32(lists)), nil
+}
+
+// look asks for all that a change depends on. It is the only one that finds what somebody else did to the table.
+func (s *socket) look(network string) (*view, error) {
+	v := &view{}
+	m := questions()
+	m.askBases()
 	for l := range lists {
 		m.askMap(l.String())
-		m.askChain(l.chain(o.Network))
-		for _, link := range links {
-			if link != "" && !everything {
-				m.askElement(l.String(), link)
-			}
+		m.askChain(l.chain(network))
+	}
+	if err := s.ask(m, func(a answer) { v.take(a, network) }); err != nil || v.table == nil {
+		return v, err
+	}
+	for i, b := range bases() {
+		rules, _, err := s.rules(b.name)
+		if err != nil {
+			return nil, err
 		}
-	}
-	use := map[string]uint32{}
-	if err := s.ask(m, func(a answer) { v.take(a, o.Network, use) }); err != nil || v.table == nil {
-		return v, err
-	}
-	if err := s.lookAtBases(v, use); err != nil || !everything {
-		return v, err
+		v.bases[i].whole = v.bases[i].whole && b.leadsBy(programs(rules)[b.name])
 	}
 	var err error
 	v.elements, _, err = s.elements()
 	return v, err
 }
 
-// take puts an answer into the view. Use gets the numbers of rules.
-func (v *view) take(a answer, network string, use map[string]uint32) {
+// programs are those of each chain.
+func programs(rules []rule) map[string][][]expr {
+	all := map[string][][]expr{}
+	for _, r := range rules {
+		all[r.chain] = append(all[r.chain], r.steps)
+	}
+	return all
+}
+
+// take puts an answer into the view.
+func (v *view) take(a answer, network string) {
 	switch a.kind {
 	case unix.NFT_MSG_NEWGEN:
 		v.generation = readGeneration(a.body)
@@ -65,58 +92,66 @@ func (v *view) take(a answer, network string, use map[string]uint32) {
 	case unix.NFT_MSG_NEWCHAIN:
 		c, _ := readChain(a.body)
 		for l := range lists {
-			if l.chain(network) == c.name {
+			if c.name == l.chain(network) {
 				v.chains[l] = state{there: true, whole: c.kind == ""}
 			}
 		}
 		for i, b := range bases() {
 			if c.name == b.name {
 				v.bases[i] = state{there: true, whole: c.is(b)}
-				use[c.name] = c.use
 			}
 		}
 	}
 }
 
-// lookAtBases reads the rules of the chains that the kernel calls, unless their number tells enough.
-func (s *socket) lookAtBases(v *view, use map[string]uint32) error {
-	for i, b := range bases() {
-		if !v.bases[i].whole || use[b.name] != uint32(len(b.leads)) {
-			v.bases[i].whole = false
-			continue
-		}
-		rules, _, err := s.rules(b.name)
-		if err != nil {
-			return err
-		}
-		var programs [][]expr
-		for _, r := range rules {
-			programs = append(programs, r.steps)
-		}
-		v.bases[i].whole = b.leadsBy(programs)
-	}
-	return nil
-}
-
-// ruleset reads the whole table. The second result is true if it changed meanwhile.
-func (s *socket) ruleset() (set *ruleset, changed bool, err error) {
+// ruleset reads the whole table, or what there is of some networks and of what all share. The second result is true if it
+// changed meanwhile.
+func (s *socket) ruleset(networks []string) (set *ruleset, changed bool, err error) {
 	set = &ruleset{}
 	before, there, err := s.generation(&set.table)
 	if err != nil || !there {
 		return set, false, err
 	}
 	var interrupted [3]bool
-	if set.chains, interrupted[0], err = s.chains(); err != nil {
+	if set.elements, interrupted[0], err = s.elements(); err != nil {
 		return nil, false, err
 	}
-	if set.elements, interrupted[1], err = s.elements(); err != nil {
-		return nil, false, err
+	if networks == nil {
+		if set.chains, interrupted[1], err = s.chains(); err != nil {
+			return nil, false, err
+		}
+		set.rules, interrupted[2], err = s.rules("")
+	} else {
+		interrupted[1], err = s.some(set, networks)
 	}
-	if set.rules, interrupted[2], err = s.rules(""); err != nil {
+	if err != nil {
 		return nil, false, err
 	}
 	after, _, err := s.generation(&set.table)
 	return set, before != after || interrupted != [3]bool{}, err
+}
+
+// some reads the chains of some networks, and those that all share, with their rules.
+func (s *socket) some(set *ruleset, networks []string) (interrupted bool, err error) {
+	m := &messages{}
+	m.askBases()
+	for _, network := range networks {
+		for l := range lists {
+			m.askChain(l.chain(network))
+		}
+	}
+	err = s.ask(m, func(a answer) {
+		if c, ok := readChain(a.body); ok {
+			set.chains = append(set.chains, c)
+		}
+	})
+	for _, c := range set.chains {
+		rules, changed, failed := s.rules(c.name)
+		set.rules = append(set.rules, rules...)
+		interrupted = interrupted || changed
+		err = errors.Join(err, failed)
+	}
+	return interrupted, err
 }
 
 // generation reads the number of the ruleset's last change, and our table if it is there.
@@ -144,7 +179,7 @@ func questions() *messages {
 func (s *socket) ask(m *messages, take func(answer)) error {
 	var refused error
 	answers := 0
-	err := s.exchange(m, func(a answer) {
+	err := s.exchange(m, len(m.what)-1, func(a answer) {
 		answers++
 		switch {
 		case a.err == nil:
@@ -225,7 +260,7 @@ func (s *socket) all(m *messages, take func(answer)) (interrupted bool, err erro
 func (s *socket) commit(b *batch) error {
 	var refused []error
 	done := false
-	err := s.exchange(&b.messages, func(a answer) {
+	err := s.exchange(&b.messages, len(b.what)-2, func(a answer) {
 		if a.err == nil {
 			done = true
 			return

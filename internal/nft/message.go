@@ -91,6 +91,12 @@ func (m *messages) askChain(name string) {
 	})
 }
 
+func (m *messages) askBases() {
+	for _, b := range bases() {
+		m.askChain(b.name)
+	}
+}
+
 func (m *messages) askMap(name string) {
 	m.message(unix.NFT_MSG_GETSET, 0, what{verb: "ask for map", object: name}, func(w *writer) {
 		w.text(unix.NFTA_SET_TABLE, Table)

@@ -27,9 +27,9 @@ type chain struct {
 	policy   uint32
 }
 
-// is reports whether the kernel calls the chain as it should.
+// is reports whether the kernel calls the chain as it should, and it has as many rules as it should have.
 func (c chain) is(b base) bool {
-	return c.kind == b.kind && c.hook == b.hooknum && c.priority == b.prionum && c.policy == accept
+	return c.kind == b.kind && c.hook == b.hooknum && c.priority == b.prionum && c.policy == accept && c.use == uint32(len(b.leads))
 }
 
 // An element is what a map says of a link.

@@ -79,15 +79,19 @@ type answer struct {
 	err     error
 }
 
-// exchange sends messages and hands over the answers, all of which are there when they have been sent.
-func (s *socket) exchange(m *messages, take func(answer)) (err error) {
+// exchange sends messages and hands over the answers, all of which are there when the messages have been sent. The one to
+// message last comes last, if it comes.
+func (s *socket) exchange(m *messages, last int, take func(answer)) (err error) {
 	defer func() { s.broken = s.broken || err != nil }()
 	first, err := s.send(m)
 	if err != nil {
 		return err
 	}
 	var overrun error
-	for {
+	for complete := false; ; {
+		if complete {
+			return overrun
+		}
 		data, err := s.receive(unix.MSG_DONTWAIT)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
@@ -99,7 +103,11 @@ func (s *socket) exchange(m *messages, take func(answer)) (err error) {
 		case err != nil:
 			return err
 		}
-		if _, _, err := s.read(data, first, len(m.what), take); err != nil {
+		_, _, err = s.read(data, first, len(m.what), func(a answer) {
+			complete = complete || a.message == last
+			take(a)
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,11 @@ func (b *Backend) filterFacts(ctx context.Context, scope host.Scope, f *host.Fac
 	if !scope.All && len(scope.Filters) == 0 {
 		return nil
 	}
-	if f.Filters, err = b.nft.Filters(ctx, scope.HasFilter); err != nil {
+	wanted := scope.Filters
+	if scope.All {
+		wanted = nil
+	}
+	if f.Filters, err = b.nft.Filters(ctx, wanted); err != nil {
 		return fmt.Errorf("packet filter: %w", err)
 	}
 	return nil

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nft
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+	"golang.org/x/sys/unix"
+)
+
+// A rawBatch is a transaction that was made beforehand, and is sent without a look at what there is: the least that the
+// kernel needs for the same work.
+type rawBatch []byte
+
+func newRaw(b *batch) rawBatch {
+	b.end()
+	// Without the generation, which nobody knows beforehand.
+	rest := rawBatch(b.out)[binary.NativeEndian.Uint32(b.out):]
+	var begin messages
+	begin.raw(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, what{}, nil)
+	return append(rawBatch(begin.out), rest...)
+}
+
+func (r rawBatch) send(b *testing.B, fd int, answer []byte) {
+	if err := unix.Sendto(fd, r, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		b.Fatal(err)
+	}
+	n, _, err := unix.Recvfrom(fd, answer, 0)
+	if err != nil || n < 20 || binary.NativeEndian.Uint32(answer[16:]) != 0 {
+		b.Fatalf("%v, %x", err, answer[:n])
+	}
+}
+
+// BenchmarkSetFilter adds and deletes the filter of a NAT network, in turns by SetFilter and by bytes that were made
+// beforehand, beside the filters of other networks: one after the other, and with time in between for what the kernel
+// still has to delete, as networks come and go. The ratio is that of the medians.
+func BenchmarkSetFilter(b *testing.B) {
+	for _, others := range []int{1, 50, 200} {
+		b.Run(fmt.Sprintf("others=%d", others), func(b *testing.B) { benchmarkSetFilter(b, others, 0) })
+		b.Run(fmt.Sprintf("others=%d/settled", others), func(b *testing.B) { benchmarkSetFilter(b, others, 20*time.Millisecond) })
+	}
+}
+
+func benchmarkSetFilter(b *testing.B, others int, settle time.Duration) {
+	c, _ := connect(b)
+	for i := range others {
+		set(b, c, natNetwork(fmt.Sprint("other", i), fmt.Sprint("o", i)), host.Filter{})
+	}
+	f := natNetwork("n1", "br0")
+	add, remove := host.SetFilter{Network: "n1", Filter: f}, host.SetFilter{Network: "n1", Was: f}
+	v, err := c.socket.look("n1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	adding, removing := newBatch(0), newBatch(0)
+	v.set(adding, f)
+	for l := range lists {
+		v.chains[l] = state{true, true}
+		v.elements = append(v.elements, leading(l, "br0", l.chain("n1")))
+	}
+	v.remove(removing, "n1")
+	rawAdd, rawRemove := newRaw(adding), newRaw(removing)
+
+	raw, err := newRawSocket(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unix.Close(raw)
+	answer := make([]byte, 4096)
+	var times [4][]time.Duration
+	take := func(i int, do func()) {
+		time.Sleep(settle)
+		start := time.Now()
+		do()
+		times[i] = append(times[i], time.Since(start))
+	}
+	change := func(o host.SetFilter) func() {
+		return func() {
+			if err := c.SetFilter(b.Context(), o); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for b.Loop() {
+		take(0, func() { rawAdd.send(b, raw, answer) })
+		take(1, func() { rawRemove.send(b, raw, answer) })
+		take(2, change(add))
+		take(3, change(remove))
+	}
+	micro := func(i int) float64 { return float64(median(times[i]).Nanoseconds()) / 1000 }
+	b.ReportMetric(micro(0), "raw-add-µs")
+	b.ReportMetric(micro(1), "raw-del-µs")
+	b.ReportMetric(micro(2), "add-µs")
+	b.ReportMetric(micro(3), "del-µs")
+	b.ReportMetric(micro(2)/micro(0), "add-ratio")
+	b.ReportMetric(micro(3)/micro(1), "del-ratio")
+}
+
+func newRawSocket(c *Conn) (fd int, err error) {
+	err = c.enter(func() error {
+		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+		if err != nil {
+			return err
+		}
+		return unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	})
+	return fd, err
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// BenchmarkFilters reads the filters of one network, and of all.
+func BenchmarkFilters(b *testing.B) {
+	for _, networks := range []int{1, 50, 200} {
+		c, _ := connect(b)
+		for i := range networks {
+			set(b, c, natNetwork(fmt.Sprint("n", i), fmt.Sprint("br", i)), host.Filter{})
+		}
+		read := func(wanted []string, want int) func(b *testing.B) {
+			return func(b *testing.B) {
+				for b.Loop() {
+					filters, err := c.Filters(b.Context(), wanted)
+					if err != nil || len(filters) != want {
+						b.Fatalf("%d filters, %v", len(filters), err)
+					}
+				}
+			}
+		}
+		b.Run(fmt.Sprintf("networks=%d/all", networks), read(nil, networks))
+		b.Run(fmt.Sprintf("networks=%d/one", networks), read([]string{"n0"}, 1))
+	}
+}
