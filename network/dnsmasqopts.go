@@ -4,9 +4,6 @@ package network
 
 import "github.com/go-virtnet/virtnet/network/schema"
 
-// dnsmasqSpace is the namespace of <dnsmasq:options>.
-const dnsmasqSpace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
-
 // DnsmasqOptions is a <dnsmasq:options> element: lines for the configuration of dnsmasq, as they are.
 //
 //	<dnsmasq:options xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>

@@ -101,7 +101,7 @@ func (d *decoder) document(root string, v any) error {
 	for {
 		start, err := d.next()
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return &ruleError{ruleSyntax, "", "the document has no element"}
 			}
 			return err
@@ -119,7 +119,7 @@ func (d *decoder) document(root string, v any) error {
 	}
 	for {
 		start, err := d.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

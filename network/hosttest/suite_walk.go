@@ -30,7 +30,7 @@ func (s Suite) testWalk(t *testing.T) {
 				continue
 			}
 			got, want := x.try(op), m.Do(t.Context(), op)
-			if class(got) != class(want) {
+			if !errors.Is(class(got), class(want)) {
 				t.Fatalf("seed %d, step %d, %s: error %v, Machine says %v\n%s", seed, step, op, got, want, m)
 			}
 			f, err := m.Facts(t.Context(), host.Scope{All: true})

@@ -78,15 +78,6 @@ func inNamespace(ns *os.File, f func() error) (outside bool, err error) {
 	return unix.Setns(home, unix.CLONE_NEWNET) == nil, err
 }
 
-// namespace is the descriptor of the backend's network namespace, for what takes one instead of entering. The second
-// result is false if it is the namespace of the process. The descriptor stays the backend's.
-func (b *Backend) namespace() (fd int, ok bool) {
-	if b.ns == nil {
-		return -1, false
-	}
-	return int(b.ns.Fd()), true
-}
-
 // closeNamespace gives the namespace's file back. It goes on existing as long as others hold it.
 func (b *Backend) closeNamespace() error {
 	if b.ns == nil {

@@ -116,7 +116,7 @@ func Join(errs ...error) error {
 		if err == nil {
 			continue
 		}
-		vs, ok := err.(Violations)
+		vs, ok := err.(Violations) //nolint:errorlint // one that wraps violations says more than they do, and is returned as it is
 		if !ok {
 			return err
 		}
