@@ -47,7 +47,8 @@ func (t *TXT) check(c *schema.Check) {
 		c.Rule(!strings.ContainsAny(string(t.Name), " ,"), "txt-name-chars", "@name", "%s has a space or a comma", schema.Quote(t.Name.String())) {
 		checkDNSName(c, t.Name.String(), "@name")
 	}
-	if c.Rule(t.Value.Given(), "txt-value", "@value", "a TXT record needs a value") {
+	if c.Rule(t.Value.Given(), "txt-value", "@value", "a TXT record needs a value") &&
+		c.Rule(!strings.ContainsAny(string(t.Value), "\r\n"), "txt-value-line", "@value", "%s has a line end", schema.Quote(t.Value.String())) {
 		c.Deviates(!schema.HasControl(t.Value.String()), DNSText, "@value", "%s has control characters", schema.Quote(t.Value.String()))
 	}
 }

@@ -10,6 +10,7 @@ func (n *Network) checkMode(c *schema.Check) {
 	case ForwardNAT, ForwardRoute:
 		c.Rule(len(n.IPs) > 0, "forward-needs-ip", "forward/@mode", "mode %s needs at least one <ip>", n.Mode())
 		c.Rule(n.Forward.devices() < 2, "forward-one-device", "forward", "mode %s takes one device, not %d", n.Mode(), n.Forward.devices())
+		n.checkAddressMode(c)
 	case ForwardOpen:
 		c.Rule(n.Forward.devices() == 0, "forward-open-device", "forward", "mode open takes no device")
 	}
@@ -72,9 +73,12 @@ func (n *Network) checkPoolMode(c *schema.Check) {
 		c.Rule(f.Dev == "" && len(f.Interfaces) == 0, "forward-hostdev-interface", "forward", "mode hostdev takes PCI addresses or a <pf>, not network devices")
 		return
 	}
-	if f.usesAddresses() {
-		c.Rule(false, "forward-address-mode", "forward/address[1]", "mode %s takes network devices, not PCI addresses", n.Mode())
-	}
+	n.checkAddressMode(c)
+}
+
+// checkAddressMode refuses PCI addresses where network devices are used.
+func (n *Network) checkAddressMode(c *schema.Check) {
+	c.Rule(!n.Forward.usesAddresses(), "forward-address-mode", "forward/address[1]", "mode %s takes network devices, not PCI addresses", n.Mode())
 }
 
 // linuxBridge reports whether guests are plugged into a Linux bridge.
