@@ -71,7 +71,7 @@ func (s *SRV) check(c *schema.Check) {
 	if s.Domain.Given() {
 		checkDNSName(c, s.Domain.String(), "@domain")
 	}
-	if s.Target.Given() {
+	if s.Target.Given() && s.Target != "." { // the root says that there is no such service
 		checkDNSName(c, s.Target.String(), "@target")
 	}
 	s.checkNumber(c, s.Port, "@port", 1)
