@@ -7,6 +7,7 @@ package nft
 import (
 	"encoding/binary"
 
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -16,16 +17,26 @@ type batch struct {
 	messages
 	last int
 	maps uint32
+	// objects is how many chains and maps there will be more than before, modulo 2^32; emptied that there is no table.
+	objects uint32
+	emptied bool
+	// steps are those of the rule that was written last; their place is used again.
+	steps []expr
 }
 
 // newBatch begins a transaction that the kernel refuses with ERESTART if its ruleset is of another generation.
 func newBatch(generation uint32) *batch {
 	b := &batch{}
-	b.out = make(writer, 0, 8<<10)
+	b.begin(generation)
+	return b
+}
+
+// begin makes an empty transaction of one that is not needed any more, in its place.
+func (b *batch) begin(generation uint32) {
+	*b = batch{messages: messages{out: b.out[:0], what: b.what[:0]}, steps: b.steps[:0]}
 	b.raw(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, what{verb: "change", object: "ruleset"}, func(w *writer) {
 		w.number(unix.NFNL_BATCH_GENID, generation)
 	})
-	return b
 }
 
 // end ends the transaction. Only its last change is acknowledged: the kernel answers to whatever goes wrong, and every
@@ -51,12 +62,14 @@ func (b *batch) addTable(flags netlink.HeaderFlags) {
 }
 
 func (b *batch) deleteTable() {
+	b.emptied = true
 	b.change(unix.NFT_MSG_DELTABLE, 0, "delete table", Table, func(w *writer) {
 		w.text(unix.NFTA_TABLE_NAME, Table)
 	})
 }
 
 func (b *batch) addBase(c base) {
+	b.objects++
 	b.change(unix.NFT_MSG_NEWCHAIN, made, "add chain", c.name, func(w *writer) {
 		w.text(unix.NFTA_CHAIN_TABLE, Table)
 		w.text(unix.NFTA_CHAIN_NAME, c.name)
@@ -68,13 +81,14 @@ func (b *batch) addBase(c base) {
 		w.text(unix.NFTA_CHAIN_TYPE, c.kind)
 	})
 	for _, lead := range c.leads {
-		b.addRule(c.name, lead.program())
+		b.addProgram(c.name, lead.program())
 	}
 }
 
 const accept = 1 // NF_ACCEPT
 
 func (b *batch) addChain(name string) {
+	b.objects++
 	b.change(unix.NFT_MSG_NEWCHAIN, made, "add chain", name, func(w *writer) {
 		w.text(unix.NFTA_CHAIN_TABLE, Table)
 		w.text(unix.NFTA_CHAIN_NAME, name)
@@ -90,6 +104,7 @@ func (b *batch) flushChain(name string) {
 
 // deleteChain deletes a chain with its rules. The kernel refuses with EBUSY if something still leads to it.
 func (b *batch) deleteChain(name string) {
+	b.objects--
 	b.change(unix.NFT_MSG_DELCHAIN, 0, "delete chain", name, func(w *writer) {
 		w.text(unix.NFTA_CHAIN_TABLE, Table)
 		w.text(unix.NFTA_CHAIN_NAME, name)
@@ -104,6 +119,7 @@ const (
 
 func (b *batch) addMap(name string) {
 	b.maps++
+	b.objects++
 	b.change(unix.NFT_MSG_NEWSET, made, "add map", name, func(w *writer) {
 		w.text(unix.NFTA_SET_TABLE, Table)
 		w.text(unix.NFTA_SET_NAME, name)
@@ -130,7 +146,12 @@ func (b *batch) deleteElement(set, link string) {
 	})
 }
 
-func (b *batch) addRule(chain string, steps []expr) {
+func (b *batch) addRule(chain string, r host.Rule) {
+	b.steps = program(b.steps[:0], r)
+	b.addProgram(chain, b.steps)
+}
+
+func (b *batch) addProgram(chain string, steps []expr) {
 	b.change(unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append, "add rule to chain", chain, func(w *writer) {
 		w.text(unix.NFTA_RULE_TABLE, Table)
 		w.text(unix.NFTA_RULE_CHAIN, chain)

@@ -138,3 +138,14 @@ func BenchmarkFilters(b *testing.B) {
 		b.Run(fmt.Sprintf("networks=%d/one", networks), read([]string{"n0"}, 1))
 	}
 }
+
+// BenchmarkEncode makes the transaction that adds a NAT network's filter.
+func BenchmarkEncode(b *testing.B) {
+	v, f, batch := whole(1), natNetwork("n1", "br0"), &batch{}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.change(batch, host.SetFilter{Network: "n1", Filter: f}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

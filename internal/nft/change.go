@@ -35,20 +35,21 @@ func (v *view) exists() bool {
 	return slices.ContainsFunc(v.chains[:], func(s state) bool { return s.there })
 }
 
-// change is the transaction that carries out an operation on what is seen. It is nil if there is nothing to do.
-func (v *view) change(o host.SetFilter) (*batch, error) {
+// change makes b the transaction that carries out an operation on what is seen. The result is false if there is nothing to
+// do.
+func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 	switch {
 	case v.exists() && o.Was.IsZero():
-		return nil, fmt.Errorf("filter of network %s: %w", o.Network, fs.ErrExist)
+		return false, fmt.Errorf("filter of network %s: %w", o.Network, fs.ErrExist)
 	case !v.exists() && !o.Was.IsZero():
-		return nil, fmt.Errorf("filter of network %s: %w", o.Network, fs.ErrNotExist)
+		return false, fmt.Errorf("filter of network %s: %w", o.Network, fs.ErrNotExist)
 	case !v.exists() && o.Filter.IsZero():
-		return nil, nil
+		return false, nil
 	}
 	if err := v.free(o); err != nil {
-		return nil, err
+		return false, err
 	}
-	b := newBatch(v.generation)
+	b.begin(v.generation)
 	switch {
 	case !o.Filter.IsZero():
 		v.frame(b)
@@ -60,7 +61,7 @@ func (v *view) change(o host.SetFilter) (*batch, error) {
 		v.remove(b, o.Network)
 	}
 	b.end()
-	return b, nil
+	return true, nil
 }
 
 // free refuses a link that has a filter of somebody else.
@@ -156,10 +157,10 @@ func (v *view) set(b *batch, f host.Filter) {
 			b.addChain(chain)
 		}
 		if list == nat {
-			b.addRule(chain, staysOnLink(f.Link))
+			b.addProgram(chain, staysOnLink(f.Link))
 		}
 		for _, r := range list.rules(f) {
-			b.addRule(chain, program(r))
+			b.addRule(chain, r)
 		}
 		if !leads[l] {
 			b.addElement(list, f.Link, chain)

@@ -136,10 +136,12 @@ func TestChange(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			b, err := c.view.change(c.op)
+			b := newBatch(1)
+			b.addChain("of the last change")
+			needed, err := c.view.change(b, c.op)
 			require.ErrorIs(t, err, c.err)
-			if c.want == nil {
-				require.Nil(t, b)
+			require.Equal(t, c.want != nil, needed)
+			if !needed {
 				return
 			}
 			require.Equal(t, "change ruleset\n"+strings.Join(c.want, "\n")+"\nend of change", changes(b))

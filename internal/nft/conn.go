@@ -29,12 +29,15 @@ type Conn struct {
 
 	mu     sync.Mutex
 	socket *socket
+	memory *memory
+	// batch is the last transaction, for the next to use its place.
+	batch  *batch
 	closed bool
 }
 
 // New prepares a connection, which is opened when it is first used. Enter runs a function inside the wanted network
 // namespace.
-func New(enter func(func() error) error) *Conn { return &Conn{enter: enter} }
+func New(enter func(func() error) error) *Conn { return &Conn{enter: enter, batch: &batch{}} }
 
 // Close closes the socket. Closing twice is no error.
 func (c *Conn) Close() error {
@@ -57,36 +60,47 @@ const tries = 200
 func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
 	thorough := false
 	return c.repeat(ctx, func(s *socket) (again bool, err error) {
-		v, err := s.view(o, &thorough)
+		v, err := c.view(s, o, thorough)
 		if err != nil {
 			return false, err
 		}
-		b, err := v.change(o)
-		if b == nil || err != nil {
-			return false, err
-		}
-		err = s.commit(b)
-		var refused *rtnl.Error
-		switch {
-		case errors.Is(err, unix.ERESTART):
-			return true, err
-		case errors.As(err, &refused) && !thorough:
-			// Something is not as it was taken for granted.
+		b := c.batch
+		needed, err := v.change(b, o)
+		if err != nil && !thorough {
+			// What is remembered may be long gone.
 			thorough = true
 			return true, err
 		}
-		return false, err
+		if !needed || err != nil {
+			return false, err
+		}
+		before := c.memory
+		c.memory = nil
+		err = s.commit(b)
+		var refused *rtnl.Error
+		switch {
+		case err == nil:
+			c.memory = before.after(v, o, b)
+		case errors.Is(err, unix.ERESTART):
+			return true, err
+		case errors.As(err, &refused):
+			// Nothing was changed. Something may not be as it was taken for granted.
+			c.memory = before
+			again, thorough = !thorough, true
+		}
+		return again, err
 	})
 }
 
-// view is as thorough as it was found to be necessary.
-func (s *socket) view(o host.SetFilter, thorough *bool) (*view, error) {
-	if !*thorough {
-		v, enough, err := s.glance(o)
-		if enough || err != nil {
+// view is what a change has to go by, with as few questions as possible unless it has to be thorough.
+func (c *Conn) view(s *socket, o host.SetFilter, thorough bool) (*view, error) {
+	if !thorough {
+		if v, enough := c.memory.view(o); enough {
+			return v, nil
+		}
+		if v, enough, err := s.glance(o); enough || err != nil {
 			return v, err
 		}
-		*thorough = true
 	}
 	return s.look(o.Network)
 }

@@ -29,7 +29,7 @@ func inKernel(filters ...host.Filter) *ruleset {
 				s.rules = append(s.rules, rule{name, staysOnLink(f.Link)})
 			}
 			for _, r := range l.rules(f) {
-				s.rules = append(s.rules, rule{name, program(r)})
+				s.rules = append(s.rules, rule{name, program(nil, r)})
 			}
 		}
 	}

@@ -22,9 +22,8 @@ const (
 	source6, dest6 = 8, 24
 )
 
-// program is what the kernel runs for a rule. It is the one that nft makes from [Text], step by step.
-func program(r host.Rule) []expr {
-	steps := make([]expr, 0, 16)
+// program appends what the kernel runs for a rule. It is the one that nft makes from [Text], step by step.
+func program(steps []expr, r host.Rule) []expr {
 	is := func(key uint32, data string) {
 		steps = append(steps, loadMeta{key, unix.NFT_REG_1}, compare{unix.NFT_REG_1, unix.NFT_CMP_EQ, data})
 	}

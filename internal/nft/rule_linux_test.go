@@ -103,7 +103,7 @@ func bytesOf(steps []expr) []byte {
 func TestRuleRoundTrip(t *testing.T) {
 	seen := map[string]host.Rule{}
 	for _, r := range allRules(t) {
-		b := bytesOf(program(r))
+		b := bytesOf(program(nil, r))
 		require.Equal(t, r, readRule(readProgram(b)), "%s", r)
 		if other, ok := seen[string(b)]; ok {
 			require.Equal(t, r, other, "two rules have one program")
@@ -130,7 +130,7 @@ func TestRuleRoundTripRandom(t *testing.T) {
 			continue
 		}
 		checked++
-		require.Equal(t, r, readRule(readProgram(bytesOf(program(r)))), "%s", r)
+		require.Equal(t, r, readRule(readProgram(bytesOf(program(nil, r)))), "%s", r)
 	}
 	require.Greater(t, checked, 2000)
 }
@@ -171,7 +171,7 @@ func TestRuleBytes(t *testing.T) {
 	}}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, strings.Join(c.want, ""), hex.EncodeToString(bytesOf(program(c.rule))))
+			require.Equal(t, strings.Join(c.want, ""), hex.EncodeToString(bytesOf(program(nil, c.rule))))
 		})
 	}
 }
@@ -248,7 +248,7 @@ func TestStrangeAttributes(t *testing.T) {
 
 func FuzzReadRule(f *testing.F) {
 	for _, r := range append(filterRules()[:30], natRules()...) {
-		f.Add(bytesOf(program(r)))
+		f.Add(bytesOf(program(nil, r)))
 	}
 	f.Add(bytesOf(staysOnLink("br0")))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -257,8 +257,8 @@ func FuzzReadRule(f *testing.F) {
 		if strings.HasPrefix(string(r.Do), "unknown: ") {
 			return
 		}
-		require.Equal(t, r, readRule(readProgram(bytesOf(program(r)))))
-		require.Equal(t, steps, program(r))
+		require.Equal(t, r, readRule(readProgram(bytesOf(program(nil, r)))))
+		require.Equal(t, steps, program(nil, r))
 	})
 }
 

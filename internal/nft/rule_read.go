@@ -20,7 +20,7 @@ import (
 // other: its verdict tells what was found.
 func readRule(steps []expr) host.Rule {
 	r, ok := guess(steps)
-	if ok && slices.Equal(program(r), steps) {
+	if ok && slices.Equal(program(nil, r), steps) {
 		return r
 	}
 	return strange("%s", describe(steps))
