@@ -26,6 +26,8 @@ type world struct {
 	t             *testing.T
 	host, outside *testenv.Namespace
 	nets          *network.Manager
+	store         network.Store
+	runDir        string
 	guests        map[string]*guest
 }
 
@@ -47,10 +49,12 @@ func newWorld(t *testing.T) *world {
 	// Every rejected packet is answered, however many there are.
 	w.host.SetSysctl(t, "net/ipv4/icmp_ratelimit", "0")
 	w.host.SetSysctl(t, "net/ipv6/icmp/ratelimit", "0")
-	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: filepath.Join(t.TempDir(), "run")})
+	w.runDir = filepath.Join(t.TempDir(), "run")
+	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
-	w.nets, err = network.Open(t.Context(), backend, network.Dir(filepath.Join(t.TempDir(), "state")))
+	w.store = network.Dir(filepath.Join(t.TempDir(), "state"))
+	w.nets, err = network.Open(t.Context(), backend, w.store)
 	require.NoError(t, err)
 	return w
 }
