@@ -29,8 +29,12 @@ import (
 const victimEnv = "VIRTNET_TEST_VICTIM"
 
 func TestMain(m *testing.M) {
-	if order := os.Getenv(victimEnv); order != "" {
-		if err := victim(order); err != nil {
+	for variable, run := range map[string]func(order string) error{victimEnv: victim, programEnv: program, attacherEnv: attacher} {
+		order := os.Getenv(variable)
+		if order == "" {
+			continue
+		}
+		if err := run(order); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

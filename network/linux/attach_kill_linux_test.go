@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/domainiface"
+	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/linux"
+)
+
+// attacherEnv makes this test binary a program that attaches a guest to a running network and detaches it, and is killed
+// while it does.
+const attacherEnv = "VIRTNET_TEST_ATTACHER"
+
+// attacherReady is what the program says before it attaches its first guest.
+const attacherReady = "ready"
+
+// An attachment is what such a program is told.
+type attachment struct {
+	Namespace, Folder string
+	// Container is the namespace of a guest, and empty for one behind a tap.
+	Container string
+	// Kill is the number of the operation before which the program kills itself; a negative number leaves that to
+	// somebody else, and it goes on for ever.
+	Kill int64
+}
+
+// attacher attaches and detaches a guest.
+func attacher(text string) error {
+	var a attachment
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	b, err := linux.Open(linux.Config{Namespace: a.Namespace, RunDir: filepath.Join(a.Folder, "run")})
+	if err != nil {
+		return err
+	}
+	nets, err := network.Open(ctx, &suicidal{Backend: b, at: a.Kill}, network.Dir(filepath.Join(a.Folder, "state")))
+	if err != nil {
+		return err
+	}
+	nic, err := domainiface.Parse(strings.NewReader(`<interface type='network'><source network='net0'/></interface>`))
+	if err != nil {
+		return err
+	}
+	fmt.Println(attacherReady)
+	for {
+		port, err := domainiface.Attach(ctx, nets, domainiface.Guest{Name: "web", Namespace: a.Container}, nic)
+		if err != nil {
+			return err
+		}
+		if err := port.Detach(ctx); err != nil {
+			return err
+		}
+		if a.Kill >= 0 {
+			return nil
+		}
+	}
+}
+
+// TestAttachIsKilled kills a program before each operation of attaching and detaching a guest, and then at moments that
+// chance chooses; whoever opens the folder next finds the network whole, and the guest's port whole or gone.
+func TestAttachIsKilled(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.NeedProgram(t, "dnsmasq")
+	for _, kind := range []string{"tap", "veth"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newAttachWorld(t, kind)
+			for at := 0; ; at++ {
+				cmd := w.attacher(at)
+				out, err := cmd.CombinedOutput()
+				if err == nil {
+					require.GreaterOrEqual(t, at, 5, "attaching and detaching have more operations than that")
+					break
+				}
+				w.requireKilled(err, out)
+				w.wholeOrGone(fmt.Sprintf("killed before operation %d", at))
+			}
+			rounds := 15
+			if testing.Short() {
+				rounds = 3
+			}
+			chance := rand.New(rand.NewPCG(5, 6))
+			for range rounds {
+				after := time.Duration(chance.IntN(100_000)) * time.Microsecond
+				cmd := w.attacher(-1)
+				var wrong strings.Builder
+				cmd.Stderr = &wrong
+				out, err := cmd.StdoutPipe()
+				require.NoError(t, err)
+				require.NoError(t, cmd.Start())
+				said, err := bufio.NewReader(out).ReadString('\n')
+				require.Equal(t, attacherReady+"\n", said, "%v: %s", err, &wrong)
+				timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+				err = cmd.Wait()
+				timer.Stop()
+				w.requireKilled(err, []byte(wrong.String()))
+				w.wholeOrGone(fmt.Sprintf("killed after %s", after))
+			}
+			w.clearUp("in the end")
+		})
+	}
+}
+
+// An attachWorld is a host with a running network, on which programs are killed.
+type attachWorld struct {
+	*killWorld
+	container         *testenv.Namespace
+	path              string
+	running, bystands string
+}
+
+func newAttachWorld(t *testing.T, kind string) *attachWorld {
+	w := &attachWorld{killWorld: newKillWorld(t, ""), container: testenv.New(t)}
+	if kind == "veth" {
+		w.path = w.container.Path()
+	}
+	ctx := context.Background()
+	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+	require.NoError(t, err)
+	defer b.Close()
+	nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
+	require.NoError(t, err)
+	n, err := network.Parse(strings.NewReader(sharedNetwork(0)))
+	require.NoError(t, err)
+	require.NoError(t, nets.Create(ctx, n))
+	w.running, w.bystands = w.snapshot(), w.container.Snapshot(t)
+	return w
+}
+
+func (w *attachWorld) attacher(at int) *exec.Cmd {
+	w.t.Helper()
+	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, Container: w.path, Kill: int64(at)})
+	require.NoError(w.t, err)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), attacherEnv+"="+string(text))
+	return cmd
+}
+
+// wholeOrGone opens the folder as the next program would, and takes a port that it finds away.
+func (w *attachWorld) wholeOrGone(when string) {
+	w.t.Helper()
+	ctx := context.Background()
+	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+	require.NoError(w.t, err)
+	defer b.Close()
+	nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
+	require.NoError(w.t, err, when)
+	s, err := nets.Lookup(ctx, "net0")
+	require.NoError(w.t, err, when)
+	require.True(w.t, s.Active(), "%s, the network is down", when)
+	w.requireWhole(b, nets, s, "net0", when)
+	for port, err := range nets.Ports(ctx, "net0") {
+		require.NoError(w.t, err, when)
+		require.NoError(w.t, nets.DeletePort(ctx, "net0", port.Port.UUID), when)
+	}
+	if diff := testenv.Diff(w.running, w.snapshot()); diff != "" {
+		w.t.Fatalf("%s, the host is not as it was:\n%s", when, diff)
+	}
+	w.container.Unchanged(w.t, w.bystands, when+", in the container,")
+}
