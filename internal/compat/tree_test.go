@@ -173,3 +173,22 @@ func (t *tree) profile() *tree {
 	}
 	return nil
 }
+
+// xml returns t as a document.
+func (t *tree) xml() string {
+	var b strings.Builder
+	t.writeXML(xml.NewEncoder(&b))
+	return b.String()
+}
+
+func (t *tree) writeXML(e *xml.Encoder) {
+	start := xml.StartElement{Name: t.name, Attr: t.attrs}
+	// A strings.Builder takes everything.
+	_ = e.EncodeToken(start)
+	_ = e.EncodeToken(xml.CharData(t.text))
+	for _, k := range t.kids {
+		k.writeXML(e)
+	}
+	_ = e.EncodeToken(start.End())
+	_ = e.Flush()
+}
