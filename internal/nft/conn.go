@@ -76,14 +76,13 @@ func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
 		}
 		before := c.memory
 		c.memory = nil
-		err = s.commit(b)
-		var refused *rtnl.Error
+		refused, err := s.commit(b)
 		switch {
 		case err == nil:
 			c.memory = before.after(v, o, b)
 		case errors.Is(err, unix.ERESTART):
 			return true, err
-		case errors.As(err, &refused):
+		case refused:
 			// Nothing was changed. Something may not be as it was taken for granted.
 			c.memory = before
 			again, thorough = !thorough, true

@@ -18,6 +18,8 @@
 // with "return" and never with "accept", so both have to agree. Looking a name up in a map costs a packet the same with
 // one network and with hundreds.
 //
+// Translating addresses needs Linux 5.5 or later, which knows where a packet came from when it leaves.
+//
 // The package knows three forms of a filter and goes from one to the other without looking at the machine: the rules of
 // package host, the programs that the kernel runs, and the text that nft reads. Only [Conn] talks to the kernel.
 package nft

@@ -5,6 +5,8 @@
 package nft
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -121,6 +123,23 @@ func (count) put(*writer) {}
 func (x verdict) put(w *writer) {
 	w.number(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT)
 	w.verdict(unix.NFTA_IMMEDIATE_DATA, x)
+}
+
+// String is where it leads to, in nft's words.
+func (x verdict) String() string {
+	switch x.code {
+	case unix.NFT_JUMP:
+		return "jump " + x.chain
+	case unix.NFT_GOTO:
+		return "goto " + x.chain
+	case unix.NFT_RETURN:
+		return "return"
+	case drop:
+		return "drop"
+	case accept:
+		return "accept"
+	}
+	return fmt.Sprintf("verdict %d", x.code)
 }
 
 func (w *writer) verdict(kind uint16, v verdict) {

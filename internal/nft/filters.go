@@ -6,7 +6,6 @@ package nft
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -154,21 +153,4 @@ func (e element) owner() (network string, ok bool) {
 	}
 	_, network, ok = chainOwner(v.chain)
 	return network, ok
-}
-
-// String is where it leads to, in nft's words.
-func (v verdict) String() string {
-	switch v.code {
-	case unix.NFT_JUMP:
-		return "jump " + v.chain
-	case unix.NFT_GOTO:
-		return "goto " + v.chain
-	case unix.NFT_RETURN:
-		return "return"
-	case drop:
-		return "drop"
-	case accept:
-		return "accept"
-	}
-	return fmt.Sprintf("verdict %d", v.code)
 }

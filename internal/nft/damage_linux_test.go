@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nft
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever somebody does to a filter is seen, and setting it again, or deleting it, puts things right.
+func TestDamage(t *testing.T) {
+	f, other := natNetwork("n1", "br0"), natNetwork("n2", "br1")
+	cases := []struct {
+		name string
+		nft  string
+		// shared is set if the filter of the other network suffers as well.
+		shared bool
+	}{
+		{"flushed map", "flush map inet virtnet from", true},
+		{"entry deleted", "delete element inet virtnet to { br0 }", false},
+		{"entry added", "add element inet virtnet from { br9 : jump from-n1 }", false},
+		{"entries moved", "delete element inet virtnet from { br0 }; delete element inet virtnet to { br0 }; delete element inet virtnet nat { br0 }; add element inet virtnet from { br9 : jump from-n1 }; add element inet virtnet to { br9 : jump to-n1 }; add element inet virtnet nat { br9 : jump nat-n1 }", false},
+		{"entry leads elsewhere", "delete element inet virtnet to { br0 }; add element inet virtnet to { br0 : jump from-n1 }", false},
+		{"flushed chain", "flush chain inet virtnet from-n1", false},
+		{"rule added", "add rule inet virtnet to-n1 tcp dport 22 accept", false},
+		{"rule inserted", "insert rule inet virtnet nat-n1 ip saddr 10.0.0.0/8 counter return", false},
+		{"chain deleted", "delete element inet virtnet nat { br0 }; delete chain inet virtnet nat-n1", false},
+		{"all but one chain deleted", "delete element inet virtnet nat { br0 }; delete chain inet virtnet nat-n1; delete element inet virtnet from { br0 }; delete chain inet virtnet from-n1", false},
+		{"dispatch flushed", "flush chain inet virtnet forward", true},
+		{"dispatch deleted", "flush chain inet virtnet postrouting; delete chain inet virtnet postrouting", true},
+		{"map deleted", "flush chain inet virtnet postrouting; flush map inet virtnet nat; delete map inet virtnet nat", true},
+		{"dispatch replaced", "flush chain inet virtnet forward; add rule inet virtnet forward counter accept; add rule inet virtnet forward counter accept", true},
+		{"policy", "add chain inet virtnet forward { policy drop; }", true},
+		{"dormant", "add table inet virtnet { flags dormant; }", true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			conn, ns := connect(t)
+			before := ns.Snapshot(t)
+			set(t, conn, f, host.Filter{})
+			set(t, conn, other, host.Filter{})
+			healthy := listing(t, ns)
+			load(t, ns, strings.ReplaceAll(c.nft, "; ", "\n"))
+			got := get(t, conn)
+			require.Len(t, got, 2)
+			require.False(t, got[0].Equal(f), "%s", got[0])
+			require.False(t, got[0].IsZero())
+			require.Equal(t, !c.shared, got[1].Equal(other), "%s", got[1])
+
+			require.ErrorIs(t, conn.SetFilter(t.Context(), host.SetFilter{Network: "n1", Filter: f}), fs.ErrExist)
+			set(t, conn, f, f)
+			if c.shared {
+				set(t, conn, other, other)
+			}
+			same(t, []host.Filter{f, other}, get(t, conn))
+			require.Equal(t, blocks(healthy), blocks(listing(t, ns)))
+
+			load(t, ns, strings.ReplaceAll(c.nft, "; ", "\n"))
+			set(t, conn, host.Filter{}, f)
+			set(t, conn, host.Filter{}, other)
+			require.Equal(t, before, ns.Snapshot(t))
+		})
+	}
+}
+
+// After the table was flushed away a filter is added as if there had never been one.
+func TestFlushRuleset(t *testing.T) {
+	c, ns := connect(t)
+	f := natNetwork("n1", "br0")
+	set(t, c, f, host.Filter{})
+	ns.Output(t, "nft", "flush", "ruleset")
+	require.Empty(t, get(t, c))
+	require.ErrorIs(t, c.SetFilter(t.Context(), host.SetFilter{Network: "n1", Was: f}), fs.ErrNotExist)
+	set(t, c, f, host.Filter{})
+	same(t, []host.Filter{f}, get(t, c))
+}
