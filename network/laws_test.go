@@ -10,8 +10,8 @@ import (
 )
 
 func TestLaws(t *testing.T) {
-	laws.Run(t, "testdata/managed", func(*testing.T) laws.World {
+	laws.Run(t, func(*testing.T) laws.World {
 		m := hosttest.New("eth0")
 		return laws.World{Backend: m, Snapshot: m.String}
-	})
+	}, "testdata/managed", "testdata/valid")
 }

@@ -20,7 +20,7 @@ import (
 func TestLaws(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
-	laws.Run(t, "../testdata/managed", func(t *testing.T) laws.World { return openWorld(t) })
+	laws.Run(t, openWorld, "../testdata/managed", "../testdata/valid")
 }
 
 func openWorld(t *testing.T) laws.World {
