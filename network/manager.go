@@ -6,8 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -82,6 +84,9 @@ func (m *Manager) lockNetwork(ctx context.Context, name string) (release func(),
 // Start starts a defined network and returns when it serves its guests: its plan is made from its definition and the
 // facts, and carried out whole. A failed step is a [*host.StepError], and what was done before it has been taken back.
 // A network that runs is ErrActive, an unknown one wraps fs.ErrNotExist.
+//
+// The guests that were attached when the network was last stopped are plugged in again. If that fails for some, the error
+// says so and the network runs for the others; the next [Open] tries again.
 func (m *Manager) Start(ctx context.Context, name string) error {
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
@@ -125,6 +130,7 @@ func (m *Manager) Create(ctx context.Context, n *Network) error {
 // Stop stops a network: what its record says was built is taken away, whatever the definition says today. What its
 // DHCP server has given out is kept for the next start of a defined network. A network that does not run is ErrInactive.
 // Stop is not ended by ctx once it has begun. If something cannot be taken away, the rest is, and Stop may be called again.
+// Leases that cannot be kept are an error of a network that is stopped all the same.
 func (m *Manager) Stop(ctx context.Context, name string) error {
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
@@ -146,10 +152,14 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := m.keepLeases(ctx, r); err != nil {
+	lost := m.keepLeases(ctx, r)
+	if lost != nil {
+		lost = fmt.Errorf("network %q is stopped, but its leases are not kept: %w", name, lost)
+	}
+	if err := m.takeBack(ctx, r); err != nil {
 		return err
 	}
-	return m.takeBack(ctx, r)
+	return lost
 }
 
 // Plan is what Start would do now, or for a network that runs, what has drifted: the steps that no longer hold. It
@@ -205,4 +215,17 @@ func (m *Manager) running(ctx context.Context, name string) (*record, error) {
 		return nil, fail(fs.ErrNotExist, "network %q is %s", name, r.Stage)
 	}
 	return r, nil
+}
+
+// live is the document that a network runs with; fs.ErrNotExist if it does not.
+func (m *Manager) live(ctx context.Context, name string) (*Network, error) {
+	r, err := m.running(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	n, err := Parse(strings.NewReader(r.Document))
+	if err != nil {
+		return nil, fmt.Errorf("store: %s: %w", runName(name), err)
+	}
+	return n, nil
 }

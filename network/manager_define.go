@@ -46,9 +46,12 @@ func (m *Manager) Define(ctx context.Context, n *Network) error {
 	return m.store.Save(ctx, definitionName(n.Name), text)
 }
 
-// identify returns the document with the uuid that its network has already, and refuses one that belongs to another.
+// identify returns the document with the uuid that its network has already, defined or running, and refuses one that belongs to another.
 func (m *Manager) identify(ctx context.Context, n *Network) (*Network, error) {
 	old, err := m.definition(ctx, n.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		old, err = m.live(ctx, n.Name)
+	}
 	if err == nil && n.UUID.IsZero() {
 		n = n.Clone()
 		n.UUID = old.UUID

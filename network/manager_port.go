@@ -72,11 +72,15 @@ func (m *Manager) CreatePort(ctx context.Context, req PortRequest) (*PortStatus,
 		return nil, err
 	}
 	defer release()
+	stored := portName(req.Network, p.UUID)
+	// Before the lock of the network is taken: who starts it takes the locks of its ports, of those that exist.
+	if err := m.checkNewPort(ctx, stored); err != nil {
+		return nil, err
+	}
 	r, err := m.planPort(ctx, req, p)
 	if err != nil {
 		return nil, err
 	}
-	stored := portName(req.Network, p.UUID)
 	if err := m.recordPort(ctx, stored, r); err != nil {
 		return nil, err
 	}
@@ -172,12 +176,17 @@ func (m *Manager) recordPort(ctx context.Context, stored string, r *portRecord) 
 			return err
 		}
 	}
+	return saveJSON(ctx, m.store, stored, r)
+}
+
+// checkNewPort refuses a port that has a record. The caller holds the port's lock.
+func (m *Manager) checkNewPort(ctx context.Context, stored string) error {
 	if _, err := m.store.Load(ctx, stored); err == nil {
 		return fail(fs.ErrExist, "port %s exists already", stored[strings.LastIndexByte(stored, '~')+1:])
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return saveJSON(ctx, m.store, stored, r)
+	return nil
 }
 
 // afterPortFailure clears up behind a plan that Apply could not carry out, as afterFailure does.

@@ -47,19 +47,32 @@ func (m *Manager) recoverPorts(ctx context.Context, instance string) error {
 	}
 	var errs []error
 	for _, key := range keys {
-		id, err := schema.ParseUUID(key[strings.LastIndexByte(key, '~')+1:])
-		if err == nil {
-			err = m.settlePort(ctx, "run/ports/"+key, id, instance)
-		}
-		if err != nil {
+		if err := m.recoverPort(ctx, key, instance); err != nil {
 			errs = append(errs, fmt.Errorf("recover port %s: %w", key, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// recoverPort settles one port, while nobody starts or stops its network.
+func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
+	end := strings.LastIndexByte(key, '~')
+	id, err := schema.ParseUUID(key[end+1:])
+	if err != nil {
+		return err
+	}
+	if end > 0 {
+		release, err := m.store.Lock(ctx, "networks/"+key[:end])
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	return m.settlePort(ctx, "run/ports/"+key, id, instance)
+}
+
 // settlePort takes back a port that is half made, and does for one that stands what no longer holds. A port whose own
-// device is gone has lost its guest and is taken back.
+// device is gone has lost its guest and is taken back. The caller holds the lock of the port's network.
 func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance string) error {
 	release, err := m.store.Lock(ctx, portLock(id))
 	if err != nil {
@@ -80,18 +93,32 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	if err != nil {
 		return err
 	}
-	missing := r.Plan.Missing(f)
-	for _, step := range missing {
-		switch op := step.Op.(type) {
-		case host.AddTap, host.AddVeth:
-			return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
-		case host.Plug:
-			if f.Link(op.Bridge) == nil {
-				return nil // until its network is started again
-			}
+	todo, lost := mendable(r.Plan, f)
+	if lost {
+		return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
+	}
+	for _, step := range todo {
+		if plug, ok := step.Op.(host.Plug); ok && f.Link(plug.Bridge) == nil {
+			return nil // until its network is started again
 		}
 	}
-	return host.Apply(ctx, m.backend, missing)
+	return host.Apply(ctx, m.backend, todo)
+}
+
+// mendable is what of a plan has to be done again. A device that is still there but was changed by somebody is left as
+// it is: it cannot be made a second time, and its guests use it. Lost is that a device is gone.
+func mendable(p host.Plan, f *host.Facts) (todo host.Plan, lost bool) {
+	for _, step := range p.Missing(f) {
+		switch step.Op.(type) {
+		case host.AddBridge, host.AddTap, host.AddVeth:
+			if step.Op.Inverse().Holds(f) {
+				return nil, true
+			}
+		default:
+			todo = append(todo, step)
+		}
+	}
+	return todo, false
 }
 
 // recoverRecord takes back a network that was being started or stopped, and returns the record of one that runs. It
@@ -154,17 +181,19 @@ func (m *Manager) mend(ctx context.Context, seen *record) error {
 		return err
 	}
 	defer release()
+	if r.Stage != running {
+		// Whoever was at work on it has ended since it was seen.
+		return m.takeBack(context.WithoutCancel(ctx), r)
+	}
 	f, err := m.backend.Facts(ctx, r.Plan.Scope())
 	if err != nil {
 		return err
 	}
-	missing := r.Plan.Missing(f)
-	for _, step := range missing {
-		if bridge, ok := step.Op.(host.AddBridge); ok && (host.DelBridge(bridge)).Holds(f) {
-			return m.takeBack(context.WithoutCancel(ctx), r)
-		}
+	todo, lost := mendable(r.Plan, f)
+	if lost {
+		return m.takeBack(context.WithoutCancel(ctx), r)
 	}
-	return host.Apply(ctx, m.backend, missing)
+	return host.Apply(ctx, m.backend, todo)
 }
 
 // recoverClaims drops the claims of networks that have no record, and gives back what nobody uses.
