@@ -308,3 +308,26 @@ func (r *portRecord) status() (*PortStatus, error) {
 	}
 	return &PortStatus{Network: r.Name, Port: p, Link: r.Link, Since: r.Since, Built: r.Plan}, nil
 }
+
+// moveTo plugs a recorded port of a network's own bridge into the bridge that the network has now, and reports whether
+// that is another one. An empty name is none.
+func (r *portRecord) moveTo(bridge string) (moved bool, err error) {
+	for i, step := range r.Plan {
+		if plug, ok := step.Op.(host.Plug); ok && bridge != "" && plug.Bridge != bridge {
+			plug.Bridge = bridge
+			r.Plan[i].Op = plug
+			moved = true
+		}
+	}
+	if !moved {
+		return false, nil
+	}
+	p, err := ParsePort(strings.NewReader(r.Document))
+	if err != nil {
+		return false, err
+	}
+	p.Plug.Bridge = schema.Text(bridge)
+	text, err := p.Format()
+	r.Document = string(text)
+	return true, err
+}

@@ -520,3 +520,23 @@ func TestStateFolderHoldsNothingAfterwards(t *testing.T) {
 		}
 	}
 }
+
+func TestPortsFollowTheirNetworkToAnotherBridge(t *testing.T) {
+	ctx, m := t.Context(), hosttest.New("eth0")
+	nets := open(t, m, network.Memory())
+	require.NoError(t, nets.Define(ctx, small(t, 1)))
+	require.NoError(t, nets.Start(ctx, "net1"))
+	owner := &network.Owner{Name: "web"}
+	p, err := nets.CreatePort(ctx, network.PortRequest{Network: "net1", Port: &network.Port{Owner: owner, MAC: &network.MAC{Address: schema.MAC{2}}}, Link: "vnet%d", Plan: tapOn})
+	require.NoError(t, err)
+	require.NoError(t, nets.Stop(ctx, "net1"))
+	moved := small(t, 1)
+	moved.Bridge.Name = "other0"
+	require.NoError(t, nets.Define(ctx, moved))
+	require.NoError(t, nets.Start(ctx, "net1"))
+	require.Contains(t, m.String(), "link vnet0 type tap mac fe:01:02:03:04:05 mtu 1500 master other0")
+	now, err := nets.Port(ctx, "net1", p.Port.UUID)
+	require.NoError(t, err)
+	require.Equal(t, "other0", now.Port.Plug.Bridge.String())
+	require.NoError(t, nets.DeletePort(ctx, "net1", p.Port.UUID))
+}

@@ -68,12 +68,13 @@ func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
 		}
 		defer release()
 	}
-	return m.settlePort(ctx, "run/ports/"+key, id, instance)
+	return m.settlePort(ctx, "run/ports/"+key, id, instance, "")
 }
 
 // settlePort takes back a port that is half made, and does for one that stands what no longer holds. A port whose own
-// device is gone has lost its guest and is taken back. The caller holds the lock of the port's network.
-func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance string) error {
+// device is gone has lost its guest and is taken back. Bridge is the one its network has now; empty if that is not known
+// to have changed. The caller holds the lock of the port's network.
+func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance, bridge string) error {
 	release, err := m.store.Lock(ctx, portLock(id))
 	if err != nil {
 		return err
@@ -88,6 +89,13 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	}
 	if r.Stage != running {
 		return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
+	}
+	moved, err := r.moveTo(bridge)
+	if err == nil && moved {
+		err = saveJSON(ctx, m.store, stored, r)
+	}
+	if err != nil {
+		return err
 	}
 	f, err := m.backend.Facts(ctx, r.Plan.Scope())
 	if err != nil {

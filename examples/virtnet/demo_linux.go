@@ -250,5 +250,6 @@ func (st *stage) nothingLeft(ctx context.Context, b host.Backend, before *host.F
 		return fmt.Errorf("files are left: %s", strings.Join(left, ", "))
 	}
 	fmt.Fprint(st.out, "\nNothing is left: links, addresses, routes, filters, servers and files are as they were.\n")
+	fmt.Fprint(st.out, "\nSummary: network, guest, lease, name and the way through the NAT work on this kernel. Skipped: nothing.\n")
 	return nil
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package domainiface_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/domainiface"
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/hosttest"
+)
+
+// TestWalk starts, stops, defines, undefines, attaches and detaches in random order, with failures in between. After
+// each step every running network is what was planned, and at the end the host is as it was.
+func TestWalk(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			m := hosttest.New("eth0")
+			nets, err := network.Open(t.Context(), m, network.Memory())
+			require.NoError(t, err)
+			w := &walk{t: t, random: rand.New(rand.NewPCG(seed, 0)), machine: m, nets: nets, before: m.String()}
+			for range 150 {
+				w.step()
+				w.settled()
+			}
+			w.end()
+		})
+	}
+}
+
+type walk struct {
+	t       *testing.T
+	random  *rand.Rand
+	machine *hosttest.Machine
+	nets    *network.Manager
+	before  string
+	ports   []*domainiface.Port
+}
+
+var errStumble = errors.New("stumbled")
+
+// step does one thing, which may fail because of the state things are in, or because of an injected failure.
+func (w *walk) step() {
+	ctx, i := w.t.Context(), w.random.IntN(4)
+	name := fmt.Sprintf("n%d", i)
+	if w.random.IntN(4) == 0 {
+		left := w.random.IntN(6)
+		w.machine.Fail = func(host.Op) error {
+			if left--; left == 0 {
+				return errStumble
+			}
+			return nil
+		}
+	}
+	var err error
+	switch w.random.IntN(6) {
+	case 0:
+		err = w.nets.Define(ctx, w.document(i))
+	case 1:
+		err = w.nets.Undefine(ctx, name)
+	case 2:
+		err = w.nets.Start(ctx, name)
+	case 3:
+		err = w.nets.Stop(ctx, name)
+	case 4:
+		err = w.attach(name)
+	case 5:
+		err = w.detach()
+	}
+	w.machine.Fail = nil
+	for _, allowed := range []error{nil, errStumble, network.ErrActive, network.ErrInactive, fs.ErrNotExist} {
+		if errors.Is(err, allowed) {
+			return
+		}
+	}
+	require.NoError(w.t, err)
+}
+
+// document is that of network number i, in one of two forms.
+func (w *walk) document(i int) *network.Network {
+	forward := [2]string{"<forward/>", "<forward mode='route'/>"}[w.random.IntN(2)]
+	n, err := network.Parse(strings.NewReader(fmt.Sprintf(
+		`<network><name>n%[1]d</name>%[2]s<ip address='10.5.%[1]d.1' prefix='24'><dhcp><range start='10.5.%[1]d.2' end='10.5.%[1]d.9'/></dhcp></ip></network>`, i, forward)))
+	require.NoError(w.t, err)
+	return n
+}
+
+func (w *walk) attach(name string) error {
+	port, err := domainiface.Attach(w.t.Context(), w.nets, domainiface.Guest{Name: "g"}, nic(w.t, "<interface type='network'><source network='"+name+"'/></interface>"))
+	if err == nil {
+		w.ports = append(w.ports, port)
+	}
+	return err
+}
+
+func (w *walk) detach() error {
+	if len(w.ports) == 0 {
+		return nil
+	}
+	i := w.random.IntN(len(w.ports))
+	if err := w.ports[i].Detach(w.t.Context()); err != nil {
+		return err
+	}
+	w.ports = append(w.ports[:i], w.ports[i+1:]...)
+	return nil
+}
+
+// settled checks that what runs is what was planned, with every port that its network has.
+func (w *walk) settled() {
+	ctx := w.t.Context()
+	for s, err := range w.nets.All(ctx) {
+		require.NoError(w.t, err)
+		if !s.Active() {
+			continue
+		}
+		drift, err := w.nets.Plan(ctx, s.Name)
+		require.NoError(w.t, err)
+		require.Empty(w.t, drift, "%s has drifted", s.Name)
+		for p, err := range w.nets.Ports(ctx, s.Name) {
+			require.NoError(w.t, err)
+			f, err := w.machine.Facts(ctx, p.Built.Scope())
+			require.NoError(w.t, err)
+			require.Empty(w.t, p.Built.Missing(f), "port %s of %s has drifted", p.Link, s.Name)
+		}
+	}
+}
+
+// end stops everything, and compares the host with what it was.
+func (w *walk) end() {
+	ctx := context.Background()
+	for len(w.ports) > 0 {
+		require.NoError(w.t, w.detach())
+	}
+	for i := range 4 {
+		if err := w.nets.Stop(ctx, fmt.Sprintf("n%d", i)); !errors.Is(err, network.ErrInactive) && !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(w.t, err)
+		}
+	}
+	require.Equal(w.t, w.before, w.machine.String())
+}
