@@ -10,16 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Dir returns a store in a folder, which is made with mode 0700 when something is first saved. Several programs may use
 // the same folder at the same time; their locks are those of the kernel, on one file in it, and end with the process that
-// holds them. (On systems other than Linux the locks hold within one process only.)
+// holds them. What a program was writing when it was killed is removed when the store is next listed. (On systems other than Linux the locks hold within one process only.)
 func Dir(path string) Store { return &dir{path: path} }
 
 type dir struct {
 	path  string
 	locks keyedLock
+	swept sync.Once
 }
 
 // lockFile is the file that all locks of a folder lie on. It begins with a dot, as no name in the store does.
@@ -43,36 +45,61 @@ func (d *dir) Save(ctx context.Context, name string, data []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	durable := !strings.HasPrefix(name, "run/")
-	temporary, err := writeTemporary(folder, data, durable)
+	f, err := newTemporary(folder)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, file); err != nil {
-		return errors.Join(err, os.Remove(temporary))
+	durable := !strings.HasPrefix(name, "run/")
+	err = replace(f, file, data, durable)
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
 	}
-	if durable {
-		return syncFolder(folder)
+	if err = errors.Join(err, f.Close()); err == nil && durable {
+		err = syncFolder(folder)
 	}
-	return nil
+	return err
 }
 
-// writeTemporary writes data to a new file in folder, and to the disk if durable, and returns its path.
-func writeTemporary(folder string, data []byte, durable bool) (path string, err error) {
-	f, err := os.CreateTemp(folder, ".new-*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(data)
+// replace puts data, by way of a temporary file, where file is. If durable it is on the disk before that.
+func replace(temporary *os.File, file string, data []byte, durable bool) error {
+	_, err := temporary.Write(data)
 	if err == nil && durable {
-		err = f.Sync()
+		err = temporary.Sync()
 	}
-	return f.Name(), errors.Join(err, f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), file)
+}
+
+// temporary is how the names of files begin that are being written.
+const temporary = ".new-"
+
+// newTemporary makes a file that nobody takes for one that was left behind, as long as it is open.
+func newTemporary(folder string) (*os.File, error) {
+	for {
+		f, err := os.CreateTemp(folder, temporary+"*")
+		if err != nil {
+			return nil, err
+		}
+		ours, err := claimTemporary(f)
+		if ours && err == nil {
+			return f, nil
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, errors.Join(err, os.Remove(f.Name()))
+		}
+	}
+}
+
+// sweep removes the files that a program was writing when it was killed.
+func (d *dir) sweep() {
+	_ = filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), temporary) {
+			removeAbandoned(path)
+		}
+		return nil
+	})
 }
 
 func (d *dir) Remove(ctx context.Context, name string) error {
@@ -89,6 +116,7 @@ func (d *dir) List(ctx context.Context, folder string) ([]string, error) {
 	if err := firstOf(ctx.Err(), checkStoreName(folder)); err != nil {
 		return nil, err
 	}
+	d.swept.Do(d.sweep)
 	entries, err := os.ReadDir(d.file(folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

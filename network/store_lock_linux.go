@@ -49,6 +49,33 @@ func setLock(f *os.File, kind int16, at int64) error {
 	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1})
 }
 
+// claimTemporary takes the lock of a new temporary file. It is not ours if somebody who looked for abandoned files was
+// faster.
+func claimTemporary(f *os.File) (ours bool, err error) {
+	err = setLock(f, unix.F_WRLCK, 0)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var stat unix.Stat_t
+	err = unix.Fstat(int(f.Fd()), &stat)
+	return stat.Nlink > 0, err
+}
+
+// removeAbandoned removes a temporary file that nobody holds the lock of.
+func removeAbandoned(path string) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if setLock(f, unix.F_WRLCK, 0) == nil {
+		_ = os.Remove(path)
+	}
+}
+
 // syncFolder makes a renamed file in a folder outlive the machine.
 func syncFolder(folder string) error {
 	f, err := os.Open(folder)

@@ -203,5 +203,11 @@ func (w *killWorld) snapshot() string {
 		files = append(files, strings.TrimPrefix(path, run))
 		return err
 	}))
+	// Of the store, what was being written.
+	for _, pattern := range []string{"state/.new-*", "state/*/.new-*", "state/*/*/.new-*"} {
+		found, err := filepath.Glob(filepath.Join(w.folder, pattern))
+		require.NoError(w.t, err)
+		files = append(files, found...)
+	}
 	return w.ns.Snapshot(w.t) + "\nprocesses: " + strings.Join(w.ns.Programs(w.t), ", ") + "\nfiles: " + strings.Join(files, ", ") + "\n"
 }
