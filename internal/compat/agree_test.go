@@ -3,7 +3,9 @@
 package compat
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,6 +22,19 @@ func readNetwork(text string) (*network.Network, error) {
 	if n != nil {
 		err = schema.Join(err, n.ValidateAs(compat))
 		n.Normalize(compat)
+	}
+	return n, err
+}
+
+// errBareHost is what libvirt said of functions of PCI devices where the documents were judged.
+var errBareHost = errors.New("the host has no SR-IOV hardware")
+
+// readOnBareHost is readNetwork on that host. What a document says is for this library's rules; whether the device exists
+// is a question to the host, which libvirt asks when it defines a network.
+func readOnBareHost(text string) (*network.Network, error) {
+	n, err := readNetwork(text)
+	if err == nil && n.Mode() == network.ForwardHostdev && n.Forward.Dev == "" && len(n.Forward.Interfaces) == 0 && len(n.Forward.Addresses) > 0 {
+		err = errBareHost
 	}
 	return n, err
 }
@@ -126,13 +141,9 @@ func disagree(input string, want, got verdict, made func(input, document *tree))
 	if err != nil {
 		return fmt.Sprintf("what we write is not well-formed: %v%s", err, differ)
 	}
-	theirs, err := parseTree(want.text)
+	theirs, err := parseTree(escaped(want.text))
 	if err != nil {
-		// libvirt leaves some values unescaped; what they say shows when everything is.
-		if unescaped(want.text) == unescaped(got.text) {
-			return ""
-		}
-		return differ
+		return fmt.Sprintf("what libvirt writes is not well-formed: %v%s", err, differ)
 	}
 	made(in, ours)
 	made(in, theirs)
@@ -142,9 +153,27 @@ func disagree(input string, want, got verdict, made func(input, document *tree))
 	return fmt.Sprintf("%s\n-- expected tree --\n%s\n-- got tree --\n%s", differ, theirs, ours)
 }
 
-// unescaped returns text without the escapes of XML.
-func unescaped(text string) string {
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&").Replace(text)
+// unescaped are the lines in which libvirt writes values as they are, one value a group: it makes documents that cannot be
+// read, or that say something else. Each line is made of what stands before a value, the value, and what stands after.
+var unescaped = []*regexp.Regexp{
+	regexp.MustCompile(`(?sm)^( *<domain name=')(.*?)('(?: localOnly='\w+')?(?: register='\w+')?/>)$`),
+	regexp.MustCompile(`(?sm)^( *<portgroup name=')(.*?)('(?: default='yes')?(?: trustGuestRxFilters='\w+')?>)$`),
+	regexp.MustCompile(`(?sm)^( *<host mac=')(.*?)('(?: id='.*?')?(?: name='.*?')? ip='[^']*'/?>)$`),
+	regexp.MustCompile(`(?sm)^( *<host (?:mac='[^']*' )?id=')(.*?)('(?: name='.*?')? ip='[^']*'/?>)$`),
+	regexp.MustCompile(`(?sm)^( *<host (?:mac='[^']*' )?(?:id='[^']*' )?name=')(.*?)(' ip='[^']*'/?>)$`),
+	regexp.MustCompile(`(?sm)^( *<parameters [^\n]*?profileid=')(.*?)('/>)$`),
+}
+
+// escaped returns a document of libvirt with those values escaped.
+func escaped(text string) string {
+	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&apos;")
+	for _, line := range unescaped {
+		text = line.ReplaceAllStringFunc(text, func(match string) string {
+			part := line.FindStringSubmatch(match)
+			return part[1] + escape.Replace(part[2]) + part[3]
+		})
+	}
+	return text
 }
 
 // compare runs a file of records.
@@ -157,7 +186,7 @@ func compare[D interface{ Format() ([]byte, error) }](t *testing.T, name, file s
 		}
 		want := verdict{text: r.Canonical}
 		if !r.Accept {
-			want = verdict{wrong: r.Error + "."}
+			want = verdict{wrong: fmt.Sprint(r.Error)}
 		}
 		got, err := judge(r.XML, read)
 		if err != nil {
@@ -170,7 +199,7 @@ func compare[D interface{ Format() ([]byte, error) }](t *testing.T, name, file s
 }
 
 func TestNetworks(t *testing.T) {
-	compare(t, "networks", "networks.jsonl", readNetwork, madeForNetwork)
+	compare(t, "networks", "networks.jsonl", readOnBareHost, madeForNetwork)
 }
 
 func TestInterfaces(t *testing.T) {

@@ -24,7 +24,7 @@ type record struct {
 	XML       string
 	Accept    bool
 	Canonical string
-	Error     string
+	Error     any // for people
 }
 
 // corpus returns the path of something in the folder of documents, or skips the test.
