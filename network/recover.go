@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -114,14 +115,20 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 }
 
 // mendable is what of a plan has to be done again. A device that is still there but was changed by somebody is left as
-// it is: it cannot be made a second time, and its guests use it. Lost is that a device is gone.
+// it is: it cannot be made a second time, and its guests use it. A filter of which something is left is replaced. Lost is
+// that a device is gone.
 func mendable(p host.Plan, f *host.Facts) (todo host.Plan, lost bool) {
 	for _, step := range p.Missing(f) {
-		switch step.Op.(type) {
+		switch op := step.Op.(type) {
 		case host.AddBridge, host.AddTap, host.AddVeth:
-			if step.Op.Inverse().Holds(f) {
+			if op.Inverse().Holds(f) {
 				return nil, true
 			}
+		case host.SetFilter:
+			if slices.ContainsFunc(f.Filters, func(left host.Filter) bool { return left.Network == op.Network }) {
+				op.Was = op.Filter
+			}
+			todo = append(todo, host.Step{From: step.From, Op: op})
 		default:
 			todo = append(todo, step)
 		}

@@ -143,9 +143,9 @@ func (r Rule) verdict() string {
 		return "reject with icmpx port-unreachable"
 	}
 	if r.Addrs.From.IsValid() {
-		s += " " + ipWord(r.Addrs.From) + " to " + r.Addrs.From.String()
+		s += " " + ipWord(r.Addrs.From) + " to " + r.addrWord(r.Addrs.From)
 		if r.Addrs.To != r.Addrs.From {
-			s += "-" + r.Addrs.To.String()
+			s += "-" + r.addrWord(r.Addrs.To)
 		}
 	}
 	if r.Ports != (PortRange{}) {
@@ -155,6 +155,14 @@ func (r Rule) verdict() string {
 		s += fmt.Sprintf(":%d-%d", r.Ports.From, r.Ports.To)
 	}
 	return s
+}
+
+// addrWord is an address as nft wants it: in brackets if it is one of IPv6 with ports behind.
+func (r Rule) addrWord(addr netip.Addr) string {
+	if addr.Is6() && r.Ports != (PortRange{}) {
+		return "[" + addr.String() + "]"
+	}
+	return addr.String()
 }
 
 func ipWord(addr netip.Addr) string {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -20,6 +21,10 @@ const clone = "/dev/net/tun"
 
 // addTap makes the tap for good as the last thing: until then it ends with the descriptor, also if this process ends.
 func (b *Backend) addTap(o host.AddTap) error {
+	// A program that is started meanwhile would hold the descriptor until it runs, and keep the tap's only queue busy for
+	// whoever opens it next.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	fd, err := b.openClone()
 	if err != nil {
 		return err
