@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,6 +81,11 @@ func newCard(card string) (*os.File, error) {
 	if err == nil {
 		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
+		// The card of a guest that was just switched off is held by programs that are being started, for a moment.
+		for try := 0; errors.Is(err, unix.EBUSY) && try < 1000; try++ {
+			time.Sleep(time.Millisecond)
+			err = unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tap %s: %w", card, err), unix.Close(fd))

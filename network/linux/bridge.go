@@ -39,7 +39,23 @@ func (b *Backend) plug(o host.Plug) error {
 	if link.Master != 0 {
 		return fmt.Errorf("link %s belongs to another device already: %w", o.Link, fs.ErrExist)
 	}
-	if err := b.rt.SetLinkIndex(link.Index, rtnl.Change{Master: bridge.Index}); err != nil {
+	return b.plugInto(link, bridge, o)
+}
+
+// plugInto is plug for a link and a bridge that were just seen.
+func (b *Backend) plugInto(link, bridge rtnl.Link, o host.Plug) error {
+	err := b.rt.SetLinkIndex(link.Index, rtnl.Change{Master: bridge.Index})
+	if errors.Is(err, fs.ErrInvalid) {
+		// The kernel's word also for a bridge that went away in the meantime.
+		_, now, lookErr := b.portAndBridge(o.Link, o.Bridge)
+		if lookErr == nil && now.Index != bridge.Index {
+			lookErr = fmt.Errorf("bridge %s: %w", o.Bridge, fs.ErrNotExist)
+		}
+		if lookErr != nil {
+			return lookErr
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("link %s as a port of %s: %w", o.Link, o.Bridge, err)
 	}
 	options := rtnl.PortOptions{Isolated: o.Isolated, NoLearning: o.NoLearning, NoFlood: o.NoFlood}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -19,7 +20,7 @@ import (
 var _ host.TapOpener = (*Backend)(nil)
 
 // OpenTap opens queues of a tap; see [host.TapOpener]. A queue that somebody has open already, of a tap that has but one,
-// wraps unix.EBUSY.
+// wraps unix.EBUSY, after a second of trying.
 func (b *Backend) OpenTap(ctx context.Context, link string, queues int) ([]*os.File, error) {
 	if err := errors.Join(ctx.Err(), host.CheckName(link)); err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (b *Backend) OpenTap(ctx context.Context, link string, queues int) ([]*os.F
 	}
 	var files []*os.File
 	for range queues {
-		file, err := b.openQueue(tap)
+		file, err := b.openFreeQueue(ctx, tap)
 		if err == nil {
 			files = append(files, file)
 			continue
@@ -54,6 +55,25 @@ func mostQueues(tap rtnl.Link) int {
 		return host.MaxQueues
 	}
 	return 1
+}
+
+// busyTimeout is how long a tap may be held that nobody uses: a program that is being started holds what this process had
+// open at that moment, until it has become another program.
+const busyTimeout = time.Second
+
+// openFreeQueue opens one queue of a tap as soon as nobody holds it.
+func (b *Backend) openFreeQueue(ctx context.Context, tap rtnl.Link) (*os.File, error) {
+	for deadline := time.Now().Add(busyTimeout); ; {
+		file, err := b.openQueue(tap)
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return file, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(err, ctx.Err())
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // openQueue opens one queue of a tap. If the tap went away in the meantime the kernel makes another of that name, which
