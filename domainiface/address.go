@@ -74,8 +74,12 @@ func (n addressNumber) read() (value uint32, ok bool) {
 // usbBus is the type of the addresses on a USB bus.
 const usbBus = "usb"
 
-// checkPCI checks a, the element that c stands in, as the address of a PCI device of the host.
-func (a *Address) checkPCI(c *schema.Check) {
+// checkPCI checks a, the element that c stands in, as the address of a PCI device: of the host, or else of the guest,
+// where one without numbers leaves the place to the hypervisor.
+func (a *Address) checkPCI(c *schema.Check, host bool) {
+	if multi, given := a.attr("multifunction"); given {
+		c.Rule(multi == schema.On.String() || multi == schema.Off.String(), "address-multifunction", "@multifunction", "%s is not on or off", schema.Quote(multi))
+	}
 	k, ok := a.PCI()
 	if !ok {
 		for _, part := range a.numbers() {
@@ -84,16 +88,24 @@ func (a *Address) checkPCI(c *schema.Check) {
 		}
 		return
 	}
-	if c.Rule(k.Domain != 0 || k.Bus != 0 || k.Slot != 0, "address-zero", "", "domain, bus and slot cannot all be 0") {
-		full := hostdev.NewAddress(k)
-		full.Check(c)
+	if k.Domain == 0 && k.Bus == 0 && k.Slot == 0 {
+		c.Deviates(!host, ZeroAddress, "", "domain, bus and slot cannot all be 0")
+		return
 	}
+	full := hostdev.NewAddress(k)
+	full.Check(c)
 }
 
 // checkUSB checks a, the element that c stands in, as the address of a USB device of the host.
 func (a *Address) checkUSB(c *schema.Check) {
-	_, device := a.attr("device")
-	c.Rule(a.Bus.Given() && device, "address-usb", "", "the address of a USB device needs a bus and a device")
+	device, given := a.attr("device")
+	if !c.Rule(a.Bus.Given() && given, "address-usb", "", "the address of a USB device needs a bus and a device") {
+		return
+	}
+	_, ok := addressNumber{text: a.Bus}.read()
+	c.Rule(ok, "address-number", "@bus", "%s is not a number of 32 bits", schema.Quote(a.Bus.String()))
+	_, ok = addressNumber{text: schema.Text(device)}.read()
+	c.Rule(ok && device != "", "address-number", "@device", "%s is not a number of 32 bits", schema.Quote(device))
 }
 
 // attr returns an attribute that PCI does not have.

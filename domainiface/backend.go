@@ -43,14 +43,6 @@ func (t *BackendType) UnmarshalText(text []byte) error {
 // passt reports whether the program is passt.
 func (b *Backend) passt() bool { return b != nil && b.Type == BackendPasst }
 
-// A PortForward is a <portForward> element: ports of the host that lead to the guest (user with passt). All
-// of it is kept in Extra.
-//
-//	<portForward proto='tcp'>
-//	  <range start='2022' to='22'/>
-//	</portForward>
-type PortForward struct{ schema.Extra }
-
 // A Script is a <script> or <downscript> element: a program that connects or disconnects the device.
 //
 //	<script path='/etc/qemu-ifup'/>

@@ -18,6 +18,17 @@ type Boot struct {
 	schema.Extra
 }
 
+// check checks the parameter of the loader of s390.
+func (b *Boot) check(c *schema.Check) {
+	if p := b.LoadParm.String(); b.LoadParm.Given() {
+		c.Rule(p != "" && len(p) <= maxLoadParm && strings.Trim(strings.ToUpper(p), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789. ") == "",
+			"boot-loadparm", "@loadparm", "%s is not 1 to %d letters, digits, dots and blanks", schema.Quote(p), maxLoadParm)
+	}
+}
+
+// maxLoadParm is the longest parameter of the loader in bytes.
+const maxLoadParm = 8
+
 // An Alias is an <alias> element: the name of the device in the guest's definition. Nil and absent are none.
 //
 //	<alias name='ua-uplink'/>

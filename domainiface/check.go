@@ -101,6 +101,9 @@ func (i *Interface) checkBackend(c *schema.Check) {
 		c.Deviates(!b.Vhost.Given() || i.Model.Virtio() && kind != Hostdev, VhostLost, "backend/@vhost",
 			"vhost serves models of the virtio family")
 	}
+	for n := range i.PortForwards {
+		c.At("portForward", n, func() { i.PortForwards[n].check(c) })
+	}
 	c.Rule(len(i.PortForwards) == 0 || passt, "portforward-passt", "portForward[1]", "ports are forwarded by the backend passt only")
 	if f := i.FilterRef; f != nil {
 		c.In("filterref", func() { f.check(c, kind) })
@@ -109,7 +112,11 @@ func (i *Interface) checkBackend(c *schema.Check) {
 
 // checkBoot checks what the firmware of the guest reads.
 func (i *Interface) checkBoot(c *schema.Check) {
+	if a := i.Address; a != nil {
+		c.In("address", func() { a.checkGuest(c) })
+	}
 	if b := i.Boot; b != nil {
+		c.In("boot", func() { b.check(c) })
 		c.Rule(b.Order.Uint() > 0 && b.Order.Uint() <= maxUint32, "boot-order", "boot/@order", "%q is not a place in the order: from 1 on", b.Order)
 	}
 	if r := i.ROM; r != nil && r.Enabled == schema.No {

@@ -2,7 +2,12 @@
 
 package domainiface
 
-import "github.com/go-virtnet/virtnet/network/schema"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/go-virtnet/virtnet/network/schema"
+)
 
 // checkSource checks that i says what it is connected to.
 func (i *Interface) checkSource(c *schema.Check) {
@@ -14,8 +19,6 @@ func (i *Interface) checkSource(c *schema.Check) {
 		s.checkNeeded(c, kind)
 		s.checkMode(c, kind)
 		s.checkNames(c, kind)
-		c.Rule(kind != User && kind != VhostUser || !s.Dev.Given() || i.Backend.passt(), "source-dev-passt", "@dev",
-			"a device can be given only for the backend passt")
 		c.Rule(kind == Ethernet || len(s.IPs)+len(s.Routes) == 0, "source-ip-type", "",
 			"type %s has no addresses and routes on the host; those of the guest stand outside of <source>", kind)
 		for n := range s.IPs {
@@ -45,13 +48,70 @@ func (s *Source) checkNeeded(c *schema.Check, kind Type) {
 	case Server, Client, MCast, UDP:
 		c.Rule(s.Host.Given() || kind == Server, "source-host", "@address", "type %s needs an address", kind)
 		c.Rule(s.PortNumber.Given(), "source-port", "@port", "type %s needs a port", kind)
+		s.checkPorts(c, kind)
 		local := s.Local != nil && s.Local.Address.Given() && s.Local.Port.Given()
 		c.Rule(local || kind != UDP, "source-local", "local", "type udp needs a <local> with an address and a port")
 	case Internal:
 		c.Rule(s.Name.Given(), "source-name", "@name", "type internal needs the name of a network")
 	case VDS:
-		c.Rule(s.SwitchID.Given(), "source-switchid", "@switchid", "type vds needs a switch")
+		s.checkVDS(c)
+	case VhostUser:
+		c.Rule(!s.Type.Given() || s.Type == unixSocket, "source-type", "@type", "%s is not unix, the only type there is", schema.Quote(s.Type.String()))
 	}
+}
+
+// checkPorts checks the numbers of the ports of a socket, of which libvirt takes any of 32 bits.
+func (s *Source) checkPorts(c *schema.Check, kind Type) {
+	check := func(text schema.Text, where string) {
+		n, ok := numberOf(text)
+		if c.Rule(ok, "source-port-number", where, "%s is not a number", schema.Quote(text.String())) {
+			c.Deviates(!text.Given() || n >= 0 && n <= maxPort, SourcePort, where, "%s is not the number of a port: 0 to %d", schema.Quote(text.String()), maxPort)
+		}
+	}
+	check(s.PortNumber, "@port")
+	if s.Local != nil && kind == UDP {
+		check(s.Local.Port, "local/@port")
+	}
+}
+
+// numberOf returns the number that text is in decimal, 0 when absent.
+func numberOf(text schema.Text) (n int, ok bool) {
+	if !text.Given() {
+		return 0, true
+	}
+	long, err := strconv.ParseInt(strings.TrimLeft(text.String(), " \t\n\v\f\r"), 10, 32)
+	return int(long), err == nil
+}
+
+// checkVDS checks the switch of VMware and the port of it.
+func (s *Source) checkVDS(c *schema.Check) {
+	if c.Rule(s.SwitchID.Given(), "source-switchid", "@switchid", "type vds needs a switch") {
+		_, err := schema.ParseUUID(s.SwitchID.String())
+		c.Rule(err == nil, "source-switchid-uuid", "@switchid", "%s is not a UUID", schema.Quote(s.SwitchID.String()))
+	}
+	for _, n := range []struct{ where, text schema.Text }{{"@portid", s.PortID}, {"@connectionid", s.ConnectionID}} {
+		_, err := longOf(n.text)
+		c.Rule(err == nil, "source-vds-number", n.where.String(), "%s is not a whole number of 64 bits", schema.Quote(n.text.String()))
+	}
+}
+
+// longOf returns the number that text is in any base of C, 0 when absent.
+func longOf(text schema.Text) (int64, error) {
+	if !text.Given() {
+		return 0, nil
+	}
+	digits, minus := strings.CutPrefix(strings.TrimLeft(text.String(), " \t\n\v\f\r"), "-")
+	var n schema.CNumber
+	if err := n.UnmarshalText([]byte(digits)); err != nil || minus && (digits[0] < '0' || digits[0] > '9') {
+		return 0, strconv.ErrSyntax
+	}
+	switch {
+	case minus && n.Uint() <= 1<<63:
+		return -int64(n.Uint()), nil
+	case !minus && n.Uint() < 1<<63:
+		return int64(n.Uint()), nil
+	}
+	return 0, strconv.ErrRange
 }
 
 // checkMode checks the attributes whose words depend on the type.
@@ -92,12 +152,29 @@ func (s *Source) checkHostdev(c *schema.Check) {
 	if !c.Rule(usb || a != nil && a.Type == pciBus, "source-address", "address", "type hostdev needs an address with type pci or usb") {
 		return
 	}
+	if usb {
+		s.checkUSBID(c)
+	}
 	switch {
 	case a == nil:
+	case usb && s.Vendor != nil && !a.Bus.Given():
 	case usb:
 		c.In("address", func() { a.checkUSB(c) })
 	default:
-		c.In("address", func() { a.checkPCI(c) })
+		c.In("address", func() { a.checkPCI(c, true) })
+	}
+}
+
+// checkUSBID checks the kind of USB device.
+func (s *Source) checkUSBID(c *schema.Check) {
+	if s.Vendor == nil {
+		return
+	}
+	vendor, ok := addressNumber{text: s.Vendor.ID}.read()
+	c.Rule(s.Vendor.ID.Given() && ok && vendor > 0, "source-vendor", "vendor/@id", "a <vendor> needs an id, a number from 1 on")
+	if c.Rule(s.Product != nil, "source-product", "product", "a <vendor> needs a <product>") {
+		_, ok := addressNumber{text: s.Product.ID}.read()
+		c.Rule(s.Product.ID.Given() && ok, "source-product-id", "product/@id", "a <product> needs an id, a number")
 	}
 }
 
@@ -117,7 +194,11 @@ func (i *Interface) checkLost(c *schema.Check) {
 	lost(s.Network.Given(), "@network", Network, Bridge, Direct)
 	lost(s.PortGroup.Given(), "@portgroup", Network, Bridge, Direct)
 	lost(s.Bridge.Given(), "@bridge", Bridge, Network)
-	lost(s.Dev.Given(), "@dev", Direct, User, VhostUser, VDPA)
+	devices := []Type{Direct, VDPA}
+	if i.Backend.passt() {
+		devices = append(devices, User, VhostUser)
+	}
+	lost(s.Dev.Given(), "@dev", devices...)
 	lost(s.Mode != 0, "@mode", Direct, VhostUser)
 	lost(s.Address != nil, "address", Hostdev)
 	lost(s.WriteFiltering != 0, "@writeFiltering", Hostdev)

@@ -22,7 +22,10 @@ func (i *Interface) Clone() *Interface {
 	c.Actual = i.Actual.clone()
 	c.IPs = cloneIPs(i.IPs)
 	c.Routes = cloneRoutes(i.Routes)
-	c.PortForwards = clonesOf(i.PortForwards, func(p *PortForward) { p.Extra = schema.CloneExtra(p.Extra) })
+	c.PortForwards = clonesOf(i.PortForwards, func(p *PortForward) {
+		p.Extra = schema.CloneExtra(p.Extra)
+		p.Ranges = clonesOf(p.Ranges, func(r *PortRange) { r.Extra = schema.CloneExtra(r.Extra) })
+	})
 	c.Script = i.Script.clone()
 	c.Downscript = i.Downscript.clone()
 	c.BackendDomain = cloneOf(i.BackendDomain, func(b *BackendDomain) { b.Extra = schema.CloneExtra(b.Extra) })

@@ -24,6 +24,9 @@ const (
 	TargetDevice schema.Deviation = "target-device"
 	// GuestDevice refuses the name of a device inside a container that the kernel cannot have.
 	GuestDevice schema.Deviation = "guest-device"
+	// ZeroAddress refuses a PCI device of the host whose domain, bus and slot are all 0, which libvirt takes for an
+	// address that is not given.
+	ZeroAddress schema.Deviation = "address-zero"
 	// ModelUnknown refuses the model unknown, which libvirt takes for none.
 	ModelUnknown schema.Deviation = "model-unknown"
 	// MTURange refuses an MTU that no device can have: 68 to 65535 are possible.
@@ -54,6 +57,10 @@ const (
 	VLANType schema.Deviation = "vlan-type"
 	// VLANProfile refuses VLANs next to a profile on hostdev: the profile decides.
 	VLANProfile schema.Deviation = "vlan-profile"
+	// SourcePort refuses what is not the number of a port: negative numbers and those above 65535.
+	SourcePort schema.Deviation = "source-port-range"
+	// ForwardedPort refuses the numbers of ports above 65535.
+	ForwardedPort schema.Deviation = "portforward-port"
 	// BandwidthType refuses limits on types whose traffic cannot be limited, and that libvirt ignores: all
 	// but network, bridge, direct and ethernet.
 	BandwidthType schema.Deviation = "bandwidth-type"

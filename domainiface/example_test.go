@@ -55,7 +55,7 @@ func ExampleInterface_ValidateOn() {
 	iface := &domainiface.Interface{
 		Type:   domainiface.Direct,
 		Source: &domainiface.Source{Dev: "eth0"},
-		MTU:    &domainiface.MTU{Size: schema.Number32{Number: schema.Num(1400)}},
+		MTU:    &domainiface.MTU{Size: schema.Num(1400)},
 	}
 	fmt.Println(iface.Validate())
 	fmt.Println(iface.ValidateOn(domainiface.QEMU(), schema.Rules{}))

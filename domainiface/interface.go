@@ -49,7 +49,7 @@ type Interface struct {
 	IPs    []IP            `xml:"ip"`
 	Routes []network.Route `xml:"route"`
 	// PortForwards lead from the host to the guest.
-	PortForwards []PortForward `xml:"portForward" doc:"opaque"`
+	PortForwards []PortForward `xml:"portForward"`
 	// Script connects and Downscript disconnects the device. Nil is none.
 	Script     *Script `xml:"script"`
 	Downscript *Script `xml:"downscript"`

@@ -13,7 +13,7 @@ import (
 type IP struct {
 	Address schema.Addr `xml:"address,attr"`
 	// Family is that of the Address when absent.
-	Family network.Family `xml:"family,attr,omitempty"`
+	Family network.Family `xml:"family,attr,omitempty" doc:"blank,lax"`
 	// PrefixLen is how large the subnet is. Absent and 0 are the natural length.
 	PrefixLen schema.Number `xml:"prefix,attr,omitempty"`
 	// Peer is the other end of a point-to-point device.

@@ -3,6 +3,7 @@
 package domainiface
 
 import (
+	"encoding/xml"
 	"slices"
 
 	"github.com/go-virtnet/virtnet/network/schema"
@@ -45,9 +46,18 @@ func (s *Source) of(t Type, passt bool) *Source {
 	case Direct:
 		n.Dev, n.Mode = s.Dev, s.Mode
 	case Hostdev:
-		n.WriteFiltering, n.Vendor, n.Product, n.Address = s.WriteFiltering, s.Vendor, s.Product, s.Address
+		n.Vendor, n.Product, n.Address = s.Vendor, s.Product, s.Address
+		if s.Address != nil && s.Address.Type == pciBus {
+			n.WriteFiltering, n.Vendor, n.Product = s.WriteFiltering, nil, nil
+		}
+		if a := n.Address; a != nil {
+			a.Nodes = nil
+			a.Attrs = slices.DeleteFunc(a.Attrs, func(x xml.Attr) bool { return a.Type == pciBus || x.Name != deviceAttr })
+		}
 	case User:
-		n.Dev = s.Dev
+		if passt {
+			n.Dev = s.Dev
+		}
 	case VhostUser:
 		if passt {
 			n.Dev = s.Dev

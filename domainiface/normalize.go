@@ -3,7 +3,9 @@
 package domainiface
 
 import (
+	"encoding/xml"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/hostdev"
@@ -29,6 +31,7 @@ func (i *Interface) Normalize(rules schema.Rules) {
 		i.lose()
 	}
 	i.normalizeSource()
+	i.Address.normalizeGuest()
 	i.VLAN.Normalize(rules)
 	i.VirtualPort = i.VirtualPort.Normalize(rules)
 	i.Bandwidth = i.Bandwidth.Normalize(rules)
@@ -38,11 +41,25 @@ func (i *Interface) Normalize(rules schema.Rules) {
 	for n := range i.IPs {
 		i.IPs[n].normalize()
 	}
+	for n := range i.PortForwards {
+		i.PortForwards[n].normalize()
+	}
+	if i.BackendDomain != nil && i.BackendDomain.Name == "" && schema.IsBare(i.BackendDomain.Extra) {
+		i.BackendDomain = nil
+	}
+	for _, s := range []**Script{&i.Script, &i.Downscript} {
+		if *s != nil && (*s).Path == "" && schema.IsBare((*s).Extra) {
+			*s = nil
+		}
+	}
 	i.normalizeDevice(rules)
 	i.normalizeTuning()
 }
 
 func (i *Interface) normalizeSource() {
+	if i.Source == nil && i.Type == VhostUser {
+		i.Source = new(Source)
+	}
 	s := i.Source
 	if s == nil {
 		return
@@ -55,12 +72,18 @@ func (i *Interface) normalizeSource() {
 	case Direct:
 		s.Mode = SourceMode(s.Mode.Macvtap())
 	case VhostUser:
-		if s.Mode == 0 {
-			s.Mode = ModeClient
+		if !i.Backend.passt() {
+			s.normalizeSocket()
 		}
+	case VDS:
+		s.normalizeVDS()
+	case Server, Client, MCast, UDP:
+		s.normalizePorts()
 	}
 	if k, ok := s.Address.PCI(); ok {
 		s.Address.normalize(k)
+	} else if i.Type == Hostdev {
+		s.normalizeUSB()
 	}
 	for n := range s.IPs {
 		s.IPs[n].normalize()
@@ -78,6 +101,81 @@ func (s *Source) isEmpty() bool {
 		s.MACTableManager == 0 && s.Mode == 0 && s.WriteFiltering == 0 && s.Reconnect == nil && s.Local == nil &&
 		s.Vendor == nil && s.Product == nil && s.Address == nil
 }
+
+// unixSocket is the type of the sockets of type vhostuser.
+const unixSocket = "unix"
+
+func (s *Source) normalizeSocket() {
+	s.Type = unixSocket
+	if s.Mode == 0 {
+		s.Mode = ModeClient
+	}
+	if r := s.Reconnect; r != nil {
+		if r.Enabled != schema.Yes {
+			r.Timeout = schema.Number{}
+		}
+		if r.Enabled == 0 && schema.IsBare(r.Extra) {
+			s.Reconnect = nil
+		}
+	}
+}
+
+func (s *Source) normalizeVDS() {
+	if id, err := schema.ParseUUID(s.SwitchID.String()); err == nil {
+		s.SwitchID = schema.Text(id.String())
+	}
+	for _, text := range []*schema.Text{&s.PortID, &s.ConnectionID} {
+		if n, err := longOf(*text); err == nil {
+			*text = schema.Text(strconv.FormatInt(n, 10))
+		}
+	}
+}
+
+func (s *Source) normalizePorts() {
+	if s.Local != nil {
+		s.Local.Port = canonicalPort(s.Local.Port)
+	}
+	s.PortNumber = canonicalPort(s.PortNumber)
+}
+
+// canonicalPort returns the number of a port in decimal; what is none as it is.
+func canonicalPort(text schema.Text) schema.Text {
+	if n, ok := numberOf(text); ok && text.Given() {
+		return schema.Text(strconv.Itoa(n))
+	}
+	return text
+}
+
+func (s *Source) normalizeUSB() {
+	for _, id := range []*USBID{s.Vendor, s.Product} {
+		if id == nil {
+			continue
+		}
+		if n, ok := (addressNumber{text: id.ID}).read(); ok && id.ID.Given() {
+			id.ID = schema.Text(hostdev.Hex4(n).String())
+		}
+	}
+	a := s.Address
+	if a == nil {
+		return
+	}
+	if !a.Type.Given() {
+		a.Type = usbBus
+	}
+	if n, ok := (addressNumber{text: a.Bus}).read(); ok && a.Bus.Given() {
+		a.Bus = schema.Text(strconv.FormatUint(uint64(n), 10))
+	}
+	for k := range a.Attrs {
+		if a.Attrs[k].Name == deviceAttr {
+			if n, ok := (addressNumber{text: schema.Text(a.Attrs[k].Value)}).read(); ok {
+				a.Attrs[k].Value = strconv.FormatUint(uint64(n), 10)
+			}
+		}
+	}
+}
+
+// deviceAttr is the number of a device on a USB bus.
+var deviceAttr = xml.Name{Local: "device"}
 
 func (a *Address) normalize(k hostdev.Key) {
 	n := NewAddress(k)
@@ -99,7 +197,7 @@ func (i *Interface) normalizeDevice(rules schema.Rules) {
 		if t.Managed != schema.No && isMadeUp(t.Dev.String(), rules.Compat) {
 			t.Dev = ""
 		}
-		if t.Dev.String() == "" && t.Managed == 0 && schema.IsBare(t.Extra) {
+		if !t.Dev.Given() && t.Managed == 0 && schema.IsBare(t.Extra) {
 			i.Target = nil
 		}
 	}
@@ -192,6 +290,9 @@ func (i *Interface) normalizeTuning() {
 	}
 	if o := i.Coalesce; o.frames() == 0 && o.isBare() {
 		i.Coalesce = nil
+	}
+	if b := i.Boot; b != nil && b.LoadParm.Given() {
+		b.LoadParm = schema.Text(strings.ToUpper(string(b.LoadParm)))
 	}
 	if a := i.Alias; a != nil && !a.own() && schema.IsBare(a.Extra) {
 		i.Alias = nil

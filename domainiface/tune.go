@@ -19,7 +19,7 @@ type Tune struct {
 //
 //	<mtu size='9000'/>
 type MTU struct {
-	Size schema.Number32 `xml:"size,attr,omitempty" doc:"blank"`
+	Size schema.Number `xml:"size,attr,omitempty" doc:"blank"`
 	schema.Extra
 }
 
@@ -61,6 +61,9 @@ const (
 
 func (m *MTU) check(c *schema.Check) {
 	size := m.Size.Uint()
-	c.Deviates(!m.Size.Wrapped() && (size == 0 || size >= minMTU && size <= maxMTU), MTURange, "@size",
+	if !c.Rule(size <= maxUint32, "mtu-size", "@size", "%s is more than %d", m.Size, uint32(maxUint32)) {
+		return
+	}
+	c.Deviates(size == 0 || size >= minMTU && size <= maxMTU, MTURange, "@size",
 		"%s is not the size of a packet: %d to %d bytes", m.Size, minMTU, maxMTU)
 }

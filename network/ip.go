@@ -52,6 +52,14 @@ func (f Family) MarshalText() ([]byte, error) { return schema.MarshalWord(family
 // UnmarshalText accepts the two words of the document.
 func (f *Family) UnmarshalText(text []byte) error { return schema.UnmarshalWord(familyWords, text, f) }
 
+// UnmarshalLax reads text as libvirt does for addresses in guests: what is no family is absent.
+func (f *Family) UnmarshalLax(text []byte) error {
+	if f.UnmarshalText(text) != nil {
+		*f = 0
+	}
+	return nil
+}
+
 // has reports whether a is an address of the family.
 func (f Family) has(a schema.Addr) bool {
 	if f == IPv6 {

@@ -3,6 +3,7 @@
 package network
 
 import (
+	"encoding/xml"
 	"slices"
 
 	"github.com/go-virtnet/virtnet/network/schema"
@@ -197,6 +198,9 @@ func (n *Network) lose() {
 	}
 	if f := n.Forward; f != nil {
 		f.Nodes = nil
+		if f.Mode != ForwardNone && f.PF == nil && len(f.Interfaces) > 0 && f.Interfaces[0].Dev == schema.Empty {
+			f.Attrs = append(f.Attrs, xml.Attr{Name: xml.Name{Local: "dev"}}) // the name of the first, which is none
+		}
 		switch {
 		case f.Dev != "" || len(f.Interfaces) > 0:
 			f.Addresses, f.PF = nil, nil

@@ -192,3 +192,11 @@ func (t *tree) writeXML(e *xml.Encoder) {
 	_ = e.EncodeToken(start.End())
 	_ = e.Flush()
 }
+
+// adopt moves a child that libvirt writes behind its parent into it: the <driver> of a <forward> that has nothing else.
+func (t *tree) adopt(name, parent string) {
+	if k, to := t.child(name), t.child(parent); k != nil && to != nil {
+		t.drop(name)
+		to.kids = append([]*tree{k}, to.kids...)
+	}
+}
