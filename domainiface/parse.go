@@ -49,6 +49,11 @@ func (i *Interface) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 	return schema.Decode(d, start, i)
 }
 
+// MarshalXML writes what [Interface.Format] does, but for the layout.
+func (i Interface) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	return schema.Encode(e, "interface", &i)
+}
+
 // Format returns the document in the layout of libvirt: its order of elements and attributes, two spaces a
 // level, values in single quotes. It says what i says, no more and no less; see [Interface.Normalize].
 func (i *Interface) Format() ([]byte, error) { return schema.AppendDocument(nil, "interface", i) }

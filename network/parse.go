@@ -68,6 +68,16 @@ func (p *Port) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 	return schema.Decode(d, start, p)
 }
 
+// MarshalXML writes what [Network.Format] does, but for the layout.
+func (n Network) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	return schema.Encode(e, "network", &n)
+}
+
+// MarshalXML writes what [Port.Format] does, but for the layout.
+func (p Port) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	return schema.Encode(e, "networkport", &p)
+}
+
 // Format returns the document in the layout of libvirt: its order of elements and attributes, two spaces a
 // level, values in single quotes. It says what n says, no more and no less; see [Network.Normalize].
 func (n *Network) Format() ([]byte, error) { return schema.AppendDocument(nil, "network", n) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"unicode/utf8"
 )
 
 // A decoder reads one document.
@@ -70,7 +71,7 @@ func (d *decoder) element(start xml.StartElement, v reflect.Value, l *layout, w 
 				return err
 			}
 		case xml.CharData:
-			d.stray(tok, w)
+			d.stray(tok, v, l, w)
 		case xml.EndElement:
 			d.declared = d.declared[:outer]
 			return nil
@@ -78,11 +79,36 @@ func (d *decoder) element(start xml.StartElement, v reflect.Value, l *layout, w 
 	}
 }
 
-// stray refuses text between elements in strict mode.
-func (d *decoder) stray(text xml.CharData, w *words) {
-	if d.Strict && !w.opaque && len(bytes.TrimSpace(text)) > 0 {
+// stray handles text between elements: unknown content as any other, in which white space only divides.
+func (d *decoder) stray(text xml.CharData, v reflect.Value, l *layout, w *words) {
+	if isBlank(text) {
+		return
+	}
+	if d.Strict && !w.opaque {
 		d.problem(ruleText, "", "there is text between the elements")
 	}
+	if d.Compat || l.anyElem == nil {
+		return
+	}
+	to := v.FieldByIndex(l.anyElem)
+	n := to.Len()
+	if n == 0 || !to.Index(n-1).Addr().Interface().(Unknown).IsText() {
+		to.Grow(1)
+		to.SetLen(n + 1)
+		n++
+	}
+	words := bytes.FieldsFunc(text, func(r rune) bool { return r < utf8.RuneSelf && isSpace(byte(r)) })
+	to.Index(n - 1).Addr().Interface().(Unknown).AddWords(string(bytes.Join(words, []byte(" "))))
+}
+
+// isBlank reports whether text has nothing but white space.
+func isBlank(text []byte) bool {
+	for _, c := range text {
+		if !isSpace(c) {
+			return false
+		}
+	}
+	return true
 }
 
 // child reads the child element that start opens. An error leaves the path where it happened.
@@ -112,9 +138,9 @@ func (d *decoder) known(start xml.StartElement, v reflect.Value, l *layout, f *f
 	to := v.FieldByIndex(f.index)
 	if f.repeats() {
 		d.path[len(d.path)-1].index = to.Len() + 1
-		return d.repeated(start, to, f)
+		return d.repeated(start, v, l, f)
 	}
-	if !to.IsZero() && !f.merge {
+	if !f.merge && (!to.IsZero() || d.leaf(v, l, f, 0) != nil) {
 		return d.second(start, v, l, f)
 	}
 	if f.kind == kindStruct {
@@ -123,7 +149,7 @@ func (d *decoder) known(start xml.StartElement, v reflect.Value, l *layout, f *f
 		}
 		return d.element(start, to.Elem(), f.inner, &f.words)
 	}
-	text, err := d.text(start)
+	text, err := d.text(start, v, l, f, 0)
 	if err != nil {
 		return err
 	}
@@ -131,8 +157,9 @@ func (d *decoder) known(start xml.StartElement, v reflect.Value, l *layout, f *f
 	return nil
 }
 
-// repeated appends an element to the slice to.
-func (d *decoder) repeated(start xml.StartElement, to reflect.Value, f *field) error {
+// repeated appends an element to the slice that is its field of v.
+func (d *decoder) repeated(start xml.StartElement, v reflect.Value, l *layout, f *field) error {
+	to := v.FieldByIndex(f.index)
 	n := to.Len()
 	if n == to.Cap() {
 		to.Grow(max(1, n))
@@ -141,7 +168,7 @@ func (d *decoder) repeated(start xml.StartElement, to reflect.Value, f *field) e
 	if f.kind == kindStructs {
 		return d.element(start, to.Index(n), f.inner, &f.words)
 	}
-	text, err := d.text(start)
+	text, err := d.text(start, v, l, f, n)
 	to.Index(n).SetString(text)
 	return err
 }
@@ -187,9 +214,13 @@ func (d *decoder) surplus(start xml.StartElement, v reflect.Value, l *layout) er
 	return nil
 }
 
-// Unknown is what a field for unknown elements holds.
+// Unknown is what a field for unknown elements holds: an element or a text between elements.
 type Unknown interface {
 	xml.Unmarshaler
+	// IsText reports whether it is a text.
+	IsText() bool
+	// AddWords appends words to a text, after a blank if it has some; it makes the zero value a text.
+	AddWords(words string)
 	// Inherit adds the declarations of prefixes around the element that it uses.
 	Inherit(declared []xml.Attr)
 }
@@ -214,43 +245,6 @@ func (d *decoder) skip() error {
 		}
 	}
 	return nil
-}
-
-// text returns all the text in the element that start opens.
-func (d *decoder) text(start xml.StartElement) (string, error) {
-	if d.Strict {
-		for _, a := range start.Attr {
-			if !isDeclaration(a) {
-				d.problem(ruleUnknownA, a.Name.Local, "<%s> has no attributes", start.Name.Local)
-			}
-		}
-	}
-	at, offset := d.at, d.offset
-	var s []byte
-	for depth := 1; depth > 0; {
-		tok, err := d.token()
-		if err != nil {
-			return "", err
-		}
-		switch tok := tok.(type) {
-		case xml.CharData:
-			s = append(s, tok...)
-		case xml.StartElement:
-			if err := CheckNames(tok); err != nil {
-				return "", err
-			}
-			if d.Strict {
-				d.problem(ruleUnknownE, "", "there is no element %s here", spell(tok.Name))
-			}
-			if depth++; len(d.path)+depth > MaxDepth {
-				return "", &ruleError{ruleDepth, "", fmt.Sprintf("elements are nested more than %d deep", MaxDepth)}
-			}
-		case xml.EndElement:
-			depth--
-		}
-	}
-	d.at, d.offset = at, offset
-	return string(s), nil
 }
 
 // set reads text into the field to; attr is "" for the text of an element.

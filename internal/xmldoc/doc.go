@@ -18,6 +18,7 @@
 //	merge   a second element adds to the first
 //	opaque  unknown content of the element is its content: kept in every mode
 //	open    the element is written as a pair of tags even when it is empty
+//	leaves  the field keeps what elements of text have besides their text
 //
 //	before=E:A=V the element is written before the element E where the attribute A next to it is V
 package xmldoc

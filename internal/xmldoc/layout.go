@@ -17,6 +17,7 @@ type layout struct {
 	elems   []*field
 	anyAttr []int  // the field for unknown attributes; nil when there is none
 	anyElem []int  // the field for unknown elements; nil when there is none
+	leaves  []int  // the field for the unknown content of elements of text; nil when there is none
 	root    string // of a document, the name of its root element
 }
 
@@ -101,6 +102,8 @@ func (l *layout) add(t reflect.Type, outer []int) {
 		tag := sf.Tag.Get("xml")
 		index := append(outer[:len(outer):len(outer)], i)
 		switch {
+		case sf.Tag.Get("doc") == "leaves":
+			l.leaves = index
 		case tag == "-":
 		case sf.Name == "XMLName":
 			l.root = tag

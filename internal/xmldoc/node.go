@@ -8,10 +8,47 @@ import (
 	"slices"
 )
 
-// node writes unknown content: indented like our own, except where an element has text, which is kept as
-// it is with all that is in it.
-func (w *writer) node(tokens iter.Seq[xml.Token]) {
+// unknown writes unknown content: an element, or a text on a line of its own.
+func (w *writer) unknown(tokens iter.Seq[xml.Token]) {
 	all := slices.Collect(tokens)
+	if len(all) == 0 {
+		return
+	}
+	if text, ok := all[0].(xml.CharData); ok {
+		w.begin()
+		w.b = appendEscaped(w.b, string(text), false)
+		w.newline()
+		return
+	}
+	w.node(all)
+}
+
+// inline writes content that has text, as it is.
+func (w *writer) inline(tokens iter.Seq[xml.Token]) {
+	all := slices.Collect(tokens)
+	for i, tok := range all {
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			w.b = append(append(w.b, '<'), tok.Name.Local...)
+			for _, a := range tok.Attr {
+				w.attr(a.Name.Local, a.Value)
+			}
+			w.b = append(w.b, '>')
+		case xml.CharData:
+			w.b = appendEscaped(w.b, string(tok), false)
+		case xml.EndElement:
+			if isStart(all[i-1]) {
+				w.b = append(w.b[:len(w.b)-1], "/>"...)
+				continue
+			}
+			w.b = append(append(append(w.b, "</"...), tok.Name.Local...), '>')
+		}
+	}
+}
+
+// node writes an element of unknown content: indented like our own, except where an element has text, which is
+// kept as it is with all that is in it.
+func (w *writer) node(all []xml.Token) {
 	inline := 0 // how many elements deep the walk is in one that has text
 	for i, tok := range all {
 		switch tok := tok.(type) {
@@ -52,11 +89,12 @@ func (w *writer) endNode(name string, inline *int, empty bool) {
 			w.b = append(append(append(w.b, "</"...), name...), '>')
 		}
 		if *inline == 0 {
-			w.b = append(w.b, '\n')
+			w.newline()
 		}
 	case w.open:
 		w.depth--
-		w.b = append(w.b, "/>\n"...)
+		w.b = append(w.b, "/>"...)
+		w.newline()
 		w.open = false
 	default:
 		w.depth--

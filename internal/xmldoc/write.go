@@ -13,7 +13,15 @@ import (
 // values in single quotes, elements without content closed in their tag except those with the word open.
 // Everything is escaped that has to be. Unknown content follows the known in each element.
 func Append(b []byte, root string, v any) ([]byte, error) {
-	w := &writer{b: b}
+	return appendTo(&writer{b: b}, root, v)
+}
+
+// AppendCompact appends the document as [Append] does, without line ends and indentation.
+func AppendCompact(b []byte, root string, v any) ([]byte, error) {
+	return appendTo(&writer{b: b, compact: true}, root, v)
+}
+
+func appendTo(w *writer, root string, v any) ([]byte, error) {
 	value := reflect.ValueOf(v).Elem()
 	err := w.element(root, value, layoutOf(value.Type()), &words{})
 	return w.b, err
@@ -21,15 +29,26 @@ func Append(b []byte, root string, v any) ([]byte, error) {
 
 // A writer writes one document.
 type writer struct {
-	b     []byte
-	depth int
-	open  bool // the last start tag still lacks its >
+	b       []byte
+	depth   int
+	open    bool // the last start tag still lacks its >
+	compact bool // there are no lines
+}
+
+// newline ends the line.
+func (w *writer) newline() {
+	if !w.compact {
+		w.b = append(w.b, '\n')
+	}
 }
 
 // begin ends the start tag around and begins a line.
 func (w *writer) begin() {
 	w.content()
 	for range w.depth {
+		if w.compact {
+			break
+		}
 		w.b = append(w.b, "  "...)
 	}
 }
@@ -37,7 +56,8 @@ func (w *writer) begin() {
 // content ends the start tag around.
 func (w *writer) content() {
 	if w.open {
-		w.b = append(w.b, ">\n"...)
+		w.b = append(w.b, '>')
+		w.newline()
 		w.open = false
 	}
 }
@@ -54,19 +74,20 @@ func (w *writer) element(name string, v reflect.Value, l *layout, ws *words) err
 	w.open = true
 	w.depth++
 	for _, f := range l.order(v) {
-		if err := w.child(v.FieldByIndex(f.index), f); err != nil {
+		if err := w.child(v, l, f); err != nil {
 			return err
 		}
 	}
 	if l.anyElem != nil {
 		nodes := v.FieldByIndex(l.anyElem)
 		for i := range nodes.Len() {
-			w.node(nodes.Index(i).Addr().Interface().(tokener).Tokens())
+			w.unknown(nodes.Index(i).Addr().Interface().(tokener).Tokens())
 		}
 	}
 	w.depth--
 	if w.open && !ws.open {
-		w.b = append(w.b, "/>\n"...)
+		w.b = append(w.b, "/>"...)
+		w.newline()
 		w.open = false
 		return nil
 	}
@@ -76,7 +97,8 @@ func (w *writer) element(name string, v reflect.Value, l *layout, ws *words) err
 }
 
 func (w *writer) end(name string) {
-	w.b = append(append(append(w.b, "</"...), name...), ">\n"...)
+	w.b = append(append(append(w.b, "</"...), name...), '>')
+	w.newline()
 }
 
 // declare writes the declarations of the prefixes that children of the root need.
@@ -88,7 +110,9 @@ func (w *writer) declare(v reflect.Value, l *layout) {
 	}
 }
 
-func (w *writer) child(v reflect.Value, f *field) error {
+// child writes the elements of a field of the element v.
+func (w *writer) child(element reflect.Value, l *layout, f *field) error {
+	v := element.FieldByIndex(f.index)
 	switch f.kind {
 	case kindStruct:
 		if v.IsNil() {
@@ -103,24 +127,39 @@ func (w *writer) child(v reflect.Value, f *field) error {
 		}
 	case kindStrings:
 		for i := range v.Len() {
-			w.leaf(f.label, v.Index(i).String())
+			w.leaf(f.label, v.Index(i).String(), leafOf(element, l, f, i))
 		}
 	case kindString:
-		if s := v.String(); s != "" || !f.omitEmpty {
-			w.leaf(f.label, s)
+		leaf := leafOf(element, l, f, 0)
+		if s := v.String(); s != "" || !f.omitEmpty || leaf != nil {
+			w.leaf(f.label, s, leaf)
 		}
 	case kindScalar:
-		if !v.IsZero() {
-			w.leaf(f.label, v.Addr().Interface().(fmt.Stringer).String())
+		leaf := leafOf(element, l, f, 0)
+		switch {
+		case !v.IsZero():
+			w.leaf(f.label, v.Addr().Interface().(fmt.Stringer).String(), leaf)
+		case leaf != nil:
+			w.leaf(f.label, "", leaf)
 		}
 	}
 	return nil
 }
 
-// leaf writes an element with text.
-func (w *writer) leaf(name, text string) {
+// leaf writes an element with text and what else it has, which may be nil.
+func (w *writer) leaf(name, text string, leaf Leaf) {
 	w.begin()
-	w.b = append(append(append(w.b, '<'), name...), '>')
+	w.b = append(append(w.b, '<'), name...)
+	if leaf != nil {
+		w.unknownAttrs(leaf.Attributes())
+		if content := leaf.Content(text); content != nil {
+			w.b = append(w.b, '>')
+			w.inline(content)
+			w.end(name)
+			return
+		}
+	}
+	w.b = append(w.b, '>')
 	w.b = appendEscaped(w.b, text, false)
 	w.end(name)
 }

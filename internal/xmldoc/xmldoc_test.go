@@ -90,6 +90,21 @@ func (n *node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 	return nil
 }
 
+func (n *node) IsText() bool {
+	if len(n.toks) == 0 {
+		return false
+	}
+	_, ok := n.toks[0].(xml.CharData)
+	return ok
+}
+
+func (n *node) AddWords(words string) {
+	if n.IsText() {
+		words = string(n.toks[0].(xml.CharData)) + " " + words
+	}
+	n.toks = []xml.Token{xml.CharData(words)}
+}
+
 func (n *node) Inherit(declared []xml.Attr) { n.declared = append(n.declared, declared...) }
 
 func (n node) Tokens() iter.Seq[xml.Token] {

@@ -39,6 +39,20 @@ func Decode(d *xml.Decoder, start xml.StartElement, v any) error {
 	return violations(xmldoc.Decode(d, start, v, xmldoc.Options{}))
 }
 
+// Encode writes the document v, a pointer to a struct with the tags of encoding/xml: for the MarshalXML method of a
+// document: what [xml.Marshal] makes of it then is what [AppendDocument] does, but for the layout.
+func Encode(e *xml.Encoder, root string, v any) error {
+	text, err := xmldoc.AppendCompact(nil, root, v)
+	if err != nil {
+		return err
+	}
+	var n Node
+	if err := xml.Unmarshal(text, &n); err != nil {
+		return err
+	}
+	return n.MarshalXML(e, xml.StartElement{})
+}
+
 // AppendDocument appends the text of the document v, a pointer to a struct with the tags of encoding/xml,
 // to b in the layout of libvirt.
 func AppendDocument(b []byte, root string, v any) ([]byte, error) {

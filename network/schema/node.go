@@ -38,6 +38,11 @@ func (n *Node) IsText() bool { return n.Name.Local == "" }
 
 // UnmarshalXML reads the element that start opens.
 func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	return n.read(d, start, false)
+}
+
+// read reads the element that start opens, with all its white space or without what only indents.
+func (n *Node) read(d *xml.Decoder, start xml.StartElement, space bool) error {
 	if err := xmldoc.CheckNames(start); err != nil {
 		return err
 	}
@@ -64,11 +69,21 @@ func (n *Node) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 				top.addText(string(tok))
 			}
 		case xml.EndElement:
-			top.dropIndent()
+			if !space {
+				top.dropIndent()
+			}
 			open = open[:len(open)-1]
 		}
 	}
 	return nil
+}
+
+// AddWords appends words to a text, after a blank if it has some.
+func (n *Node) AddWords(words string) {
+	if n.Text != "" {
+		n.Text += " "
+	}
+	n.Text += words
 }
 
 // addText appends s, joining what a comment or a CDATA section divided.
