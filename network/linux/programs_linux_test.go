@@ -264,7 +264,7 @@ func TestTwoPrograms(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
 	t.Parallel()
-	operations := 300
+	operations := 200
 	if testing.Short() {
 		operations = 30
 	}
