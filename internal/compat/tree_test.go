@@ -200,3 +200,42 @@ func (t *tree) adopt(name, parent string) {
 		to.kids = append([]*tree{k}, to.kids...)
 	}
 }
+
+// has reports whether a path of a violation leads somewhere in t.
+func (t *tree) has(path string) bool {
+	at := t
+	for i, step := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		if name, ok := strings.CutPrefix(step, "@"); ok {
+			return slices.ContainsFunc(at.attrs, func(a xml.Attr) bool { return a.Name.Local == name })
+		}
+		if i == 0 {
+			continue
+		}
+		if at = at.step(step); at == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// step returns the child that one step of a path names: ip, ip[2], dnsmasq:options.
+func (t *tree) step(step string) *tree {
+	name, index, _ := strings.Cut(step, "[")
+	if _, local, ok := strings.Cut(name, ":"); ok {
+		name = local
+	}
+	n := 1
+	if index != "" {
+		if _, err := fmt.Sscanf(index, "%d]", &n); err != nil {
+			return nil
+		}
+	}
+	for _, k := range t.kids {
+		if k.name.Local == name {
+			if n--; n == 0 {
+				return k
+			}
+		}
+	}
+	return nil
+}

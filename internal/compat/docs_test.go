@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compat
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/domainiface"
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+var update = flag.Bool("update", false, "write docs/compat.md and docs/rules.md")
+
+// page compares a page of docs with what the source says, or writes it.
+func page(t *testing.T, name, want string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.MkdirAll(root+"docs", 0o755))
+		require.NoError(t, os.WriteFile(root+"docs/"+name, []byte(want), 0o644))
+		return
+	}
+	got, err := os.ReadFile(root + "docs/" + name)
+	require.NoError(t, err)
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("docs/%s is not what the source says; go test ./internal/compat -update writes it (-source +page):\n%s", name, diff)
+	}
+}
+
+// cell makes text fit into a cell of a table.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(text)
+}
+
+// code makes text that stands in a cell code.
+func code(text string) string {
+	const most = 110
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	text = strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ").Replace(strings.ToValidUTF8(text, "?"))
+	if strings.Contains(text, "`") {
+		return "`` " + text + " ``"
+	}
+	return "`" + text + "`"
+}
+
+const compatHead = `# Where this library deviates from libvirt 11.3
+
+Written by ` + "`go test ./internal/compat -update`" + ` from the source; each example is judged in both modes by the test.
+
+A document that breaks one of these rules is accepted by libvirt, and then fails, loses content or does harm. By default this
+library refuses it and says why. One rule is left out with ` + "`schema.Rules{Allow: []schema.Deviation{network.BridgeDelay}}`" + `, all of
+them with ` + "`schema.Rules{Compat: true}`" + `: then documents are accepted and refused as libvirt does it. Reading has a switch of its
+own, ` + "`Reader{Compat: true}`" + `, which also drops what libvirt drops: unknown elements and attributes, and a second one of what
+counts once.
+
+| constant | rule | libvirt 11.3 | this library | switched off by | example |
+|---|---|---|---|---|---|
+`
+
+// TestCompatPage checks docs/compat.md, and that each example is judged as it says.
+func TestCompatPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(compatHead)
+	all := samples(t)
+	for _, r := range sourceRules(t) {
+		if !r.deviation() {
+			continue
+		}
+		s, ok := best(all, r, func(s sample) bool { return s.shows(r) })
+		if !assert.True(t, ok, "no case shows %s: refused by default, accepted in Compat mode and without this rule", r.ident()) {
+			continue
+		}
+		v := s.breaks(r.name, how{})
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `Allow: %s` | [%s](../%s) |\n",
+			r.ident(), r.name, s.libvirt(t, v.Path), cell(upper(strings.TrimPrefix(r.doc, r.konst+" "))), r.ident(), code(s.line(v.Line)), s.file)
+	}
+	b.WriteString(readingsText(t))
+	page(t, "compat.md", b.String())
+}
+
+// upper returns a sentence that begins with a capital letter.
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// shows reports whether the document breaks the deviation by default, breaks nothing in Compat mode, and does not break
+// the deviation where it alone is left out.
+func (s sample) shows(r rule) bool {
+	if s.breaks(r.name, how{}) == nil {
+		return false
+	}
+	compat, _ := s.violations(how{rules: schema.Rules{Compat: true}})
+	allow := how{rules: schema.Rules{Allow: []schema.Deviation{schema.Deviation(r.name)}}}
+	return len(compat) == 0 && s.breaks(r.name, allow) == nil
+}
+
+// libvirt says what becomes of the place in Compat mode.
+func (s sample) libvirt(t *testing.T, path string) string {
+	t.Helper()
+	_, d := s.violations(how{rules: compat})
+	switch d := d.(type) {
+	case *network.Network:
+		d.Normalize(compat)
+	case *domainiface.Interface:
+		d.Normalize(compat)
+	case *network.Port:
+		d.Normalize()
+	}
+	text, err := d.Format()
+	require.NoError(t, err)
+	before, err := parseTree(s.text)
+	require.NoError(t, err)
+	after, err := parseTree(string(text))
+	require.NoError(t, err)
+	for !before.has(path) { // what is missing is said about what is around it
+		path = path[:strings.LastIndexByte(path, '/')]
+	}
+	if !after.has(path) {
+		return "accepts it and drops it"
+	}
+	return "accepts it"
+}
+
+// A reading is a place where Reader.Compat is more lenient than the default.
+type reading struct {
+	what, libvirt, we string
+	example           sample
+}
+
+var readings = []reading{
+	{"switches `stp`, `managed` and `default` of networks", "takes any word; what is not `off` is on, what is not `yes` is no", "refuses other words (token-syntax)",
+		sample{"network", "<network><name>x</name><bridge stp='maybe'/></network>"}},
+	{"`trunk` of a `<vlan>`", "takes `YES`", "refuses other cases (token-syntax)",
+		sample{"network", "<network><name>x</name><forward mode='bridge'/><bridge name='br0'/><vlan trunk='YES'><tag id='7'/></vlan></network>"}},
+	{"numbers of `connections`", "never reads them", "refuses what is no number (number-syntax)",
+		sample{"network", "<network connections='many'><name>x</name></network>"}},
+	{"devices of a `<forward>` that others win over", "never reads them", "refuses what cannot be read",
+		sample{"network", "<network><name>x</name><forward mode='vepa'><interface dev='eth0'/><address type='usb'/></forward></network>"}},
+	{"a lease without an expiry", "never reads its unit", "refuses units that there are not (token-syntax)",
+		sample{"network", "<network><name>x</name><ip address='10.1.1.1' prefix='24'><dhcp><range start='10.1.1.2' end='10.1.1.9'><lease unit='days'/></range></dhcp></ip></network>"}},
+	{"`managed` of an `<interface>`", "takes any word; what is not `yes` is no", "refuses other words (token-syntax)",
+		sample{"domainiface", "<interface type='hostdev' managed='maybe'><source><address type='pci' bus='1'/></source></interface>"}},
+	{"`mode` of a `<source>` that is no macvtap device", "never reads it", "refuses modes that there are not (token-syntax)",
+		sample{"domainiface", "<interface type='bridge'><source bridge='br0' mode='fast'/></interface>"}},
+	{"options of a driver that the model has not", "never reads them", "refuses values that there are not (token-syntax)",
+		sample{"domainiface", "<interface type='user'><model type='e1000'/><driver txmode='fast'/></interface>"}},
+	{"`family` of an `<ip>` in a guest", "takes any word for none", "refuses other families (token-syntax)",
+		sample{"domainiface", "<interface type='user'><ip address='192.0.2.5' family='inet'/></interface>"}},
+}
+
+// readingsText returns the table of readings, having judged their examples.
+func readingsText(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("\n## Reading\n\n`Reader{Compat: true}` takes these words, which the zero `Reader` refuses.\n\n| place | libvirt 11.3 | this library | example |\n|---|---|---|---|\n")
+	for _, r := range readings {
+		def, _ := r.example.violations(how{})
+		assert.NotEmpty(t, def, "refused by default: %s", r.example.text)
+		lax, _ := r.example.violations(how{rules: compat})
+		assert.Empty(t, lax, "accepted in Compat mode: %s", r.example.text)
+		fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", r.what, r.libvirt, r.we, r.example.text)
+	}
+	return b.String() + compatTail
+}
+
+const compatTail = `
+## Refused by libvirt, accepted here
+
+| constant | libvirt 11.3 | this library | example |
+|---|---|---|---|
+| ` + "`network.VLANMerged`" + ` | refuses a vlan in a port group with an untyped ` + "`<virtualport>`" + `, its own sample among them | judges by the type that group and network have together | ` + "`" + mergedExample + "`" + ` |
+`
+
+// mergedExample is a network that libvirt refuses without need.
+const mergedExample = "<network><name>x</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>" +
+	"<portgroup name='a'><vlan><tag id='7'/></vlan><virtualport><parameters profileid='p'/></virtualport></portgroup></network>"
+
+func TestAcceptedHere(t *testing.T) {
+	s := sample{"network", mergedExample}
+	def, _ := s.violations(how{})
+	assert.Empty(t, def)
+	refused, _ := s.violations(how{rules: compat})
+	assert.NotEmpty(t, refused)
+	refused, _ = s.violations(how{rules: schema.Rules{Allow: []schema.Deviation{network.VLANMerged}}})
+	assert.NotEmpty(t, refused)
+}
+
+const rulesHead = `# The rules
+
+Written by ` + "`go test ./internal/compat -update`" + ` from the source: the name of each rule, what it says, and a document that breaks
+it, with what is then said. Rules that libvirt 11.3 does not have are marked with their constant; see [compat.md](compat.md).
+Rules marked *strict* hold with ` + "`Reader{Strict: true}`" + ` only, those marked *hypervisor* with ` + "`ValidateOn`" + ` that hypervisor.
+`
+
+// elsewhere are the rules whose document is too large for a file, or no document at all, with the test that has it.
+var elsewhere = map[string]string{
+	"xml-size":     "internal/xmldoc: TestLimits",
+	"xml-depth":    "internal/xmldoc: TestLimits",
+	"value-syntax": "internal/xmldoc: TestValueWithoutRule",
+}
+
+// TestRulesPage checks docs/rules.md, and that each example breaks its rule.
+func TestRulesPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(rulesHead)
+	all := samples(t)
+	pkg := ""
+	for _, r := range sourceRules(t) {
+		if r.pkg != pkg {
+			pkg = r.pkg
+			fmt.Fprintf(&b, "\n## Package %s\n\n| rule | reason | example | says |\n|---|---|---|---|\n", pkg)
+		}
+		if where := elsewhere[r.name]; where != "" {
+			fmt.Fprintf(&b, "| %s | %s | %s | |\n", r.name, cell(r.doc), where)
+			continue
+		}
+		b.WriteString(ruleRow(t, all, r))
+	}
+	page(t, "rules.md", b.String())
+}
+
+// verbs are what stands for the values in what a rule says.
+var verbs = strings.NewReplacer("%s", "…", "%d", "…", "%q", "…")
+
+// ruleRow returns the row of a rule.
+func ruleRow(t *testing.T, all []sample, r rule) string {
+	t.Helper()
+	for _, way := range []struct {
+		mark string
+		how
+	}{{"", how{}}, {" *(strict)*", how{strict: true}}, {" *(hypervisor)*", how{qemu: true}}} {
+		s, ok := best(all, r, func(s sample) bool { return s.breaks(r.name, way.how) != nil })
+		if !ok {
+			continue
+		}
+		v := s.breaks(r.name, way.how)
+		name, reason := r.name+way.mark, cell(verbs.Replace(r.doc))
+		if r.deviation() {
+			name += " `" + r.ident() + "`"
+			reason = cell(upper(strings.TrimPrefix(r.doc, r.konst+" ")))
+		}
+		return fmt.Sprintf("| %s | %s | [%s](../%s) | %s |\n", name, reason, code(s.line(v.Line)), s.file, cell(v.Msg))
+	}
+	assert.Fail(t, "no case in testdata/rules breaks the rule "+r.name)
+	return ""
+}
