@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -38,6 +39,8 @@ type attachment struct {
 	// Kill is the number of the operation before which the program kills itself; a negative number leaves that to
 	// somebody else, and it goes on for ever.
 	Kill int64
+	// Parent is who is to kill the program.
+	Parent int
 }
 
 // attacher attaches and detaches a guest.
@@ -60,7 +63,7 @@ func attacher(text string) error {
 		return err
 	}
 	fmt.Println(attacherReady)
-	for {
+	for os.Getppid() == a.Parent {
 		port, err := domainiface.Attach(ctx, nets, domainiface.Guest{Name: "web", Namespace: a.Container}, nic)
 		if err != nil {
 			return err
@@ -72,6 +75,7 @@ func attacher(text string) error {
 			return nil
 		}
 	}
+	return errors.New("whoever wanted to kill this program has ended")
 }
 
 // TestAttachIsKilled kills a program before each operation of attaching and detaching a guest, and then at moments that
@@ -93,7 +97,7 @@ func TestAttachIsKilled(t *testing.T) {
 				w.requireKilled(err, out)
 				w.wholeOrGone(fmt.Sprintf("killed before operation %d", at))
 			}
-			rounds := 15
+			rounds := 10
 			if testing.Short() {
 				rounds = 3
 			}
@@ -106,6 +110,7 @@ func TestAttachIsKilled(t *testing.T) {
 				out, err := cmd.StdoutPipe()
 				require.NoError(t, err)
 				require.NoError(t, cmd.Start())
+				w.endsWithTheTest(cmd)
 				said, err := bufio.NewReader(out).ReadString('\n')
 				require.Equal(t, attacherReady+"\n", said, "%v: %s", err, &wrong)
 				timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
@@ -147,7 +152,7 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 
 func (w *attachWorld) attacher(at int) *exec.Cmd {
 	w.t.Helper()
-	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, Container: w.path, Kill: int64(at)})
+	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, Container: w.path, Kill: int64(at), Parent: os.Getpid()})
 	require.NoError(w.t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), attacherEnv+"="+string(text))

@@ -37,7 +37,7 @@ func TestOpenTapWhileProgramsStart(t *testing.T) {
 		})
 	}
 	tap := host.AddTap{Link: "tap0", MAC: host.MAC{2, 0, 0, 0, 0, 1}}
-	for range 50 {
+	for range 25 {
 		require.NoError(t, b.Do(ctx, tap))
 		for range 5 {
 			files, err := b.OpenTap(ctx, "tap0", 1)

@@ -186,7 +186,19 @@ func (w *killWorld) run(j job) *runningProgram {
 	p.input, err = p.StdinPipe()
 	require.NoError(w.t, err)
 	require.NoError(w.t, p.Start())
+	w.endsWithTheTest(p.Cmd)
 	return p
+}
+
+// endsWithTheTest kills a program when the test ends, also one that failed before it waited for it: nothing must be
+// started in a namespace that is being cleared.
+func (w *killWorld) endsWithTheTest(cmd *exec.Cmd) {
+	w.t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
 }
 
 // end waits for a program to end by itself, and returns what it did.
