@@ -168,6 +168,7 @@ func (s *Source) checkHostdev(c *schema.Check) {
 // checkUSBID checks the kind of USB device.
 func (s *Source) checkUSBID(c *schema.Check) {
 	if s.Vendor == nil {
+		c.Rule(s.Product == nil, "source-vendor-none", "vendor", "a <product> needs a <vendor>")
 		return
 	}
 	vendor, ok := addressNumber{text: s.Vendor.ID}.read()

@@ -18,6 +18,9 @@ func (i *Interface) lose() {
 	if s := i.Source; s != nil {
 		i.Source = s.of(i.Type, i.Backend.passt())
 	}
+	if a := i.Address; a != nil && a.Type == pciBus {
+		a.Attrs = slices.DeleteFunc(a.Attrs, func(x xml.Attr) bool { return x.Name != xml.Name{Local: "multifunction"} })
+	}
 	if i.Model != nil && i.Model.Type.unknown() {
 		i.Model = nil
 	}
@@ -67,7 +70,10 @@ func (s *Source) of(t Type, passt bool) *Source {
 	case VDPA:
 		n.Dev = s.Dev
 	case Server, Client, MCast, UDP:
-		n.Host, n.PortNumber, n.Local = s.Host, s.PortNumber, s.Local
+		n.Host, n.PortNumber = s.Host, s.PortNumber
+		if t == UDP {
+			n.Local = s.Local
+		}
 	case Internal:
 		n.Name = s.Name
 	case VDS:
