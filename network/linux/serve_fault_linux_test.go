@@ -196,7 +196,9 @@ func TestPortIsHeld(t *testing.T) {
 			require.NoError(t, err)
 			err = p.Do(t.Context(), serve4())
 			require.ErrorIs(t, err, syscall.EADDRINUSE)
-			require.ErrorContains(t, err, fmt.Sprintf("(%s is held by process %d, %q)", test.want, os.Getpid(), strings.TrimSpace(string(name))))
+			require.ErrorContains(t, err, "("+test.want+" is held by process ")
+			// A program that another test is starting holds a copy until it runs, and is named beside this one.
+			require.ErrorContains(t, err, fmt.Sprintf("process %d, %q", os.Getpid(), strings.TrimSpace(string(name))))
 			p.empty(t)
 		})
 	}
