@@ -2,7 +2,7 @@
 
 // Command virtnet works with libvirt's network documents, and with networks of this host, without libvirt.
 //
-//	virtnet validate FILE...   check <network>, <interface> and <networkport> documents
+//	virtnet validate FILE...   check <network>, <interface> and <networkport> documents; --format=json for programs
 //	virtnet format FILE        print a document in libvirt's layout
 //	virtnet plan FILE          print what starting a network would do on this host; nothing is changed
 //	virtnet demo               a NAT network with a guest on it, step by step, in network namespaces of its own
@@ -26,7 +26,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"validate", "FILE...", "check documents; one line for each violation", validate},
+		{"validate", "[--format=json] FILE...", "check documents; one line for each violation", validate},
 		{"format", "FILE", "print a document in libvirt's layout", format},
 		{"plan", "FILE", "print what starting a network would do; nothing is changed", plan},
 		{"demo", "", "a NAT network with a guest on it, in namespaces of its own", demo},
@@ -69,7 +69,7 @@ func run(ctx context.Context, out, errs io.Writer, args []string) int {
 	}
 	fmt.Fprintln(errs, "usage: virtnet COMMAND ...")
 	for _, c := range commands() {
-		fmt.Fprintf(errs, "  %-22s %s\n", c.name+" "+c.args, c.about)
+		fmt.Fprintf(errs, "  %-32s %s\n", c.name+" "+c.args, c.about)
 	}
 	if name == "help" || name == "-h" || name == "--help" {
 		return 0

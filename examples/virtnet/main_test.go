@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -52,6 +53,38 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestValidateJSON(t *testing.T) {
+	good := file(t, defaultNetwork)
+	bad := file(t, "<network>\n  <name>n</name>\n  <forward mode='passthru'/>\n  <bridge name='a \"b\"' stp='on' delay='31'/>\n</network>")
+	out, errs, status := call(t, "validate", "--format=json", good, bad)
+	require.Empty(t, errs)
+	require.Equal(t, 1, status)
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	require.Len(t, lines, 3)
+	for i, want := range []finding{
+		{bad, 3, 12, "/network/forward/@mode", "token-syntax", `"passthru" is not none, nat, route, open, bridge, private, vepa, passthrough or hostdev (did you mean "passthrough"?)`},
+		{bad, 4, 11, "/network/bridge/@name", "bridge-name", `"a \"b\"" is not the name of a network device: 1 to 15 bytes without white space, / and :; a template has one %d`},
+		{bad, 4, 33, "/network/bridge/@delay", "bridge-delay", "31 seconds are more than the 30 that are possible"},
+	} {
+		var got finding
+		decoder := json.NewDecoder(strings.NewReader(lines[i]))
+		decoder.DisallowUnknownFields()
+		require.NoError(t, decoder.Decode(&got))
+		require.Equal(t, want, got)
+	}
+
+	out, errs, status = call(t, "validate", "--format=json", good)
+	require.Empty(t, out)
+	require.Empty(t, errs)
+	require.Equal(t, 0, status)
+
+	missing := filepath.Join(t.TempDir(), "missing.xml")
+	out, errs, status = call(t, "validate", "--format=json", bad, missing)
+	require.Equal(t, 3, strings.Count(out, "\n"), "what is wrong with the others is told")
+	require.Contains(t, errs, "missing.xml")
+	require.Equal(t, 1, status)
+}
+
 // TestValidateAnything feeds what is no document at all: always a place, never a panic.
 func TestValidateAnything(t *testing.T) {
 	for name, text := range map[string]string{
@@ -84,7 +117,7 @@ func TestValidateAnything(t *testing.T) {
 }
 
 func TestWrongCalls(t *testing.T) {
-	for _, args := range [][]string{{}, {"frobnicate"}, {"validate"}, {"format"}, {"format", "a", "b"}, {"plan"}, {"demo", "x"}} {
+	for _, args := range [][]string{{}, {"frobnicate"}, {"validate"}, {"validate", "--format=json"}, {"validate", "--format=xml", "a"}, {"validate", "--color", "a"}, {"format"}, {"format", "a", "b"}, {"plan"}, {"demo", "x"}} {
 		out, errs, status := call(t, args...)
 		require.Equal(t, 2, status, "%v", args)
 		require.Empty(t, out, "%v", args)
@@ -92,7 +125,7 @@ func TestWrongCalls(t *testing.T) {
 	}
 	_, errs, status := call(t, "help")
 	require.Equal(t, 0, status)
-	require.Contains(t, errs, "validate FILE...")
+	require.Contains(t, errs, "validate [--format=json] FILE...")
 	for _, verb := range []string{"validate", "format", "plan"} {
 		_, errs, status := call(t, verb, filepath.Join(t.TempDir(), "missing.xml"))
 		require.Equal(t, 1, status, verb)

@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,12 +46,18 @@ func Quote(text string) string {
 }
 
 // Nearest returns the word that text most likely was meant to be, or "" when none is near: the same word in
-// another case or with blanks around, the beginning of one, or one that differs in up to a third of its letters.
+// another case or with blanks around, one that others say for it, the beginning of one, or one that differs in
+// up to a third of its letters.
 func Nearest(text string, words []string) string {
 	if len(text) > 32 {
 		return ""
 	}
 	low := strings.ToLower(strings.TrimSpace(text))
+	for _, w := range otherWords(low) {
+		if slices.Contains(words, w) {
+			return w
+		}
+	}
 	best, least := "", 32
 	for _, w := range words {
 		word := strings.ToLower(w)
@@ -63,6 +70,30 @@ func Nearest(text string, words []string) string {
 		}
 	}
 	return best
+}
+
+// otherWords returns the words of the dialect for one that is said elsewhere: in IEEE 802.1 and its drafts, in the
+// kernel, and where switches are true and false.
+func otherWords(word string) []string {
+	switch word {
+	case "veb":
+		return []string{"bridge"}
+	case "pepa":
+		return []string{"private"}
+	case "passthru":
+		return []string{"passthrough"}
+	case "evb", "qbg":
+		return []string{"802.1Qbg"}
+	case "vn-tag", "vntag", "qbh":
+		return []string{"802.1Qbh"}
+	case "ovs":
+		return []string{"openvswitch"}
+	case "true", "1", "enable", "enabled":
+		return []string{"yes", "on"}
+	case "false", "0", "disable", "disabled":
+		return []string{"no", "off"}
+	}
+	return nil
 }
 
 // edits is the Levenshtein distance of two short texts.
