@@ -9,7 +9,7 @@ import "github.com/go-virtnet/virtnet/network/schema"
 //	<mac address='52:54:00:0a:0b:0c'/>
 type MAC struct {
 	// Address that is absent or all zeros is left to [Interface.Complete].
-	Address schema.MAC `xml:"address,attr"`
+	Address schema.MAC `xml:"address,attr" doc:"lax"`
 	// Type and Check are of VMware.
 	Type  MACType      `xml:"type,attr,omitempty"`
 	Check schema.YesNo `xml:"check,attr,omitempty"`

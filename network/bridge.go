@@ -36,6 +36,6 @@ type MTU struct {
 //
 //	<mac address='52:54:00:0a:0b:0c'/>
 type MAC struct {
-	Address schema.MAC `xml:"address,attr" doc:"blank"`
+	Address schema.MAC `xml:"address,attr" doc:"blank,lax"`
 	schema.Extra
 }

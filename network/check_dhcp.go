@@ -116,8 +116,8 @@ func (h *Host) check(c *schema.Check, p *IP) {
 func (h *Host) checkWords(c *schema.Check) {
 	if h.MAC != "" {
 		c.Rule(!h.MAC.MAC().IsMulticast(), "dhcp-host-mac-unicast", "@mac", "%s is a multicast address", h.MAC)
-		_, err := schema.ParseMAC(string(h.MAC))
-		c.Deviates(err == nil && onlyMAC(string(h.MAC)), HostMAC, "@mac", "%s has more than a MAC address", schema.Quote(string(h.MAC)))
+		err := new(schema.MAC).UnmarshalText([]byte(h.MAC))
+		c.Deviates(err == nil, HostMAC, "@mac", "%s has more than a MAC address", schema.Quote(string(h.MAC)))
 	}
 	c.Rule(onlyHex(h.ID.String()), "dhcp-host-id", "@id", "%s is not a DUID: hexadecimal digits and colons", schema.Quote(h.ID.String()))
 	if h.Name.Given() {
@@ -138,9 +138,6 @@ func onlyHex(s string) bool {
 	}
 	return true
 }
-
-// onlyMAC reports whether a text that begins with a MAC address ends with it.
-func onlyMAC(s string) bool { return onlyHex(s) }
 
 // hostKeys are what the hosts of a subnet met so far are known by, each with the index of its host.
 type hostKeys map[string]int

@@ -148,6 +148,8 @@ var readings = []reading{
 		sample{"network", "<network><name>x</name><ip address='10.1.1.1' prefix='24'><dhcp><range start='10.1.1.2' end='10.1.1.9'><lease unit='days'/></range></dhcp></ip></network>"}},
 	{"`managed` of an `<interface>`", "takes any word; what is not `yes` is no", "refuses other words (token-syntax)",
 		sample{"domainiface", "<interface type='hostdev' managed='maybe'><source><address type='pci' bus='1'/></source></interface>"}},
+	{"the address of a `<mac>`", "ignores what follows a blank", "refuses it (mac-syntax)",
+		sample{"domainiface", "<interface type='user'><mac address='52:54:00:00:00:01 and more'/></interface>"}},
 	{"`mode` of a `<source>` that is no macvtap device", "never reads it", "refuses modes that there are not (token-syntax)",
 		sample{"domainiface", "<interface type='bridge'><source bridge='br0' mode='fast'/></interface>"}},
 	{"options of a driver that the model has not", "never reads them", "refuses values that there are not (token-syntax)",

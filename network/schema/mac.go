@@ -44,15 +44,28 @@ func (m MAC) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
 	return xml.Attr{Name: name, Value: m.String()}, nil
 }
 
-// UnmarshalText accepts six groups of one or two hexadecimal digits separated by colons. As libvirt
-// does, it ignores what follows white space after the sixth group.
+// UnmarshalText accepts six groups of one or two hexadecimal digits separated by colons.
 func (m *MAC) UnmarshalText(text []byte) error {
-	got, ok := lexMAC(string(text))
-	if !ok {
-		return &SyntaxError{Kind: "mac", Text: string(text), Want: "a MAC address such as 52:54:00:0a:0b:0c"}
+	got, rest, ok := lexMAC(string(text))
+	if !ok || rest != "" {
+		return noMAC(text)
 	}
 	*m = got
 	return nil
+}
+
+// UnmarshalLax reads text as libvirt does, which ignores what follows white space after the sixth group.
+func (m *MAC) UnmarshalLax(text []byte) error {
+	got, _, ok := lexMAC(string(text))
+	if !ok {
+		return noMAC(text)
+	}
+	*m = got
+	return nil
+}
+
+func noMAC(text []byte) error {
+	return &SyntaxError{Kind: "mac", Text: string(text), Want: "a MAC address such as 52:54:00:0a:0b:0c"}
 }
 
 // ParseMAC reads text as [MAC.UnmarshalText] does.
@@ -62,11 +75,12 @@ func ParseMAC(text string) (MAC, error) {
 	return m, err
 }
 
-func lexMAC(s string) (m MAC, ok bool) {
+// lexMAC reads the address that s begins with, and returns what follows it.
+func lexMAC(s string) (m MAC, rest string, ok bool) {
 	for i := range m {
 		if i > 0 {
 			if s == "" || s[0] != ':' {
-				return MAC{}, false
+				return MAC{}, s, false
 			}
 			s = s[1:]
 		}
@@ -80,11 +94,11 @@ func lexMAC(s string) (m MAC, ok bool) {
 			digits++
 		}
 		if digits == 0 {
-			return MAC{}, false
+			return MAC{}, s, false
 		}
 		s = s[digits:]
 	}
-	return m, s == "" || s[0] <= ' '
+	return m, s, s == "" || s[0] <= ' '
 }
 
 func hexDigit(c byte) (value byte, ok bool) {
@@ -105,17 +119,17 @@ type MACText string
 
 // MAC returns the address, the zero MAC when absent or not an address.
 func (t MACText) MAC() MAC {
-	m, _ := lexMAC(string(t))
+	m, _, _ := lexMAC(string(t))
 	return m
 }
 
 // String returns the spelling.
 func (t MACText) String() string { return string(t) }
 
-// UnmarshalText accepts what [MAC.UnmarshalText] accepts and keeps the spelling.
+// UnmarshalText accepts what [MAC.UnmarshalLax] accepts and keeps the spelling.
 func (t *MACText) UnmarshalText(text []byte) error {
-	if _, err := ParseMAC(string(text)); err != nil {
-		return err
+	if _, _, ok := lexMAC(string(text)); !ok {
+		return noMAC(text)
 	}
 	*t = MACText(text)
 	return nil

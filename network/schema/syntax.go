@@ -88,9 +88,9 @@ func otherWords(word string) []string {
 		return []string{"802.1Qbh"}
 	case "ovs":
 		return []string{"openvswitch"}
-	case "true", "1", "enable", "enabled":
+	case "true", "1", "enable", "enabled", "on", "yes":
 		return []string{"yes", "on"}
-	case "false", "0", "disable", "disabled":
+	case "false", "0", "disable", "disabled", "off", "no":
 		return []string{"no", "off"}
 	}
 	return nil
