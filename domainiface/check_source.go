@@ -123,6 +123,7 @@ func (s *Source) checkMode(c *schema.Check, kind Type) {
 		c.Rule(s.Mode == 0 || s.Mode >= ModeClient, "source-mode-vhostuser", "@mode", "type vhostuser has the modes client and server")
 		if r := s.Reconnect; r != nil {
 			c.Rule(r.Enabled != schema.Yes || r.Timeout.Given(), "reconnect-timeout", "reconnect", "to connect again needs a timeout")
+			c.Rule(r.Timeout.Uint() <= maxUint32, "reconnect-timeout-range", "reconnect/@timeout", "%s is more than %d", r.Timeout, uint32(maxUint32))
 		}
 	}
 }
