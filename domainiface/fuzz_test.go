@@ -20,9 +20,11 @@ func FuzzParse(f *testing.F) {
 		doc, _, _ := strings.Cut(text, defaultLine)
 		f.Add(doc)
 	}
+	f.Add(`<interface type='physical'><source dev='eth0'/><target mode='PEPA'/></interface>`)
+	f.Add(`<interface type='bridge'><source bridge='eth0' mode='veb'/><target dev='m' mode='VEB'/></interface>`)
 	f.Fuzz(func(t *testing.T, text string) {
 		checkRoundTrip(t, text)
-		for _, how := range []domainiface.Reader{{}, {Compat: true}, {Strict: true}} {
+		for _, how := range []domainiface.Reader{{}, {Compat: true}, {Strict: true}, {Aliases: true}, {Aliases: true, Strict: true}} {
 			i, err := how.Parse(strings.NewReader(text))
 			if i == nil {
 				continue

@@ -23,7 +23,7 @@ type Interface struct {
 	XMLName xml.Name `xml:"interface"`
 
 	// Type is user when absent.
-	Type Type `xml:"type,attr,omitempty"`
+	Type Type `xml:"type,attr,omitempty" doc:"alias"`
 	// Managed says whether a device of type hostdev is taken from its driver on the host and given back.
 	// Absent is no.
 	Managed schema.YesNo `xml:"managed,attr,omitempty"`

@@ -14,6 +14,16 @@ import (
 type Reader struct {
 	Strict bool // refuse what is not known, and an element given twice where the first counts
 	Compat bool // drop what libvirt drops and be lax where it is
+	// Aliases takes what the proposals of 2010 have, which libvirt never did: the modes VEPA, PEPA and VEB in any
+	// case (see [schema.ModeAlias]), the type physical for direct, and the mode on the <target>. A <target mode>
+	// makes an interface of type bridge one of type direct, for which the bridge is the device. What is written is
+	// always libvirt's form.
+	//
+	//	<interface type='physical'>                      <interface type='direct'>
+	//	  <source dev='eth0'/>                             <source dev='eth0' mode='private'/>
+	//	  <target mode='PEPA'/>                          </interface>
+	//	</interface>
+	Aliases bool
 }
 
 // Parse reads an <interface> document with the zero [Reader].
@@ -40,6 +50,9 @@ func (how Reader) Parse(r io.Reader) (*Interface, error) {
 	}
 	if how.Compat {
 		err = i.dropUnread(err)
+	}
+	if how.Aliases {
+		err = schema.Join(err, i.moveTargetMode())
 	}
 	return i, err
 }

@@ -45,7 +45,7 @@ type Source struct {
 	// Dev is the network device (direct), or the device file (vdpa).
 	Dev schema.Text `xml:"dev,attr,omitempty"`
 	// Mode is vepa when absent (direct), or client (vhostuser).
-	Mode SourceMode `xml:"mode,attr,omitempty"`
+	Mode SourceMode `xml:"mode,attr,omitempty" doc:"alias"`
 	// Host and PortNumber are the other end, or the end to listen at (server, client, mcast, udp).
 	Host       schema.Text `xml:"address,attr,omitempty"`
 	PortNumber schema.Text `xml:"port,attr,omitempty"`
@@ -89,7 +89,16 @@ func (m SourceMode) MarshalText() ([]byte, error) { return schema.MarshalWord(so
 
 // UnmarshalText accepts the words of the document.
 func (m *SourceMode) UnmarshalText(text []byte) error {
-	return schema.UnmarshalWord(sourceModeWords, text, m)
+	return schema.HintMode(text, schema.UnmarshalWord(sourceModeWords, text, m))
+}
+
+// UnmarshalAlias accepts also what [schema.ModeAlias] does.
+func (m *SourceMode) UnmarshalAlias(text []byte) error {
+	if alias := schema.ModeAlias(string(text)); alias != 0 {
+		*m = SourceMode(alias)
+		return nil
+	}
+	return m.UnmarshalText(text)
 }
 
 // Macvtap returns the mode of an interface of type direct: vepa when absent.

@@ -18,6 +18,7 @@ type Target struct {
 	// Managed that is no means that the device exists and stays (ethernet). Absent is yes.
 	Managed schema.YesNo `xml:"managed,attr,omitempty"`
 	schema.Extra
+	_ struct{} `xml:"-" doc:"alias=mode"`
 }
 
 // A GuestDev is a <guest> element: the device inside a container.

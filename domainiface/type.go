@@ -2,7 +2,11 @@
 
 package domainiface
 
-import "github.com/go-virtnet/virtnet/network/schema"
+import (
+	"errors"
+
+	"github.com/go-virtnet/virtnet/network/schema"
+)
 
 // A Type is what an [Interface] is connected to. The zero Type is absent, which means [User].
 type Type uint8
@@ -37,7 +41,26 @@ func (t Type) String() string { return schema.Word(typeWords, t) }
 func (t Type) MarshalText() ([]byte, error) { return schema.MarshalWord(typeWords, t) }
 
 // UnmarshalText accepts the words of the document.
-func (t *Type) UnmarshalText(text []byte) error { return schema.UnmarshalWord(typeWords, text, t) }
+func (t *Type) UnmarshalText(text []byte) error {
+	err := schema.UnmarshalWord(typeWords, text, t)
+	var syntax *schema.SyntaxError
+	if string(text) == physical && errors.As(err, &syntax) {
+		syntax.Hint = Direct.String()
+	}
+	return err
+}
+
+// physical is the word that the proposals of 2010 have for [Direct].
+const physical = "physical"
+
+// UnmarshalAlias accepts also physical, which is [Direct].
+func (t *Type) UnmarshalAlias(text []byte) error {
+	if string(text) == physical {
+		*t = Direct
+		return nil
+	}
+	return t.UnmarshalText(text)
+}
 
 // Kind returns the type, [User] when the document does not say.
 func (i *Interface) Kind() Type {

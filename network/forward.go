@@ -19,7 +19,7 @@ type Forward struct {
 	// Dev is the only device in the modes nat and route, and the first of Interfaces in others.
 	Dev string `xml:"dev,attr,omitempty"`
 	// Mode is nat when absent.
-	Mode ForwardMode `xml:"mode,attr,omitempty" doc:"blank"`
+	Mode ForwardMode `xml:"mode,attr,omitempty" doc:"blank,alias"`
 	// Managed says whether a device of mode hostdev is taken from its driver on the host and given back.
 	Managed schema.YesNo `xml:"managed,attr,omitempty" doc:"blank,lax"`
 
@@ -59,7 +59,31 @@ func (m ForwardMode) MarshalText() ([]byte, error) { return schema.MarshalWord(f
 
 // UnmarshalText accepts the words of the document.
 func (m *ForwardMode) UnmarshalText(text []byte) error {
-	return schema.UnmarshalWord(forwardModeWords, text, m)
+	return schema.HintMode(text, schema.UnmarshalWord(forwardModeWords, text, m))
+}
+
+// UnmarshalAlias accepts also what [schema.ModeAlias] does.
+func (m *ForwardMode) UnmarshalAlias(text []byte) error {
+	if alias := schema.ModeAlias(string(text)); alias != 0 {
+		*m = forwardModeOf(alias)
+		return nil
+	}
+	return m.UnmarshalText(text)
+}
+
+// forwardModeOf returns the mode of a network whose guests get macvtap devices of mode m.
+func forwardModeOf(m schema.MacvtapMode) ForwardMode {
+	switch m {
+	case schema.MacvtapVEPA:
+		return ForwardVEPA
+	case schema.MacvtapPrivate:
+		return ForwardPrivate
+	case schema.MacvtapBridge:
+		return ForwardBridge
+	case schema.MacvtapPassthrough:
+		return ForwardPassthrough
+	}
+	return 0
 }
 
 // A PF is a <pf> element: the physical function whose virtual functions are the devices of the network.

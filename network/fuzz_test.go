@@ -37,6 +37,9 @@ func FuzzParse(f *testing.F) {
 		doc, _, _ := strings.Cut(text, defaultLine)
 		f.Add([]byte(doc))
 	}
+	for _, text := range definitions {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, compat := range []bool{false, true} {
 			n, err := network.Reader{Compat: compat}.Parse(bytes.NewReader(text))
@@ -52,7 +55,50 @@ func FuzzParse(f *testing.F) {
 		}
 		_, err := network.Reader{Strict: true}.Parse(bytes.NewReader(text))
 		checkFound(t, err)
+		checkAliases(t, text)
 		checkRoundTrip(t, string(text))
+	})
+}
+
+// checkAliases checks that what a reader of aliases reads is written without.
+func checkAliases(t *testing.T, text []byte) {
+	all, err := network.Reader{Aliases: true}.ParseAll(bytes.NewReader(text))
+	checkFound(t, err)
+	if err != nil {
+		return
+	}
+	for _, n := range all {
+		formatted, err := n.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := network.Parse(bytes.NewReader(formatted))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, formatted)
+		}
+		equal(t, "an alias is written as what it means", n, again)
+	}
+}
+
+// FuzzLease reads the two values of a <lease> and looks at the time that they make.
+func FuzzLease(f *testing.F) {
+	for _, s := range [][2]string{{"5", ""}, {"0x10", "hours"}, {"0", "seconds"}, {"18446744073709551615", "hours"}, {"-1", "days"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, expiry, unit string) {
+		var l network.Lease
+		read := l.Expiry.UnmarshalText([]byte(expiry)) == nil
+		if l.Unit.UnmarshalText([]byte(unit)) == nil && l.Unit.String() != unit {
+			t.Fatalf("%q is written %q", unit, l.Unit)
+		}
+		d, given := l.Time()
+		if given != read || d < 0 || d == 0 && given && l.Expiry.Uint() != 0 && l.Expiry.Uint() < 1<<40 {
+			t.Fatalf("%q %q: %v, %v", expiry, unit, d, given)
+		}
+		var again network.Lease
+		if read && (again.Expiry.UnmarshalText([]byte(l.Expiry.String())) != nil || !again.Expiry.Equal(l.Expiry.Number)) {
+			t.Fatalf("%q is written %q", expiry, l.Expiry)
+		}
 	})
 }
 
@@ -69,6 +115,14 @@ func checkNormal(t *testing.T, n *network.Network) {
 	if twice := normalized(t, again, schema.Rules{}); twice != text {
 		t.Fatalf("%s\nthen\n%s", text, twice)
 	}
+}
+
+// definitions are documents with aliases.
+var definitions = []string{
+	`<network><name>n</name><forward mode='PEPA'><interface dev='eth0'/></forward></network>`,
+	`<interface type='physical' name='s'><source dev='eth0'/><mode>all</mode></interface>`,
+	`<interface type='bridge' name='s'><bridge><type>embedded</type><mode>VEPA</mode><interface type='ethernet' name='eth0'/></bridge></interface>`,
+	`<bridge name='br0'><type>hypervisor</type></bridge>`,
 }
 
 func FuzzParsePort(f *testing.F) {

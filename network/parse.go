@@ -17,6 +17,10 @@ import (
 type Reader struct {
 	Strict bool // refuse what is not known, and an element given twice where the first counts
 	Compat bool // drop what libvirt drops and be lax where it is
+	// Aliases takes what the proposals of 2010 have, which libvirt never did: the modes VEPA, PEPA and VEB of a
+	// <forward> in any case (see [schema.ModeAlias]), and definitions of bridges and devices, which are networks
+	// (see [Reader.ParseAll]). What is written is always libvirt's form.
+	Aliases bool
 }
 
 // Parse reads a <network> document with the zero [Reader].
@@ -34,7 +38,24 @@ func ParsePort(r io.Reader) (*Port, error) { return Reader{}.ParsePort(r) }
 //	if n != nil {
 //		err = schema.Join(err, n.Validate())
 //	}
+//
+// With Aliases the document may be a definition of 2010 that makes one network.
 func (how Reader) Parse(r io.Reader) (*Network, error) {
+	if !how.Aliases {
+		n, err := how.parse(r)
+		return n, hintDefinition(err)
+	}
+	all, err := how.ParseAll(r)
+	switch len(all) {
+	case 0:
+		return nil, err
+	case 1:
+		return all[0], err
+	}
+	return nil, tooMany(all)
+}
+
+func (how Reader) parse(r io.Reader) (*Network, error) {
 	n := new(Network)
 	src, complete, err := schema.Reader(how).Read(r, "network", n)
 	if !complete {

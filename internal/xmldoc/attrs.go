@@ -21,6 +21,9 @@ func (d *decoder) attrs(attrs []xml.Attr, v reflect.Value, l *layout, w *words) 
 			if to := v.FieldByIndex(f.index); !w.merge || to.IsZero() {
 				d.set(to, f, a.Value, a.Name.Local)
 			}
+		case d.Aliases && l.anyAttr != nil && l.aliases == a.Name.Local && a.Name.Space == "":
+			to := v.FieldByIndex(l.anyAttr).Addr().Interface().(*[]xml.Attr)
+			*to = append(*to, a)
 		case d.Strict && !w.opaque:
 			d.problem(ruleUnknownA, a.Name.Local, "there is no attribute %s here%s", spell(a.Name), d.hint(a.Name.Local, l.attrs))
 		case l.anyAttr != nil && (!d.Compat || w.opaque):

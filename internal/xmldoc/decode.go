@@ -266,6 +266,9 @@ func (d *decoder) set(to reflect.Value, f *field, text, attr string) {
 }
 
 func (d *decoder) scalar(to any, f *field, text []byte) error {
+	if d.Aliases && f.alias {
+		return to.(interface{ UnmarshalAlias([]byte) error }).UnmarshalAlias(text)
+	}
 	if d.Compat && f.lax {
 		return to.(interface{ UnmarshalLax([]byte) error }).UnmarshalLax(text)
 	}

@@ -13,6 +13,7 @@
 //	blank   an attribute that is given but empty counts as absent
 //	lax     in Compat mode the attribute is read by UnmarshalLax, which takes any token
 //	anycase in Compat mode the attribute is read in lower case
+//	alias   with Aliases the attribute is read by UnmarshalAlias, which takes more words
 //	anyns   the element is found in whatever namespace it is
 //	keep    in Compat mode a second element is kept as unknown content, where rules can see it
 //	merge   a second element adds to the first
@@ -20,5 +21,6 @@
 //	open    the element is written as a pair of tags even when it is empty
 //	leaves  the field keeps what elements of text have besides their text
 //
+//	alias=A      of a field _: with Aliases the attribute A is kept as unknown content in every mode
 //	before=E:A=V the element is written before the element E where the attribute A next to it is V
 package xmldoc

@@ -17,6 +17,7 @@ type layout struct {
 	elems   []*field
 	anyAttr []int  // the field for unknown attributes; nil when there is none
 	anyElem []int  // the field for unknown elements; nil when there is none
+	aliases string // the attribute that is kept with Aliases; "" when there is none
 	leaves  []int  // the field for the unknown content of elements of text; nil when there is none
 	root    string // of a document, the name of its root element
 }
@@ -36,7 +37,7 @@ type field struct {
 
 // words are what the doc tag says.
 type words struct {
-	blank, lax, anyCase, anySpace, keep, merge, opaque, open bool
+	blank, lax, anyCase, alias, anySpace, keep, merge, opaque, open bool
 
 	before             string // the element that this one precedes if
 	whenAttr, whenText string // the attribute has the text
@@ -104,6 +105,8 @@ func (l *layout) add(t reflect.Type, outer []int) {
 		switch {
 		case sf.Tag.Get("doc") == "leaves":
 			l.leaves = index
+		case sf.Name == "_":
+			l.aliases = strings.TrimPrefix(sf.Tag.Get("doc"), "alias=")
 		case tag == "-":
 		case sf.Name == "XMLName":
 			l.root = tag
@@ -151,6 +154,8 @@ func (f *field) read(tag string) {
 			f.lax = true
 		case "anycase":
 			f.anyCase = true
+		case "alias":
+			f.alias = true
 		case "anyns":
 			f.anySpace = true
 		case "keep":

@@ -23,6 +23,8 @@ const (
 type Options struct {
 	Strict bool // refuse what is not known, and an element that is given twice
 	Compat bool // read exactly what libvirt reads: drop what is not known, be lax where it is
+
+	Aliases bool // fields with the word alias are read by UnmarshalAlias, attributes with it kept
 }
 
 // A Result is what [Read] found out besides the content.

@@ -65,6 +65,15 @@ func (c *Check) Rule(ok bool, rule, where, format string, args ...any) bool {
 	return ok
 }
 
+// Form is [Check.Rule] for the forms of other dialects, which are read only by a reader with Aliases, and so are not
+// among the rules of the documents.
+func (c *Check) Form(ok bool, rule, where, format string, args ...any) bool {
+	if !ok {
+		c.fail(rule, where, format, args)
+	}
+	return ok
+}
+
 // Deviates is [Check.Rule] for a rule that libvirt does not have. Where it is left out, it returns true.
 func (c *Check) Deviates(ok bool, d Deviation, where, format string, args ...any) bool {
 	if ok || c.rules.skip(d) {

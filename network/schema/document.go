@@ -18,6 +18,8 @@ type Reader struct {
 	// Compat drops what libvirt drops: all that is not known, and later ones of what counts once. It takes
 	// any token for a switch where libvirt does.
 	Compat bool
+	// Aliases takes more words for some values: see [ModeAlias].
+	Aliases bool
 }
 
 // Read reads the document with the root element root from r into v, a pointer to a struct with the tags

@@ -24,7 +24,7 @@ func (m MacvtapMode) MarshalText() ([]byte, error) { return MarshalWord(macvtapM
 
 // UnmarshalText accepts the four words of the document.
 func (m *MacvtapMode) UnmarshalText(text []byte) error {
-	return UnmarshalWord(macvtapModeWords, text, m)
+	return HintMode(text, UnmarshalWord(macvtapModeWords, text, m))
 }
 
 // A MACTableManager says who fills the forwarding table of a bridge. The zero MACTableManager is
