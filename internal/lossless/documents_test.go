@@ -23,13 +23,13 @@ import (
 )
 
 // A document is a text with where it is from, for people.
-type document struct{ from, text string }
+type document struct{ from, root, text string }
 
 // read reads the document in the way chosen and returns a function that writes it; nil when it cannot be read as a
 // whole.
 func (d document) read(strict bool) (format func() ([]byte, error), err error) {
 	text := strings.NewReader(d.text)
-	switch rootOf(d.text) {
+	switch d.root {
 	case "network":
 		n, err := network.Reader{Strict: strict}.Parse(text)
 		if n != nil && err == nil {
@@ -90,9 +90,9 @@ func inFolder(t testing.TB, dir string, wanted func(path string) bool) []documen
 			return err
 		}
 		doc, _, _ := strings.Cut(string(text), "-- default --\n")
-		switch rootOf(doc) {
+		switch root := rootOf(doc); root {
 		case "network", "networkport", "interface":
-			all = append(all, document{path, doc})
+			all = append(all, document{path, root, doc})
 		case "domain":
 			all = append(all, interfacesOf(path, text)...)
 		}
@@ -115,7 +115,7 @@ func interfacesOf(path string, text []byte) []document {
 			if d.Skip() != nil {
 				return all
 			}
-			all = append(all, document{fmt.Sprintf("%s, interface %d", path, len(all)+1), string(text[from:d.InputOffset()])})
+			all = append(all, document{fmt.Sprintf("%s, interface %d", path, len(all)+1), "interface", string(text[from:d.InputOffset()])})
 		}
 	}
 }
@@ -150,7 +150,7 @@ func corpus(t testing.TB) []document {
 			}
 			for _, text := range texts {
 				if text != "" {
-					all = append(all, document{name + " " + line.ID, text})
+					all = append(all, document{name + " " + line.ID, rootOf(text), text})
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func check(t *testing.T, doc document) (whole bool, lost []string) {
 	}
 	once, err := format()
 	require.NoError(t, err)
-	format, err = document{doc.from, string(once)}.read(false)
+	format, err = document{doc.from, doc.root, string(once)}.read(false)
 	require.NoError(t, err, "%s:\n%s", doc.from, once)
 	twice, err := format()
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestUnknownContentAnywhere(t *testing.T) {
 		}
 		for _, at := range placesIn(doc.text) {
 			places++
-			with := document{fmt.Sprintf("%s with unknown content in <%s>", doc.from, at.name), at.put(doc.text)}
+			with := document{fmt.Sprintf("%s with unknown content in <%s>", doc.from, at.name), doc.root, at.put(doc.text)}
 			whole, lost := check(t, with)
 			require.True(t, whole, "%s:\n%s", with.from, with.text)
 			if len(lost) > 0 {

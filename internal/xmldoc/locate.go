@@ -17,6 +17,7 @@ type Place struct{ Line, Column int }
 // the nearest element around it.
 func Locate(text []byte, paths []string) []Place {
 	root := new(target)
+	w := walk{text: text, xml: xml.NewDecoder(bytes.NewReader(text))}
 	ends := make([]*target, len(paths))
 	attrs := make([]string, len(paths))
 	for i, path := range paths {
@@ -26,10 +27,9 @@ func Locate(text []byte, paths []string) []Place {
 				attrs[i] = step[1:]
 				break
 			}
-			ends[i] = ends[i].child(step)
+			ends[i] = w.child(ends[i], step)
 		}
 	}
-	w := walk{text: text, xml: xml.NewDecoder(bytes.NewReader(text))}
 	w.children(root, 0)
 	places := make([]Place, len(paths))
 	for i, end := range ends {
@@ -41,27 +41,34 @@ func Locate(text []byte, paths []string) []Place {
 // A target is an element that paths lead to or through.
 type target struct {
 	up     *target
-	inside map[string]map[int]*target // by the label and the index among those of that label
-	at     Place                      // not known until the walk has met the element
-	tag    []byte                     // its start tag
+	inside map[labelled]*target
+	at     Place  // not known until the walk has met the element
+	tag    []byte // its start tag
+}
+
+// labelled is an element's label and its index among the elements of that label, from 1.
+type labelled struct {
+	label string
+	index int
 }
 
 // child returns the target that the step leads to.
-func (t *target) child(step string) *target {
+func (w *walk) child(t *target, step string) *target {
 	name, index := cutIndex(step)
 	if i := strings.IndexByte(name, ':'); i >= 0 {
 		name = name[i:]
 	}
-	if t.inside == nil {
-		t.inside = make(map[string]map[int]*target)
+	key := labelled{name, index}
+	inner := t.inside[key]
+	if inner == nil {
+		if t.inside == nil {
+			t.inside = make(map[labelled]*target)
+		}
+		inner = &target{up: t}
+		t.inside[key] = inner
+		w.left++
 	}
-	if t.inside[name] == nil {
-		t.inside[name] = make(map[int]*target)
-	}
-	if t.inside[name][index] == nil {
-		t.inside[name][index] = &target{up: t}
-	}
-	return t.inside[name][index]
+	return inner
 }
 
 // place returns where the attribute of the element is, or the element, or the nearest around it.
@@ -79,10 +86,11 @@ func (t *target) place(attr string) Place {
 type walk struct {
 	text []byte
 	xml  *xml.Decoder
+	left int // targets that it has not met
 }
 
 // children looks for what is wanted inside the element that was opened last, and reads to its end. It gives
-// up at the first thing that is wrong with the text.
+// up at the first thing that is wrong with the text, and when it has met all targets.
 func (w *walk) children(t *target, depth int) bool {
 	seen := make(map[string]int, len(t.inside))
 	for {
@@ -98,7 +106,7 @@ func (w *walk) children(t *target, depth int) bool {
 		case xml.StartElement:
 			name := label(tok.Name)
 			seen[name]++
-			inner := t.inside[name][seen[name]]
+			inner := t.inside[labelled{name, seen[name]}]
 			if inner == nil {
 				if !w.skip() {
 					return false
@@ -107,7 +115,7 @@ func (w *walk) children(t *target, depth int) bool {
 			}
 			inner.at = Place{line, column}
 			inner.tag = w.text[offset:w.xml.InputOffset()]
-			if !w.children(inner, depth+1) {
+			if w.left--; w.left == 0 || !w.children(inner, depth+1) {
 				return false
 			}
 		}

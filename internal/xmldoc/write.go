@@ -22,6 +22,9 @@ func AppendCompact(b []byte, root string, v any) ([]byte, error) {
 }
 
 func appendTo(w *writer, root string, v any) ([]byte, error) {
+	if w.b == nil {
+		w.b = make([]byte, 0, 1024)
+	}
 	value := reflect.ValueOf(v).Elem()
 	err := w.element(root, value, layoutOf(value.Type()), &words{})
 	return w.b, err
