@@ -3,6 +3,7 @@
 package network
 
 import (
+	"math"
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/schema"
@@ -83,11 +84,8 @@ func (u *LeaseUnit) UnmarshalText(text []byte) error {
 	return schema.UnmarshalWord(leaseUnitWords, text, u)
 }
 
-// longestLease is where a finite lease ends being expressible; more is for ever.
-const longestLease = uint64(1<<63-1) / uint64(time.Hour)
-
 // Time returns how long the address is lent. given is false when the document leaves it to the server;
-// 0 is for ever.
+// 0 is for ever, and so is more than a Duration can express, 292 years.
 func (l *Lease) Time() (d time.Duration, given bool) {
 	if l == nil || !l.Expiry.Given() {
 		return 0, false
@@ -99,7 +97,7 @@ func (l *Lease) Time() (d time.Duration, given bool) {
 	case Hours:
 		unit = time.Hour
 	}
-	if l.Expiry.Uint() > longestLease {
+	if l.Expiry.Uint() > uint64(math.MaxInt64/unit) {
 		return 0, true
 	}
 	return time.Duration(l.Expiry.Uint()) * unit, true
