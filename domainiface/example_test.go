@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 func ExampleParse() {
@@ -26,6 +27,59 @@ func ExampleParse() {
 	}
 	fmt.Println(iface.Type, iface.Source.Dev, iface.Source.Mode, iface.Model.Virtio(), iface.Driver.Queues)
 	// Output: direct eth0 bridge true 4
+}
+
+// What the proposals of 2010 have is read by who asks for it, and written as libvirt has it.
+func ExampleReader_Parse() {
+	iface, err := domainiface.Reader{Aliases: true}.Parse(strings.NewReader(
+		`<interface type='physical'><source dev='eth0'/><target mode='PEPA'/></interface>`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	iface.WriteTo(os.Stdout)
+	// Output:
+	// <interface type='direct'>
+	//   <source dev='eth0' mode='private'/>
+	// </interface>
+}
+
+// An interface can be made in Go, without a line of XML.
+func ExampleInterface_Format() {
+	iface := &domainiface.Interface{
+		Type:        domainiface.Bridge,
+		Source:      &domainiface.Source{Bridge: "br0"},
+		VirtualPort: &virtualport.VirtualPort{Type: virtualport.OpenVSwitch},
+		Model:       &domainiface.Model{Type: domainiface.Virtio},
+	}
+	text, err := iface.Format()
+	fmt.Printf("%s%v", text, err)
+	// Output:
+	// <interface type='bridge'>
+	//   <source bridge='br0'/>
+	//   <virtualport type='openvswitch'/>
+	//   <model type='virtio'/>
+	// </interface>
+	// <nil>
+}
+
+// Every element keeps what this library does not know.
+func ExampleInterface_unknown() {
+	iface, err := domainiface.Parse(strings.NewReader(`<interface type='network'>
+  <source network='default' rack='7'/>
+  <app:owner xmlns:app='https://app.example/1'>alice</app:owner>
+</interface>`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(iface.Source.Attrs[0].Name.Local, iface.Source.Attrs[0].Value)
+	for _, node := range iface.Nodes {
+		fmt.Println(node.Name.Space, node.Name.Local, node.Nodes[0].Text)
+	}
+	// Output:
+	// rack 7
+	// https://app.example/1 owner alice
 }
 
 // All that is wrong with a document is told at once, with its place.

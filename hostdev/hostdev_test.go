@@ -46,3 +46,25 @@ func TestCloneOfNothing(t *testing.T) {
 	assert.Equal(t, d, d.Clone())
 	assert.NotSame(t, d, d.Clone())
 }
+
+// FuzzAddress reads the numbers of an address, and what is written of them.
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{"0", "0x0000", "0x1F", "010", "-1", " +7", "0x100000000", ""} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, domain, function string) {
+		var a, again hostdev.Address
+		if a.Domain.UnmarshalText([]byte(domain)) != nil || a.Function.UnmarshalText([]byte(function)) != nil {
+			return
+		}
+		if err := again.Domain.UnmarshalText([]byte(a.Domain.String())); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Function.UnmarshalText([]byte(a.Function.String())); err != nil {
+			t.Fatal(err)
+		}
+		if a.Key() != again.Key() {
+			t.Fatalf("%q %q: %s, then %s", domain, function, a.Key(), again.Key())
+		}
+	})
+}

@@ -13,6 +13,120 @@ import (
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
+func ExampleParse() {
+	n, err := network.Parse(strings.NewReader(`
+		<network>
+		  <name>default</name>
+		  <forward/>
+		  <ip address='192.168.122.1' netmask='255.255.255.0'/>
+		</network>`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	subnet, _ := n.IPs[0].Prefix()
+	fmt.Println(n.Name, n.Mode(), subnet)
+	// Output: default nat 192.168.122.1/24
+}
+
+// A reader that is strict refuses what is not known, with its place.
+func ExampleReader_Parse() {
+	_, err := network.Reader{Strict: true}.Parse(strings.NewReader(`<network>
+  <name>lab</name>
+  <forwrad mode='nat'/>
+  <bridge nmae='br0'/>
+</network>`))
+	fmt.Println(err)
+	// Output:
+	// 3:3: /network/forwrad: there is no element forwrad here [element-unknown]
+	// 4:11: /network/bridge/@nmae: there is no attribute nmae here [attribute-unknown]
+}
+
+// A definition of 2010 is read by who asks for it.
+func ExampleReader_ParseAll() {
+	all, err := network.Reader{Aliases: true}.ParseAll(strings.NewReader(
+		`<interface type='physical' name='fast'><source dev='eth0'/><mode>all</mode></interface>`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, n := range all {
+		fmt.Println(n.Name, n.Mode(), n.Forward.Interfaces[0].Dev)
+	}
+	// Output:
+	// fast-vepa vepa eth0
+	// fast-private private eth0
+	// fast-bridge bridge eth0
+}
+
+// What is wanted leads to a document, and what cannot serve says why.
+func ExampleIntent_Candidates() {
+	devices := []network.Device{
+		{Name: "eth0", Master: "bond0"},
+		{Name: "bond0", Driver: "bond", Up: true, Reflects: schema.Yes},
+	}
+	for _, c := range network.ExternalSwitching.Candidates(devices) {
+		if c.Mode == network.ForwardVEPA {
+			fmt.Println(c.Device, c.Serves(), c.Obstacles)
+		}
+	}
+	best := network.ExternalSwitching.Candidates(devices)[0]
+	best.Network("outside").WriteTo(os.Stdout)
+	// Output:
+	// bond0 true []
+	// eth0 false [the device is a member of a bridge or bond]
+	// <network>
+	//   <name>outside</name>
+	//   <forward mode='vepa'>
+	//     <interface dev='bond0'/>
+	//   </forward>
+	// </network>
+}
+
+// A document is written in libvirt's order and layout, whatever the one was that was read.
+func ExampleNetwork_Format() {
+	n, err := network.Parse(strings.NewReader(`<network><ip prefix="24" address="10.7.0.1"/><name>lab</name></network>`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, err := n.Format()
+	fmt.Printf("%s%v", text, err)
+	// Output:
+	// <network>
+	//   <name>lab</name>
+	//   <ip address='10.7.0.1' prefix='24'>
+	//   </ip>
+	// </network>
+	// <nil>
+}
+
+// Every element keeps what this library does not know: attributes, elements and, of elements of text, what they have
+// besides.
+func ExampleNetwork_unknown() {
+	n, err := network.Parse(strings.NewReader(`<network colour='red'>
+  <name lang='en'>lab</name>
+  <ip address='10.7.0.1' prefix='24'>
+    <note>for <b>guests</b></note>
+  </ip>
+</network>`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(n.Attrs[0].Name.Local, n.Attrs[0].Value)
+	fmt.Println(n.Leaves[0].Name, n.Leaves[0].Attrs[0].Value)
+	note := n.IPs[0].Nodes[0]
+	for _, part := range note.Nodes {
+		fmt.Printf("%s: %q %q\n", note.Name.Local, part.Name.Local, part.Text)
+	}
+	// Output:
+	// colour red
+	// name en
+	// note: "" "for "
+	// note: "b" ""
+}
+
 // Everything that is wrong with a document is told at once, with its place.
 func ExampleNetwork_Validate() {
 	n, err := network.Parse(strings.NewReader(`<network>
