@@ -30,6 +30,11 @@ func TestHostileSize(t *testing.T) {
 		"a million <b/>":    {head + strings.Repeat("<b/>", 1<<20) + "</network>", "xml-size"},
 		"one long tag":      {head + "<" + strings.Repeat("b", 10<<20) + "/>", "xml-syntax"},
 		"one long value":    {head + "<bridge name='" + strings.Repeat("b", 10<<20) + "'/></network>", "bridge-name"},
+		"attributes":        {head + "<e" + numbered(100_000, " p%d:a='1'") + "/></network>", "xml-size"},
+		"known, attributes": {head + "<bridge" + numbered(100_000, " a%d='1'") + "/></network>", "xml-size"},
+		"prefixes":          {"<network" + numbered(100_000, " xmlns:p%d='urn:p'"), "xml-syntax"},
+		"prefixes inside":   {head + "<e" + numbered(200, " xmlns:p%d='urn:%[1]d'") + "><f" + numbered(200, " xmlns:p%d='urn:%[1]d'") + "/></e></network>", "xml-size"},
+		"prefixes around":   {"<network" + numbered(200, " xmlns:p%d='urn:%[1]d'") + "><name>x</name><ip" + numbered(200, " xmlns:q%d='urn:%[1]d'") + "/></network>", "xml-size"},
 		"no end of the tag": {head + "<bridge name='" + strings.Repeat("b", 10<<20), "xml-syntax"},
 	}
 	for name, test := range tests {
@@ -48,6 +53,27 @@ func TestHostileSize(t *testing.T) {
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(160<<20), "memory is bounded")
 		})
 	}
+}
+
+// numbered returns a text n times, each with its number.
+func numbered(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// TestManyPrefixesInLinearTime has as many prefixes as are allowed, and many elements that use them.
+func TestManyPrefixesInLinearTime(t *testing.T) {
+	text := "<network" + numbered(250, " xmlns:p%d='urn:%[1]d'") + "><name>x</name>" + numbered(100_000, "<p1:e%d/>") +
+		"<e" + numbered(250, " q%d:a='1'") + "/></network>"
+	start := time.Now()
+	n, err := network.Parse(strings.NewReader(text))
+	require.NoError(t, err)
+	_, err = n.Format()
+	require.NoError(t, err)
+	assert.Less(t, time.Since(start), 10*time.Second)
 }
 
 // TestNoValueBreaksOut puts what could break out of a line, an argument list or a path into each value of documents

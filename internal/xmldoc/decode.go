@@ -60,6 +60,9 @@ func (d *decoder) element(start xml.StartElement, v reflect.Value, l *layout, w 
 	}
 	outer := len(d.declared)
 	d.attrs(start.Attr, v, l, w)
+	if len(d.declared) > MaxAttrs {
+		return TooMany("prefixes declared around it", len(d.declared))
+	}
 	for {
 		tok, err := d.token()
 		if err != nil {

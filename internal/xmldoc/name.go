@@ -4,6 +4,7 @@ package xmldoc
 
 import (
 	"encoding/xml"
+	"fmt"
 	"strings"
 )
 
@@ -18,11 +19,22 @@ func CheckNames(start xml.StartElement) error {
 			return &ruleError{ruleSyntax, "", spell(a.Name) + " is not the name of an attribute"}
 		}
 	}
+	if len(start.Attr) > MaxAttrs {
+		return TooMany("attributes", len(start.Attr))
+	}
 	if a := twice(start.Attr); a != nil {
 		return &ruleError{ruleAttrOnce, a.Name.Local, "the attribute " + spell(a.Name) + " is given more than once"}
 	}
 	return nil
 }
+
+// TooMany says that an element has more than [MaxAttrs] of something.
+func TooMany(what string, n int) error {
+	return &ruleError{ruleSize, "", fmt.Sprintf("the element has %d %s, of which %d are allowed", n, what, MaxAttrs)}
+}
+
+// IsDeclaration reports whether a declares a prefix or the default namespace.
+func IsDeclaration(a xml.Attr) bool { return isDeclaration(a) }
 
 // isName reports whether a name without a prefix can stand alone.
 func isName(local string) bool {

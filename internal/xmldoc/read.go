@@ -16,6 +16,7 @@ const (
 	MaxSize  = 16 << 20 // bytes of text
 	MaxTags  = 1 << 19  // the character <
 	MaxDepth = 256      // elements in each other
+	MaxAttrs = 256      // attributes of an element, and prefixes declared around one
 )
 
 // Options say how a document is read. The zero Options take it as libvirt does and keep what they do

@@ -48,6 +48,7 @@ func (n *Node) read(d *xml.Decoder, start xml.StartElement, space bool) error {
 	}
 	*n = Node{Name: start.Name, Attrs: slices.Clone(start.Attr)}
 	open := []*Node{n} // pointers stay good: a parent's slice grows only while it is the innermost
+	declared := n.declarations()
 	for len(open) > 0 {
 		tok, err := d.Token()
 		if err != nil {
@@ -63,7 +64,11 @@ func (n *Node) read(d *xml.Decoder, start xml.StartElement, space bool) error {
 				return err
 			}
 			top.Nodes = append(top.Nodes, Node{Name: tok.Name, Attrs: slices.Clone(tok.Attr)})
-			open = append(open, &top.Nodes[len(top.Nodes)-1])
+			top = &top.Nodes[len(top.Nodes)-1]
+			if declared += top.declarations(); declared > xmldoc.MaxAttrs {
+				return xmldoc.TooMany("prefixes declared around it", declared)
+			}
+			open = append(open, top)
 		case xml.CharData:
 			if len(tok) > 0 {
 				top.addText(string(tok))
@@ -72,6 +77,7 @@ func (n *Node) read(d *xml.Decoder, start xml.StartElement, space bool) error {
 			if !space {
 				top.dropIndent()
 			}
+			declared -= top.declarations()
 			open = open[:len(open)-1]
 		}
 	}
@@ -84,6 +90,17 @@ func (n *Node) AddWords(words string) {
 		n.Text += " "
 	}
 	n.Text += words
+}
+
+// declarations counts the declarations of prefixes in n itself.
+func (n *Node) declarations() int {
+	count := 0
+	for _, a := range n.Attrs {
+		if xmldoc.IsDeclaration(a) {
+			count++
+		}
+	}
+	return count
 }
 
 // addText appends s, joining what a comment or a CDATA section divided.

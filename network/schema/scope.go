@@ -148,11 +148,35 @@ func qualify(prefix, local string) string {
 // Inherit adds to n those of the declarations around it, outermost first, that n needs to be written with
 // the prefixes it was read with.
 func (n *Node) Inherit(declared []xml.Attr) {
+	if len(declared) == 0 {
+		return
+	}
+	used := map[string]bool{}
+	n.spaces(used)
 	for i := len(declared) - 1; i >= 0; i-- {
+		if !used[declared[i].Value] {
+			continue
+		}
 		prefix, _ := declaration(declared[i])
 		if _, hidden := declaredIn(n.Attrs, prefix); !hidden && n.needs(declared[i].Value, prefix != "", nil) {
 			n.Attrs = append(n.Attrs, declared[i])
 		}
+	}
+}
+
+// spaces adds the namespaces of all names in n.
+func (n *Node) spaces(used map[string]bool) {
+	if n.IsText() {
+		return
+	}
+	used[n.Name.Space] = true
+	for _, a := range n.Attrs {
+		if a.Name.Space != "" {
+			used[a.Name.Space] = true
+		}
+	}
+	for i := range n.Nodes {
+		n.Nodes[i].spaces(used)
 	}
 }
 
