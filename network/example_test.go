@@ -34,12 +34,12 @@ func ExampleReader_Parse() {
 	_, err := network.Reader{Strict: true}.Parse(strings.NewReader(`<network>
   <name>lab</name>
   <forwrad mode='nat'/>
-  <bridge nmae='br0'/>
+  <bridge label='br0'/>
 </network>`))
 	fmt.Println(err)
 	// Output:
 	// 3:3: /network/forwrad: there is no element forwrad here [element-unknown]
-	// 4:11: /network/bridge/@nmae: there is no attribute nmae here [attribute-unknown]
+	// 4:11: /network/bridge/@label: there is no attribute nmae here [attribute-unknown]
 }
 
 // A definition of 2010 is read by who asks for it.
