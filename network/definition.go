@@ -9,7 +9,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/go-virtnet/virtnet/internal/xmldoc"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
@@ -76,7 +75,7 @@ func (how Reader) ParseAll(r io.Reader) ([]*Network, error) {
 		}
 		return []*Network{n}, err
 	}
-	text, err := io.ReadAll(io.LimitReader(r, xmldoc.MaxSize+1))
+	text, err := io.ReadAll(io.LimitReader(r, schema.MaxSize+1))
 	if err != nil {
 		return nil, err
 	}

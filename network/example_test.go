@@ -39,7 +39,7 @@ func ExampleReader_Parse() {
 	fmt.Println(err)
 	// Output:
 	// 3:3: /network/forwrad: there is no element forwrad here [element-unknown]
-	// 4:11: /network/bridge/@label: there is no attribute nmae here [attribute-unknown]
+	// 4:11: /network/bridge/@label: there is no attribute label here [attribute-unknown]
 }
 
 // A definition of 2010 is read by who asks for it.

@@ -9,6 +9,9 @@ import (
 	"github.com/go-virtnet/virtnet/internal/xmldoc"
 )
 
+// MaxSize is how many bytes a document may have.
+const MaxSize = xmldoc.MaxSize
+
 // A Reader says how the text of a document is read. The zero Reader reads what libvirt 11.3 reads and
 // keeps what it does not know.
 type Reader struct {
