@@ -4,7 +4,6 @@ package xmldoc
 
 import (
 	"bytes"
-	"encoding/xml"
 	"strconv"
 	"strings"
 )
@@ -17,7 +16,7 @@ type Place struct{ Line, Column int }
 // the nearest element around it.
 func Locate(text []byte, paths []string) []Place {
 	root := new(target)
-	w := walk{text: text, xml: xml.NewDecoder(bytes.NewReader(text))}
+	w := walk{tags: tags{text: text}, line: 1}
 	ends := make([]*target, len(paths))
 	attrs := make([]string, len(paths))
 	for i, path := range paths {
@@ -41,15 +40,15 @@ func Locate(text []byte, paths []string) []Place {
 // A target is an element that paths lead to or through.
 type target struct {
 	up     *target
-	inside map[labelled]*target
-	at     Place  // not known until the walk has met the element
-	tag    []byte // its start tag
+	inside map[string]*siblings // by label
+	at     Place                // not known until the walk has met the element
+	tag    []byte               // its start tag
 }
 
-// labelled is an element's label and its index among the elements of that label, from 1.
-type labelled struct {
-	label string
-	index int
+// siblings are the elements of one label next to each other.
+type siblings struct {
+	met     int             // by the walk
+	targets map[int]*target // by their index, from 1
 }
 
 // child returns the target that the step leads to.
@@ -58,14 +57,18 @@ func (w *walk) child(t *target, step string) *target {
 	if i := strings.IndexByte(name, ':'); i >= 0 {
 		name = name[i:]
 	}
-	key := labelled{name, index}
-	inner := t.inside[key]
-	if inner == nil {
+	all := t.inside[name]
+	if all == nil {
 		if t.inside == nil {
-			t.inside = make(map[labelled]*target)
+			t.inside = make(map[string]*siblings)
 		}
+		all = &siblings{targets: make(map[int]*target)}
+		t.inside[name] = all
+	}
+	inner := all.targets[index]
+	if inner == nil {
 		inner = &target{up: t}
-		t.inside[key] = inner
+		all.targets[index] = inner
 		w.left++
 	}
 	return inner
@@ -84,67 +87,73 @@ func (t *target) place(attr string) Place {
 
 // A walk looks for targets in a text.
 type walk struct {
-	text []byte
-	xml  *xml.Decoder
+	tags
 	left int // targets that it has not met
+
+	line, from, seen int // the line that the place seen is in, and where it begins
+}
+
+// placeOf returns the place of the byte at, which is not before the last one that was asked for.
+func (w *walk) placeOf(at int) Place {
+	w.line += bytes.Count(w.text[w.seen:at], []byte("\n"))
+	if i := bytes.LastIndexByte(w.text[w.seen:at], '\n'); i >= 0 {
+		w.from = w.seen + i + 1
+	}
+	w.seen = at
+	return Place{w.line, at - w.from + 1}
 }
 
 // children looks for what is wanted inside the element that was opened last, and reads to its end. It gives
 // up at the first thing that is wrong with the text, and when it has met all targets.
 func (w *walk) children(t *target, depth int) bool {
-	seen := make(map[string]int, len(t.inside))
-	for {
-		line, column := w.xml.InputPos()
-		offset := w.xml.InputOffset()
-		tok, err := w.xml.RawToken()
-		if err != nil || depth > MaxDepth {
+	for depth <= MaxDepth {
+		tag, ok := w.next()
+		switch {
+		case !ok:
 			return false
-		}
-		switch tok := tok.(type) {
-		case xml.EndElement:
+		case tag.end:
 			return true
-		case xml.StartElement:
-			name := label(tok.Name)
-			seen[name]++
-			inner := t.inside[labelled{name, seen[name]}]
-			if inner == nil {
-				if !w.skip() {
-					return false
-				}
-				continue
-			}
-			inner.at = Place{line, column}
-			inner.tag = w.text[offset:w.xml.InputOffset()]
-			if w.left--; w.left == 0 || !w.children(inner, depth+1) {
+		}
+		inner := t.meet(tag.label())
+		if inner == nil {
+			if !tag.empty && !w.skip() {
 				return false
 			}
+			continue
+		}
+		inner.at = w.placeOf(w.at - len(tag.text))
+		inner.tag = tag.text
+		if w.left--; w.left == 0 || !tag.empty && !w.children(inner, depth+1) {
+			return false
 		}
 	}
+	return false
+}
+
+// meet returns the target that the next element of the label is, nil if it is none.
+func (t *target) meet(label []byte) *target {
+	all := t.inside[string(label)]
+	if all == nil {
+		return nil
+	}
+	all.met++
+	return all.targets[all.met]
 }
 
 // skip reads to the end of the element that was opened last.
 func (w *walk) skip() bool {
 	for depth := 1; depth > 0; {
-		tok, err := w.xml.RawToken()
-		if err != nil {
+		tag, ok := w.next()
+		switch {
+		case !ok:
 			return false
-		}
-		switch tok.(type) {
-		case xml.StartElement:
-			depth++
-		case xml.EndElement:
+		case tag.end:
 			depth--
+		case !tag.empty:
+			depth++
 		}
 	}
 	return true
-}
-
-// label is the name of an element as paths spell it, whatever its prefix.
-func label(n xml.Name) string {
-	if n.Space == "" {
-		return n.Local
-	}
-	return ":" + n.Local
 }
 
 // cutIndex splits ip[2] into ip and 2; without an index it is the first.
