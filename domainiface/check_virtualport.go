@@ -19,6 +19,8 @@ func (i *Interface) checkVirtualPort(c *schema.Check) {
 		c.Rule(false, "virtualport-interface", "virtualport", "type %s has no switch that takes a profile", kind)
 		return
 	}
+	c.Deviates(v.Type != virtualport.Qbg || i.VLAN == nil || i.VLAN.Single() != 0, AssociationVLAN, "vlan",
+		"the switch is told about one VLAN: it takes one tag and no trunk")
 	c.In("virtualport", func() {
 		v.Check(c, kind != Network)
 		if kind != Network {
@@ -84,6 +86,9 @@ func (i *Interface) checkVLANType(c *schema.Check) {
 		c.Deviates(v == nil, VLANProfile, "vlan", "the profile in <virtualport> decides about VLANs")
 	case Direct:
 		can = i.Source != nil && i.Source.Mode == ModePassthrough
+		if v != nil && v.Type == virtualport.Qbg && i.VLAN.Single() != 0 {
+			can = true
+		}
 	case Bridge:
 		can = v == nil || v.Type == virtualport.OpenVSwitch
 	}

@@ -55,6 +55,10 @@ const (
 	// VLANType refuses VLANs on what cannot be put in one: everything but hostdev, direct in mode
 	// passthrough, a Linux bridge and Open vSwitch.
 	VLANType schema.Deviation = "vlan-type"
+	// AssociationVLAN refuses an 802.1Qbg profile without a VLAN from 1 to 4094, which the standard demands: that of the
+	// device that the interface is on, which [Interface.ValidateHost] looks at, or the one tag of a <vlan>, which
+	// libvirt has no use for.
+	AssociationVLAN schema.Deviation = "virtualport-association-vlan"
 	// VLANProfile refuses VLANs next to a profile on hostdev: the profile decides.
 	VLANProfile schema.Deviation = "vlan-profile"
 	// SourcePort refuses what is not the number of a port: negative numbers and those above 65535.

@@ -16,17 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-virtnet/virtnet/domainiface"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // A case in testdata/rules is a document followed by what is found in it: in the default mode, in Compat mode and,
-// where it is not the same as in the default mode, in strict mode and on QEMU. The name of its file begins with
+// where it is not the same as in the default mode, in strict mode, on QEMU and on the host aHost. The name of its file begins with
 // that of the rule it is for.
 const (
 	defaultLine = "-- default --\n"
 	compatLine  = "-- compat --\n"
 	strictLine  = "-- strict --\n"
 	qemuLine    = "-- qemu --\n"
+	hostLine    = "-- host --\n"
 )
 
 // found returns all violations of the document, one a line.
@@ -39,6 +41,23 @@ func found(text string, how domainiface.Reader, on domainiface.Hypervisor, rules
 		return ""
 	}
 	return err.Error() + "\n"
+}
+
+// aHost has a card, a VLAN device on it, and a card that is the port of a bridge.
+var aHost = &host.Facts{Links: []host.Link{
+	{Name: "eth0"}, {Name: "eth0.2", Kind: "vlan", Lower: "eth0", VLAN: 2}, {Name: "eth1", Master: "br0"},
+}}
+
+// foundOn returns all violations that show only on the host, one a line.
+func foundOn(text string, f *host.Facts) string {
+	i, _ := domainiface.Reader{}.Parse(strings.NewReader(text))
+	if i == nil {
+		return ""
+	}
+	if err := i.ValidateHost(f, schema.Rules{}); err != nil {
+		return err.Error() + "\n"
+	}
+	return ""
 }
 
 func TestRules(t *testing.T) {
@@ -54,6 +73,9 @@ func TestRules(t *testing.T) {
 			}
 			if qemu := found(doc, domainiface.Reader{}, domainiface.QEMU(), schema.Rules{}); qemu != def {
 				got += qemuLine + qemu
+			}
+			if host := foundOn(doc, aHost); host != "" {
+				got += hostLine + host
 			}
 			golden(t, path, got)
 		})

@@ -59,19 +59,19 @@ func (r *Range) checkEnds(c *schema.Check, p *IP, subnet netip.Prefix) {
 	if !c.Rule(!end.Less(start), "dhcp-range-order", "@end", "the end %s comes before the start %s", r.End, r.Start) {
 		return
 	}
-	c.Rule(rangeSize(start, end) <= maxAddresses && sameTop(start, end), "dhcp-range-size", "",
-		"the range has more than %d addresses or, with IPv6, differs before the last 16 bits", maxAddresses)
+	if c.Skips(LargeRange) {
+		c.Rule(rangeSize(start, end) <= maxAddresses && sameBits(start, end, 112), "dhcp-range-size", "",
+			"the range has more than %d addresses or, with IPv6, differs before the last 16 bits", maxAddresses)
+	} else {
+		c.Rule(sameBits(start, end, 64), "dhcp-range-size", "", "the range differs in the first 64 bits: no guest can be given them")
+	}
 	own := p.Address.Addr
 	c.Deviates(own.Less(start) || end.Less(own), RangeGateway, "", "the range contains %s, the address of the network itself", p.Address)
 }
 
-// sameTop reports whether two IPv6 addresses differ in the last 16 bits only; IPv4 addresses may differ anywhere.
-func sameTop(a, b netip.Addr) bool {
-	if a.Is4() {
-		return true
-	}
-	x, y := a.As16(), b.As16()
-	return [14]byte(x[:14]) == [14]byte(y[:14])
+// sameBits reports whether two IPv6 addresses are the same in the first bits; IPv4 addresses may differ anywhere.
+func sameBits(a, b netip.Addr, bits int) bool {
+	return a.Is4() || netip.PrefixFrom(a, bits).Contains(b)
 }
 
 // minLease is the shortest lease in seconds.

@@ -15,7 +15,9 @@ func (p *Port) Validate() error { return p.ValidateAs(schema.Rules{}) }
 // port.
 func (p *Port) ValidateAs(rules schema.Rules) error {
 	c := schema.NewCheck("networkport", rules)
-	c.Rule(!p.UUID.IsZero(), "port-uuid", "uuid", "a port needs a uuid")
+	if c.Skips(PortUUID) {
+		c.Rule(!p.UUID.IsZero(), "port-uuid", "uuid", "a port needs a uuid")
+	}
 	if c.Rule(p.Owner != nil, "port-owner", "owner", "a port needs an owner") {
 		c.Rule(p.Owner.Name != "", "port-owner-name", "owner/name", "an owner needs a name")
 		c.Rule(!p.Owner.UUID.IsZero(), "port-owner-uuid", "owner/uuid", "an owner needs a uuid")

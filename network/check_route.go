@@ -44,7 +44,15 @@ func (r *Route) checkSize(c *schema.Check) {
 		return
 	}
 	if !r.Netmask.Given() {
-		p := netip.PrefixFrom(r.Address.WithZone(""), int(r.PrefixLen.Uint()))
+		bits := int(r.PrefixLen.Uint())
+		if r.natural() && !c.Skips(NaturalRoute) {
+			natural, ok := naturalBits(r.Address)
+			if !c.Rule(ok, "route-prefix-natural", "@address", "%s needs a prefix", r.Address) {
+				return
+			}
+			bits = natural
+		}
+		p := netip.PrefixFrom(r.Address.WithZone(""), bits)
 		c.Rule(p.Masked() == p, "route-host-bits", "@address", "%s is not the first address of a destination of %d bits", r.Address, p.Bits())
 		return
 	}

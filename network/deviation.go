@@ -36,6 +36,9 @@ const (
 	// NaturalPrefix refuses an IPv4 address above 223.255.255.255 without a size of its subnet: it has no
 	// natural one.
 	NaturalPrefix schema.Deviation = "ip-prefix-natural"
+	// NaturalRoute accepts an IPv4 route without a size when its address is the first of the natural one: that of the
+	// class of the address, 10.0.0.0 for 10.0.0.0/8. For libvirt it is everything, which only 0.0.0.0 agrees with.
+	NaturalRoute schema.Deviation = "route-natural"
 	// HostAddress refuses an address that no host can have: unspecified, loopback, multicast, broadcast, the
 	// number of the subnet itself, or one with a scope.
 	HostAddress schema.Deviation = "ip-address-host"
@@ -47,6 +50,8 @@ const (
 
 	// RangeOverlap refuses ranges of a subnet that overlap.
 	RangeOverlap schema.Deviation = "dhcp-range-overlap"
+	// LargeRange accepts ranges of more than 65536 addresses, with IPv6 as far as the first 64 bits are the same.
+	LargeRange schema.Deviation = "dhcp-range-large"
 	// RangeGateway refuses a range that contains the address of the network itself.
 	RangeGateway schema.Deviation = "dhcp-range-gateway"
 	// HostInSubnet refuses a DHCP host whose address is not in the subnet, or is the network's own.
@@ -93,6 +98,8 @@ const (
 	OptionLine schema.Deviation = "dnsmasq-option-line"
 	// PlugDevice refuses the name of a device in a port that the kernel cannot have.
 	PlugDevice schema.Deviation = "plug-device"
+	// PortUUID accepts a port without a uuid: it gets one when it is made.
+	PortUUID schema.Deviation = "port-uuid-made"
 	// PortMAC refuses a port whose MAC address is that of a group.
 	PortMAC schema.Deviation = "port-mac-unicast"
 )

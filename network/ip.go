@@ -98,7 +98,12 @@ func (p *IP) bits() (int, bool) {
 	case p.Address.Is6():
 		return 64, true
 	}
-	switch first := p.Address.As4()[0]; {
+	return naturalBits(p.Address)
+}
+
+// naturalBits returns the length of the network of a class that an IPv4 address is in; the last classes have none.
+func naturalBits(a schema.Addr) (int, bool) {
+	switch first := a.As4()[0]; {
 	case first < 128:
 		return 8, true
 	case first < 192:

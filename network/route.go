@@ -25,7 +25,7 @@ type Route struct {
 }
 
 // Prefix returns the destination, and false when the document gives none. Without a netmask and a
-// prefix it is everything.
+// prefix it is the network of the class that an IPv4 address is in, and everything for 0.0.0.0 and IPv6.
 func (r *Route) Prefix() (netip.Prefix, bool) {
 	bits := 0
 	switch {
@@ -33,6 +33,12 @@ func (r *Route) Prefix() (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	case r.Netmask.Given():
 		n, ok := schema.MaskLen(r.Netmask.Addr)
+		if !ok {
+			return netip.Prefix{}, false
+		}
+		bits = n
+	case r.natural():
+		n, ok := naturalBits(r.Address)
 		if !ok {
 			return netip.Prefix{}, false
 		}
@@ -45,4 +51,9 @@ func (r *Route) Prefix() (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(a, bits), true
+}
+
+// natural reports whether the class of the address says how large the destination is.
+func (r *Route) natural() bool {
+	return !r.Netmask.Given() && !r.PrefixLen.Given() && r.Address.Is4() && !r.Address.IsUnspecified()
 }

@@ -25,6 +25,14 @@ type VLAN struct {
 // IsTrunk reports whether tagged frames pass to the guest.
 func (v *VLAN) IsTrunk() bool { return v != nil && (v.Trunk == schema.Yes || len(v.Tags) > 1) }
 
+// Single returns the number of the VLAN that all of the guest's frames are in, and 0 when there is none or more than one.
+func (v *VLAN) Single() int {
+	if v == nil || v.IsTrunk() || len(v.Tags) != 1 {
+		return 0
+	}
+	return int(v.Tags[0].ID.Uint())
+}
+
 // A Tag is a <tag> element: one VLAN.
 //
 //	<tag id='42' nativeMode='untagged'/>

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
@@ -50,8 +51,14 @@ func samples(t *testing.T) []sample {
 type how struct {
 	strict bool
 	qemu   bool
+	host   bool
 	rules  schema.Rules
 }
+
+// aHost has a card, a VLAN device on it, and a card that is the port of a bridge.
+var aHost = &host.Facts{Links: []host.Link{
+	{Name: "eth0"}, {Name: "eth0.2", Kind: "vlan", Lower: "eth0", VLAN: 2}, {Name: "eth1", Master: "br0"},
+}}
 
 // violations returns what is wrong with the document, and the document.
 func (s sample) violations(h how) (schema.Violations, document) {
@@ -72,6 +79,9 @@ func (s sample) violations(h how) (schema.Violations, document) {
 				on = domainiface.QEMU()
 			}
 			d, err = i, schema.Join(err, i.ValidateOn(on, h.rules))
+			if h.host {
+				err = schema.Join(err, i.ValidateHost(aHost, h.rules))
+			}
 		}
 	default:
 		var n *network.Network

@@ -73,7 +73,7 @@ func TestCompatPage(t *testing.T) {
 	b.WriteString(compatHead)
 	all := samples(t)
 	for _, r := range sourceRules(t) {
-		if !r.deviation() {
+		if !r.deviation() || r.accepts() {
 			continue
 		}
 		s, ok := best(all, r, func(s sample) bool { return s.shows(r) })
@@ -169,36 +169,67 @@ func readingsText(t *testing.T) string {
 		assert.Empty(t, lax, "accepted in Compat mode: %s", r.example.text)
 		fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", r.what, r.libvirt, r.we, r.example.text)
 	}
-	return b.String() + compatTail
+	return b.String() + acceptedText(t)
 }
 
-const compatTail = `
+const acceptedHead = `
 ## Refused by libvirt, accepted here
+
+Without the constant the document is refused, as with ` + "`Compat`" + `.
 
 | constant | libvirt 11.3 | this library | example |
 |---|---|---|---|
-| ` + "`network.VLANMerged`" + ` | refuses a vlan in a port group with an untyped ` + "`<virtualport>`" + `, its own sample among them | judges by the type that group and network have together | ` + "`" + mergedExample + "`" + ` |
 `
 
-// mergedExample is a network that libvirt refuses without need.
-const mergedExample = "<network><name>x</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>" +
-	"<portgroup name='a'><vlan><tag id='7'/></vlan><virtualport><parameters profileid='p'/></virtualport></portgroup></network>"
+// An acceptance is a deviation by which a document is accepted that libvirt refuses without need.
+type acceptance struct {
+	ident, libvirt, we string
+	allow              schema.Deviation
+	example            sample
+}
 
-func TestAcceptedHere(t *testing.T) {
-	s := sample{"network", mergedExample}
-	def, _ := s.violations(how{})
-	assert.Empty(t, def)
-	refused, _ := s.violations(how{rules: compat})
-	assert.NotEmpty(t, refused)
-	refused, _ = s.violations(how{rules: schema.Rules{Allow: []schema.Deviation{network.VLANMerged}}})
-	assert.NotEmpty(t, refused)
+var acceptances = []acceptance{
+	{"network.VLANMerged", "refuses a vlan in a port group with an untyped `<virtualport>`, its own sample among them", "judges by the type that group and network have together",
+		network.VLANMerged, sample{"network", "<network><name>x</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>" +
+			"<portgroup name='a'><vlan><tag id='7'/></vlan><virtualport><parameters profileid='p'/></virtualport></portgroup></network>"}},
+	{"network.NaturalRoute", "takes a route without a size for one to everything, and then refuses its address", "gives it the size of the address's class",
+		network.NaturalRoute, sample{"network", "<network><name>x</name><ip address='10.1.1.1' prefix='24'/><route address='192.168.7.0' gateway='10.1.1.2'/></network>"}},
+	{"network.LargeRange", "takes ranges of up to 65536 addresses, in IPv6 of one /112", "takes what the subnet has, in IPv6 of one /64",
+		network.LargeRange, sample{"network", "<network><name>x</name><ip family='ipv6' address='2001:db8::1' prefix='64'><dhcp><range start='2001:db8::1:0' end='2001:db8::ff:ffff'/></dhcp></ip></network>"}},
+	{"network.PortUUID", "demands the uuid of a port, against its own documentation", "makes one up with the port",
+		network.PortUUID, sample{"network", "<networkport><owner><name>web</name><uuid>0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9</uuid></owner><mac address='52:54:00:00:00:01'/></networkport>"}},
+}
+
+// accepts reports whether the rule is there to accept something, and not to refuse it.
+func (r rule) accepts() bool { return r.deviation() && strings.HasPrefix(r.doc, r.konst+" accepts ") }
+
+// acceptedText returns the table of acceptances, having judged their examples.
+func acceptedText(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString(acceptedHead)
+	listed := map[string]bool{}
+	for _, a := range acceptances {
+		listed[a.ident] = true
+		def, _ := a.example.violations(how{})
+		assert.Empty(t, def, "accepted by default: %s", a.example.text)
+		refused, _ := a.example.violations(how{rules: compat})
+		assert.NotEmpty(t, refused, "refused in Compat mode: %s", a.example.text)
+		refused, _ = a.example.violations(how{rules: schema.Rules{Allow: []schema.Deviation{a.allow}}})
+		assert.NotEmpty(t, refused, "refused without %s: %s", a.ident, a.example.text)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", a.ident, a.libvirt, a.we, a.example.text)
+	}
+	for _, r := range sourceRules(t) {
+		assert.True(t, !r.accepts() || listed[r.ident()], "%s has no example", r.ident())
+	}
+	return b.String()
 }
 
 const rulesHead = `# The rules
 
 Written by ` + "`go test ./internal/compat -update`" + ` from the source: the name of each rule, what it says, and a document that breaks
 it, with what is then said. Rules that libvirt 11.3 does not have are marked with their constant; see [compat.md](compat.md).
-Rules marked *strict* hold with ` + "`Reader{Strict: true}`" + ` only, those marked *hypervisor* with ` + "`ValidateOn`" + ` that hypervisor.
+Rules marked *strict* hold with ` + "`Reader{Strict: true}`" + ` only, those marked *hypervisor* with ` + "`ValidateOn`" + ` that hypervisor, those
+marked *host* with ` + "`ValidateHost`" + `, and those marked *compat* only as libvirt has them.
 `
 
 // elsewhere are the rules whose document is too large for a file, or no document at all, with the test that has it.
@@ -215,6 +246,9 @@ func TestRulesPage(t *testing.T) {
 	all := samples(t)
 	pkg := ""
 	for _, r := range sourceRules(t) {
+		if r.accepts() {
+			continue
+		}
 		if r.pkg != pkg {
 			pkg = r.pkg
 			fmt.Fprintf(&b, "\n## Package %s\n\n| rule | reason | example | says |\n|---|---|---|---|\n", pkg)
@@ -237,7 +271,7 @@ func ruleRow(t *testing.T, all []sample, r rule) string {
 	for _, way := range []struct {
 		mark string
 		how
-	}{{"", how{}}, {" *(strict)*", how{strict: true}}, {" *(hypervisor)*", how{qemu: true}}} {
+	}{{"", how{}}, {" *(strict)*", how{strict: true}}, {" *(hypervisor)*", how{qemu: true}}, {" *(host)*", how{host: true}}, {" *(compat)*", how{rules: compat}}} {
 		s, ok := best(all, r, func(s sample) bool { return s.breaks(r.name, way.how) != nil })
 		if !ok {
 			continue

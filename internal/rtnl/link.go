@@ -31,6 +31,10 @@ type Link struct {
 	Master int
 	// MasterKind is the kind of that device.
 	MasterKind string
+	// Lower is the index of the device below it, of a device that stands on another in its own namespace; 0 on others.
+	Lower int
+	// VLAN is the number of a device that puts frames in a VLAN, and 0 on others.
+	VLAN int
 	// Bridge, Port and Tap are set as far as the link is one.
 	Bridge BridgeOptions
 	Port   PortOptions
@@ -195,10 +199,15 @@ func parseLink(body []byte) (Link, error) {
 	if err != nil {
 		return Link{}, err
 	}
+	elsewhere := false
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.IFLA_IFNAME:
 			l.Name = ad.String()
+		case unix.IFLA_LINK:
+			l.Lower = int(ad.Uint32())
+		case unix.IFLA_LINK_NETNSID:
+			elsewhere = true
 		case unix.IFLA_ADDRESS:
 			ad.Do(func(b []byte) error {
 				if len(b) == len(l.MAC) {
@@ -216,7 +225,19 @@ func parseLink(body []byte) (Link, error) {
 			ad.Nested(l.parseInfo)
 		}
 	}
+	if elsewhere || !l.stacked() {
+		l.Lower = 0
+	}
 	return l, ad.Err()
+}
+
+// stacked reports whether the kind of link stands on another. The kernel names the peer of a pair in the same place.
+func (l *Link) stacked() bool {
+	switch l.Kind {
+	case "vlan", "macvlan", "macvtap", "ipvlan", "ipvtap":
+		return true
+	}
+	return false
 }
 
 // parseInfo reads what is particular to the kind of a link. The kinds stand before the data they tell the meaning of.
@@ -233,11 +254,22 @@ func (l *Link) parseInfo(ad *netlink.AttributeDecoder) error {
 				ad.Nested(l.Bridge.parse)
 			case "tun":
 				ad.Nested(l.Tap.parse)
+			case "vlan":
+				ad.Nested(l.parseVLAN)
 			}
 		case unix.IFLA_INFO_SLAVE_DATA:
 			if l.MasterKind == "bridge" {
 				ad.Nested(l.Port.parse)
 			}
+		}
+	}
+	return nil
+}
+
+func (l *Link) parseVLAN(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		if ad.Type() == unix.IFLA_VLAN_ID {
+			l.VLAN = int(ad.Uint16())
 		}
 	}
 	return nil

@@ -34,6 +34,11 @@ type Link struct {
 	Owner string
 	// Master is the bridge it is plugged into; empty if none.
 	Master string
+	// Lower is the device that it stands on, of a VLAN or macvtap device; empty on others, and where that is in another
+	// namespace.
+	Lower string
+	// VLAN is the number of a VLAN device; 0 on others.
+	VLAN int
 	// STP and ForwardDelay are those of a bridge, in hundredths of a second.
 	STP          bool
 	ForwardDelay int
@@ -52,6 +57,8 @@ func (l Link) String() string {
 	}
 	flag(l.Up, "up")
 	flag(l.Master != "", "master "+l.Master)
+	flag(l.Lower != "", "on "+l.Lower)
+	flag(l.VLAN != 0, fmt.Sprintf("vlan %d", l.VLAN))
 	flag(l.Kind == Bridge, fmt.Sprintf("stp %s delay %d", onOff(l.STP), l.ForwardDelay))
 	flag(l.Isolated, "isolated")
 	flag(l.NoLearning, "learning off")

@@ -2,7 +2,12 @@
 
 package hosttest
 
-import "github.com/go-virtnet/virtnet/network/host"
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
 
 // loopback is the name of the device that every machine has.
 const loopback = "lo"
@@ -46,6 +51,25 @@ func (m *Machine) AddLink(name string) error {
 		}
 	}
 	return m.addLink(newCard(name, host.MAC{0: 2, 4: byte(number >> 8), 5: byte(number)}))
+}
+
+// AddVLAN puts a VLAN device on a network card of the machine: ip link add LOWER.ID link LOWER type vlan id ID. Its name
+// is free to choose.
+func (m *Machine) AddVLAN(name, lower string, id int) error {
+	if err := host.CheckName(name); err != nil {
+		return err
+	}
+	if id < 1 || id > 4094 {
+		return fmt.Errorf("vlan %d: 1 to 4094 are allowed: %w", id, fs.ErrInvalid)
+	}
+	defer m.lock().Unlock()
+	below := m.links[lower]
+	if below == nil {
+		return fmt.Errorf("link %s: %w", lower, fs.ErrNotExist)
+	}
+	l := newCard(name, below.MAC)
+	l.Kind, l.Lower, l.VLAN, l.MTU = "vlan", lower, id, below.MTU
+	return m.addLink(l)
 }
 
 func (m *Machine) linkFacts(scope host.Scope, f *host.Facts) {

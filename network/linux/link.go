@@ -85,20 +85,23 @@ func (b *Backend) links(scope host.Scope) ([]rtnl.Link, error) {
 	return b.rt.LinksNamed(names...)
 }
 
-// names finds the names of the links, and of the bridges they are plugged into.
+// names finds the names of the links, and of the bridges they are plugged into and the devices they stand on.
 func (b *Backend) names(scope host.Scope, links []rtnl.Link) (map[int]string, error) {
 	names := map[int]string{}
-	var masters []int
+	var others []int
 	for _, l := range links {
 		names[l.Index] = l.Name
 		if l.MasterKind == string(host.Bridge) {
-			masters = append(masters, l.Master)
+			others = append(others, l.Master)
+		}
+		if l.Lower != 0 {
+			others = append(others, l.Lower)
 		}
 	}
 	if scope.All {
 		return names, nil
 	}
-	return b.moreNames(names, masters)
+	return b.moreNames(names, others)
 }
 
 // moreNames adds the names of links by their indexes.
@@ -122,6 +125,7 @@ func (b *Backend) moreNames(names map[int]string, indexes []int) (map[int]string
 func linkFact(l rtnl.Link, names map[int]string) host.Link {
 	fact := host.Link{
 		Name: l.Name, Kind: kindOf(l), MAC: l.MAC, MTU: l.MTU, Up: l.Up, Owner: l.Alias,
+		Lower: names[l.Lower], VLAN: l.VLAN,
 		STP: l.Bridge.STP, ForwardDelay: l.Bridge.ForwardDelay,
 		Isolated: l.Port.Isolated, NoLearning: l.Port.NoLearning, NoFlood: l.Port.NoFlood,
 	}
