@@ -33,6 +33,12 @@ func TestChecks(t *testing.T) {
 		change(&o.Server)
 		return o
 	}
+	shaped := func(change func(*host.Shape)) host.SetShape {
+		o := host.SetShape{Link: "br0", Shape: shape("br0")}
+		change(&o.Shape)
+		return o
+	}
+	class := host.AddClass{Link: "br0", ID: 3, MAC: mac1, Rate: 7}
 	ports := host.PortRange{From: 1024, To: 2048}
 	public := host.AddrRange{From: addr("192.0.2.1"), To: addr("192.0.2.1")}
 	for _, c := range []struct {
@@ -94,6 +100,29 @@ func TestChecks(t *testing.T) {
 		{rule(true, host.Rule{Do: host.Masquerade, Ports: ports}), "rule counter masquerade to :1024-2048: ports"},
 		{rule(true, host.Rule{Proto: host.TCP, Do: host.Return, Ports: ports}), "rule meta l4proto tcp counter return to :1024-2048: ports"},
 		{rule(false, host.Rule{Proto: host.TCP, Do: host.Drop, Ports: ports}), "rule meta l4proto tcp counter drop to :1024-2048: ports"},
+		{shaped(func(s *host.Shape) { s.Link = "br1" }), `shape of link "br1" for "br0"`},
+		{shaped(func(s *host.Shape) { s.Other = "x" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Other = "x" }).String()},
+		{shaped(func(s *host.Shape) { s.Egress, s.Ingress = host.Limit{}, host.Limit{} }), "shape br0 queue fq_codel"},
+		{shaped(func(s *host.Shape) { s.Means = "" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Means = "" }).String() + `: means ""`},
+		{shaped(func(s *host.Shape) { s.Means = "magic" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Means = "magic" }).String() + `: means "magic"`},
+		{shaped(func(s *host.Shape) { s.Means = host.Police }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Means = host.Police }).String() + ": policing has no ceiling above the rate"},
+		{shaped(func(s *host.Shape) { s.Queue = "" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Queue = "" }).String() + `: queue ""`},
+		{shaped(func(s *host.Shape) { s.Egress.Rate = 0 }), "rate of 0 kB/s up to 5000 kB/s: not between 1 and 18014398509481984, and the second not below the first"},
+		{shaped(func(s *host.Shape) { s.Egress.Ceil = 999 }), "rate of 1000 kB/s up to 999 kB/s: not between 1 and 18014398509481984, and the second not below the first"},
+		{shaped(func(s *host.Shape) { s.Ingress.Ceil = host.MaxRate + 1 }), "rate of 128 kB/s up to 18014398509481985 kB/s: not between 1 and 18014398509481984, and the second not below the first"},
+		{shaped(func(s *host.Shape) { s.Egress.Burst = 0 }), "burst of 0 KiB is not between 1 and 4194303"},
+		{shaped(func(s *host.Shape) { s.Egress.Burst = host.MaxBurst + 1 }), "burst of 4194304 KiB is not between 1 and 4194303"},
+		{shaped(func(s *host.Shape) { s.Ingress.Burst = 34250 + 1 }), "burst of 34251 KiB takes more than 274 seconds at 128 kB/s"},
+		{host.SetShape{Link: "br0"}, "shape of br0: nothing changes"},
+		{host.SetShape{Link: "br 0", Shape: shape("br 0")}, `device name "br 0" has the character ' '`},
+		{change(class, func(o *host.AddClass) { o.ID = 2 }), "class 2 of br0: the lowest is 3"},
+		{change(class, func(o *host.AddClass) { o.MAC = multicast }), "class 3 of br0: hardware address 01:00:5e:00:00:00"},
+		{change(class, func(o *host.AddClass) { o.Rate = 0 }), "class 3 of br0: rate of 0 kB/s is not between 1 and 18014398509481984"},
+		{change(class, func(o *host.AddClass) { o.Rate = host.MaxRate + 1 }), "class 3 of br0: rate of 18014398509481985 kB/s is not between 1 and 18014398509481984"},
+		{change(class, func(o *host.AddClass) { o.Link = "" }), "device name is empty"},
+		{host.SetClass{Class: host.Class(class), Was: host.Class(class)}, "class 3 of br0 in place of class 3 of br0"},
+		{host.SetClass{Class: host.Class(class), Was: host.Class{Link: "br0", ID: 4, MAC: mac1, Rate: 9}}, "class 3 of br0 in place of class 4 of br0"},
+		{host.SetClass{Class: host.Class(class), Was: host.Class{Link: "br0", ID: 3, Rate: 9}}, "class 3 of br0: hardware address 00:00:00:00:00:00"},
 		{serve(func(s *host.Server) { s.Name = "" }), `identity ""`},
 		{serve(func(s *host.Server) { s.Link = "" }), "device name is empty"},
 		{serve(func(s *host.Server) { s.MTU = 1 }), "mtu 1 is not between 68 and 65535"},

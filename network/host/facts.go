@@ -23,8 +23,13 @@ type Facts struct {
 	Sysctls    []Sysctl
 	Forwarding Forwarding
 	Filters    []Filter
+	// Shapes holds the links whose traffic is shaped, and Classes what is guaranteed there.
+	Shapes  []Shape
+	Classes []Class
 	// Servers holds the servers that run, with the configuration they run with.
 	Servers []Server
+	// Shaping is what the machine can do about traffic, if it was asked for.
+	Shaping Shaping `json:",omitzero"`
 }
 
 // Link finds a link by its name, and is nil if there is none.
@@ -45,6 +50,26 @@ func (f *Facts) Filter(network string) Filter {
 		}
 	}
 	return Filter{}
+}
+
+// Shape finds how a link is shaped; not at all is the zero Shape.
+func (f *Facts) Shape(link string) Shape {
+	for _, s := range f.Shapes {
+		if s.Link == link {
+			return s
+		}
+	}
+	return Shape{}
+}
+
+// Class finds a class of a link by its number; none is the zero Class.
+func (f *Facts) Class(link string, id uint16) Class {
+	for _, c := range f.Classes {
+		if c.Link == link && c.ID == id {
+			return c
+		}
+	}
+	return Class{}
 }
 
 // Server finds a running server by its name, and is nil if there is none.
@@ -82,6 +107,8 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.Sysctls, func(a, b Sysctl) int { return cmp.Compare(a.Key, b.Key) })
 	slices.Sort(f.Forwarding.Blocked)
 	slices.SortFunc(f.Filters, func(a, b Filter) int { return cmp.Compare(a.Network, b.Network) })
+	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Link, b.Link) })
+	slices.SortFunc(f.Classes, compareClasses)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
 }
 
@@ -104,8 +131,17 @@ func (f *Facts) String() string {
 	for _, filter := range f.Filters {
 		fmt.Fprint(&b, filter)
 	}
+	for _, s := range f.Shapes {
+		fmt.Fprintf(&b, "shape %s\n", s)
+	}
+	for _, c := range f.Classes {
+		fmt.Fprintf(&b, "class %s\n", c)
+	}
 	for _, s := range f.Servers {
 		fmt.Fprintf(&b, "server %s\n", s)
+	}
+	if f.Shaping.Queues != nil || f.Shaping.Means != nil {
+		fmt.Fprintf(&b, "shaping %s\n", f.Shaping)
 	}
 	return b.String()
 }

@@ -39,6 +39,9 @@ func sortedFacts() *host.Facts {
 		Sysctls:    []host.Sysctl{{Key: "net/ipv4/ip_forward", Value: "1"}, {Key: "net/ipv6/conf/br0/accept_ra", Value: "0"}},
 		Forwarding: host.Forwarding{IPv4: true, IPv6: true, Blocked: []string{"eth0", "eth1"}},
 		Filters:    []host.Filter{filter(), {Network: "9", Link: "br1", To: []host.Rule{{Do: host.Drop}}}},
+		Shapes:     []host.Shape{shape("br0"), {Link: "tap0", Other: "half a qdisc"}},
+		Classes:    []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
+		Shaping:    host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
 		Servers:    []host.Server{server(), {Name: "9", Link: "br1"}},
 	}
 }
@@ -58,6 +61,8 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Sysctls)
 		slices.Reverse(f.Forwarding.Blocked)
 		slices.Reverse(f.Filters)
+		slices.Reverse(f.Shapes)
+		slices.Reverse(f.Classes)
 		slices.Reverse(f.Servers)
 		f.Sort()
 		require.Equal(t, sortedFacts(), f)
@@ -70,6 +75,11 @@ func TestFactsAreFound(t *testing.T) {
 	require.Nil(t, f.Link("tap1"))
 	require.Equal(t, "br1", f.Filter("9").Link)
 	require.True(t, f.Filter("7").IsZero())
+	require.Equal(t, shape("br0"), f.Shape("br0"))
+	require.True(t, f.Shape("br9").IsZero())
+	require.Equal(t, host.Class{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, f.Class("br0", 3))
+	require.Zero(t, f.Class("br0", 5))
+	require.Zero(t, f.Class("br9", 3))
 	require.Equal(t, "br1", f.Server("9").Link)
 	require.Nil(t, f.Server("7"))
 	value, ok := f.Sysctl("net/ipv4/ip_forward")

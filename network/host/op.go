@@ -43,6 +43,8 @@ func operations() []Op {
 		SetSysctl{},
 		EnableForwarding{}, DisableForwarding{},
 		SetFilter{},
+		SetShape{},
+		AddClass{}, DelClass{}, SetClass{},
 		Serve{}, Unserve{},
 	}
 }
@@ -62,3 +64,7 @@ func (o DelAddr) on() string   { return o.Link }
 func (o AddRoute) on() string  { return o.Link }
 func (o DelRoute) on() string  { return o.Link }
 func (o SetSysctl) on() string { return sysctlLink(o.Key) }
+func (o SetShape) on() string  { return o.Link }
+func (o AddClass) on() string  { return o.Link }
+func (o DelClass) on() string  { return o.Link }
+func (o SetClass) on() string  { return o.Class.Link }

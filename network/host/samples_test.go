@@ -32,6 +32,13 @@ func filter() host.Filter {
 	}
 }
 
+// shape has both directions.
+func shape(link string) host.Shape {
+	return host.Shape{
+		Link: link, Egress: host.NewLimit(1000, 5000, 1024), Ingress: host.NewLimit(128, 256, 256), Queue: host.FQCoDel, Means: host.Redirect,
+	}
+}
+
 // server has every field set.
 func server() host.Server {
 	return host.Server{
@@ -66,6 +73,7 @@ func samples() []host.Op {
 	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true}
 	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
 	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
+	class := host.Class{Link: "br0", ID: 0xffff, MAC: mac1, Rate: host.MaxRate}
 	serve := host.Serve{Server: server(), Leases: []host.Lease{
 		{Addr: addr("10.0.0.11"), MAC: mac1, Hostname: "h", ClientID: "01:02", Expires: time.Unix(1700000000, 0).UTC()},
 		{Addr: addr("2001:db8::11"), ClientID: "00:03", IAID: 7, Temporary: true},
@@ -77,6 +85,8 @@ func samples() []host.Op {
 		host.SetSysctl{Key: "net/ipv6/conf/br0/accept_ra", Value: "0", Was: "1"},
 		host.EnableForwarding{IPv6: true}, host.DisableForwarding{},
 		host.SetFilter{Network: "8f1c", Filter: filter(), Was: host.Filter{Network: "8f1c", Link: "br0"}},
+		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
+		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
 		serve, host.Unserve(serve),
 	}
 }

@@ -7,7 +7,7 @@ import "slices"
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter and server, and the forwarding. Sysctls still have to
+	// All asks for everything: every link, address, route, filter, shape and server, and the forwarding. Sysctls still have to
 	// be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
@@ -22,6 +22,10 @@ type Scope struct {
 	Sysctls []string
 	// Filters names the networks whose packet filter is wanted.
 	Filters []string
+	// Shapes names the links whose shape and classes are wanted.
+	Shapes []string
+	// Shaping asks what the machine can do about traffic. Nothing else asks for it, not even All.
+	Shaping bool
 	// Servers names the servers that are wanted.
 	Servers []string
 }
@@ -36,6 +40,8 @@ func (s Scope) And(t Scope) Scope {
 		Forwarding: s.Forwarding || t.Forwarding,
 		Sysctls:    union(s.Sysctls, t.Sysctls),
 		Filters:    union(s.Filters, t.Filters),
+		Shapes:     union(s.Shapes, t.Shapes),
+		Shaping:    s.Shaping || t.Shaping,
 		Servers:    union(s.Servers, t.Servers),
 	}
 }
@@ -48,6 +54,9 @@ func (s Scope) HasAddrs(link string) bool { return s.Addrs || s.HasLink(link) }
 
 // HasFilter reports whether the scope asks for the filter of that network.
 func (s Scope) HasFilter(network string) bool { return s.All || slices.Contains(s.Filters, network) }
+
+// HasShape reports whether the scope asks for the shape of that link.
+func (s Scope) HasShape(link string) bool { return s.All || slices.Contains(s.Shapes, link) }
 
 // HasServer reports whether the scope asks for the server of that name.
 func (s Scope) HasServer(name string) bool { return s.All || slices.Contains(s.Servers, name) }

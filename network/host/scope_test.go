@@ -11,16 +11,16 @@ import (
 )
 
 func TestScopeAnd(t *testing.T) {
-	a := host.Scope{Links: []string{"br1", "br0"}, Routes: true, Sysctls: []string{"x"}, Filters: []string{"n1"}}
-	b := host.Scope{All: true, Links: []string{"br0", "a"}, Forwarding: true, Sysctls: []string{"y"}, Servers: []string{"n1", "n1"}}
+	a := host.Scope{Links: []string{"br1", "br0"}, Routes: true, Sysctls: []string{"x"}, Filters: []string{"n1"}, Shapes: []string{"br0"}}
+	b := host.Scope{All: true, Shaping: true, Links: []string{"br0", "a"}, Forwarding: true, Sysctls: []string{"y"}, Servers: []string{"n1", "n1"}}
 	want := host.Scope{
 		All: true, Links: []string{"a", "br0", "br1"}, Routes: true, Forwarding: true,
-		Sysctls: []string{"x", "y"}, Filters: []string{"n1"}, Servers: []string{"n1"},
+		Sysctls: []string{"x", "y"}, Filters: []string{"n1"}, Servers: []string{"n1"}, Shapes: []string{"br0"}, Shaping: true,
 	}
 	require.Equal(t, want, a.And(b))
 	require.Equal(t, []string{"br1", "br0"}, a.Links, "the scopes stay as they are")
 	require.Equal(t, a, a.And(host.Scope{}))
-	require.True(t, b.HasLink("any") && b.HasFilter("any") && b.HasServer("any"))
-	require.True(t, a.HasLink("br0") && a.HasFilter("n1"))
-	require.False(t, a.HasLink("br9") || a.HasFilter("n9") || a.HasServer("n1"))
+	require.True(t, b.HasLink("any") && b.HasFilter("any") && b.HasShape("any") && b.HasServer("any"))
+	require.True(t, a.HasLink("br0") && a.HasFilter("n1") && a.HasShape("br0"))
+	require.False(t, a.HasLink("br9") || a.HasFilter("n9") || a.HasShape("br9") || a.HasServer("n1"))
 }
