@@ -2,7 +2,7 @@
 
 // Package hosttest helps to test code that builds networks, without root and without touching the machine.
 //
-// [Machine] is a machine in memory. It is no mock: it keeps links, addresses, routes, filters and servers as the
+// [Machine] is a machine in memory. It is no mock: it keeps links, addresses, routes, filters, shapes and servers as the
 // kernel does, refuses what the kernel refuses, and prints itself as text. A test tells it when to fail, and never what
 // to answer:
 //

@@ -10,7 +10,9 @@ import (
 )
 
 // effects are what the kernel does and refuses besides. They are in the suite so that Machine can be believed.
-func effects() []effect {
+func effects() []effect { return append(linkEffects(), shapeEffects()...) }
+
+func linkEffects() []effect {
 	addr := func(link, prefix string) host.AddAddr {
 		return host.AddAddr{Link: link, Prefix: netip.MustParsePrefix(prefix)}
 	}

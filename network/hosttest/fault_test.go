@@ -85,6 +85,43 @@ var faults = map[string]faulty{
 		}
 		return m.Do(ctx, op)
 	}},
+	"op/AddClass": {do: func(m *Machine, ctx context.Context, op host.Op) error {
+		if o, ok := op.(host.DelClass); ok { // deletes by number
+			f, _ := m.Facts(ctx, o.Scope())
+			if c := f.Class(o.Link, o.ID); c.ID != 0 {
+				o.MAC = c.MAC
+			}
+			return m.Do(ctx, o)
+		}
+		return m.Do(ctx, op)
+	}},
+	"op/SetShape": {do: func(m *Machine, ctx context.Context, op host.Op) error {
+		if o, ok := op.(host.SetShape); ok && o.Shape.IsZero() { // takes any shape for its own
+			f, _ := m.Facts(ctx, o.Scope())
+			if s := f.Shape(o.Link); !s.IsZero() {
+				o.Was = s
+			}
+			return m.Do(ctx, o)
+		}
+		return m.Do(ctx, op)
+	}},
+	"effect/a_link_takes_its_shape_and_classes_along": {do: func(m *Machine, ctx context.Context, op host.Op) error {
+		if o, ok := op.(host.DelBridge); ok { // leaves its classes behind
+			m.mu.Lock()
+			classes := slices.Clone(m.classes)
+			m.mu.Unlock()
+			defer func() { m.mu.Lock(); m.classes = classes; m.mu.Unlock() }()
+			return m.Do(ctx, o)
+		}
+		return m.Do(ctx, op)
+	}},
+	"shaping": {facts: func(m *Machine, ctx context.Context, scope host.Scope) (*host.Facts, error) {
+		f, err := m.Facts(ctx, scope)
+		if err == nil {
+			f.Shaping.Queues = slices.DeleteFunc(f.Shaping.Queues, func(q host.Queue) bool { return q == host.SFQ }) // can more than it says
+		}
+		return f, err
+	}},
 	"op/Serve": {do: func(m *Machine, ctx context.Context, op host.Op) error {
 		err := m.Do(ctx, op)
 		if o, ok := op.(host.Serve); ok && err != nil { // ends a server that it did not start
@@ -180,7 +217,7 @@ func TestFault(t *testing.T) {
 
 // TestSuiteWithout runs the suite on a machine that cannot do everything, and says so.
 func TestSuiteWithout(t *testing.T) {
-	poor := []host.Op{host.Serve{}, host.SetFilter{}, host.AddVeth{}}
+	poor := []host.Op{host.Serve{}, host.SetFilter{}, host.SetShape{}, host.AddClass{}, host.SetClass{}, host.AddVeth{}}
 	Suite{Without: poor, Open: func(*testing.T) host.Backend {
 		return faulty{Machine: new(Machine), do: func(m *Machine, ctx context.Context, op host.Op) error {
 			if err := op.Check(); err != nil {

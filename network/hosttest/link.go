@@ -99,6 +99,7 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 		return missing("%s %s with address %s", kind, name, mac)
 	}
 	delete(m.links, name)
+	m.dropShape(name)
 	m.dropAddrs(name, isAny)
 	m.dropRoutes(name, isAny)
 	for _, port := range m.ports(name) {

@@ -32,6 +32,9 @@ type Machine struct {
 	// called Do.
 	Fail func(op host.Op) error
 
+	// Shaping is what the machine can do about traffic; nil is everything. It is set before the machine is used.
+	Shaping *host.Shaping
+
 	mu  sync.Mutex
 	log []host.Op
 	// boots counts the starts; 0 is a zero Machine that was not used yet.
@@ -47,6 +50,8 @@ type state struct {
 	learned    []host.Route // those of router advertisements
 	ipv4, ipv6 bool         // forwarding
 	filters    map[string]host.Filter
+	shapes     map[string]host.Shape
+	classes    []host.Class
 	servers    map[string]*server
 	namespaces map[string]bool
 }
@@ -114,6 +119,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.sysctlFacts(scope, f)
 	m.forwardingFacts(scope, f)
 	m.filterFacts(scope, f)
+	m.shapeFacts(scope, f)
 	m.serverFacts(scope, f)
 	f.Sort()
 	return f
@@ -181,6 +187,14 @@ func (m *Machine) do(op host.Op) error {
 		return m.forward(op.IPv6, false)
 	case host.SetFilter:
 		return m.setFilter(op)
+	case host.SetShape:
+		return m.setShape(op)
+	case host.AddClass:
+		return m.addClass(host.Class(op))
+	case host.DelClass:
+		return m.delClass(host.Class(op))
+	case host.SetClass:
+		return m.setClass(op)
 	case host.Serve:
 		return m.serve(op)
 	case host.Unserve:
@@ -212,6 +226,7 @@ func (m *Machine) boot() {
 	m.state = state{
 		links:      links,
 		filters:    map[string]host.Filter{},
+		shapes:     map[string]host.Shape{},
 		servers:    map[string]*server{},
 		namespaces: map[string]bool{},
 	}

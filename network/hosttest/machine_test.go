@@ -278,3 +278,23 @@ func TestOperationsAreCopied(t *testing.T) {
 	require.Equal(t, before, m.String())
 	require.True(t, reflect.DeepEqual(op.Inverse(), m.Log()[len(m.Log())-1]))
 }
+
+func TestDropShape(t *testing.T) {
+	m := full(t)
+	m.DropShape("br0")
+	f, err := m.Facts(t.Context(), host.Scope{Shapes: []string{"br0", "tap0"}})
+	require.NoError(t, err)
+	require.Empty(t, f.Classes)
+	require.Len(t, f.Shapes, 1)
+	require.Equal(t, "tap0", f.Shapes[0].Link)
+}
+
+func TestPoorMachine(t *testing.T) {
+	m := &Machine{Shaping: &host.Shaping{Queues: []host.Queue{host.BFIFO}}}
+	do(t, m, br0)
+	require.ErrorIs(t, m.Do(t.Context(), setShape(shape0, host.Shape{})), errors.ErrUnsupported)
+	do(t, m, setShape(shape1, host.Shape{}))
+	f, err := m.Facts(t.Context(), host.Scope{Shaping: true})
+	require.NoError(t, err)
+	require.Equal(t, *m.Shaping, f.Shaping)
+}

@@ -47,6 +47,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("plan", s.testPlans)
 	t.Run("facts", s.testFacts)
 	t.Run("canceled", s.testCanceled)
+	t.Run("shaping", s.testShaping)
 	t.Run("concurrent", s.testConcurrent)
 	t.Run("unknown", s.testUnknown)
 	t.Run("walk", s.testWalk)

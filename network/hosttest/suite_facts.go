@@ -37,6 +37,8 @@ func (s Suite) testFacts(t *testing.T) {
 		for i := range f.Filters {
 			clear(f.Filters[i].From)
 		}
+		clear(f.Shapes)
+		clear(f.Classes)
 		for i := range f.Servers {
 			clear(f.Servers[i].Subnets)
 		}
@@ -55,7 +57,7 @@ func scopes(whole *host.Facts, noServer bool) []scopeCase {
 	cases := []scopeCase{
 		{"nothing", host.Scope{}, host.Facts{}},
 		{"what is not there", host.Scope{
-			Links: []string{"br9"}, Filters: []string{"n9"}, Servers: []string{"n9"},
+			Links: []string{"br9"}, Shapes: []string{"br9"}, Filters: []string{"n9"}, Servers: []string{"n9"},
 			Sysctls: []string{"net/ipv6/conf/br9/accept_ra", "no/such/parameter"},
 		}, host.Facts{}},
 		{"a link", host.Scope{Links: []string{"br1"}}, host.Facts{Links: []host.Link{*whole.Link("br1")}}},
@@ -69,6 +71,9 @@ func scopes(whole *host.Facts, noServer bool) []scopeCase {
 		{"a sysctl", host.Scope{Sysctls: []string{noRA.Key}}, host.Facts{Sysctls: []host.Sysctl{{Key: noRA.Key, Value: "0"}}}},
 		{"the sysctl of forwarding", host.Scope{Sysctls: []string{"net/ipv4/ip_forward"}}, host.Facts{
 			Sysctls: []host.Sysctl{{Key: "net/ipv4/ip_forward", Value: "1"}},
+		}},
+		{"the shape of a link", host.Scope{Shapes: []string{"br0", "br1"}}, host.Facts{
+			Shapes: slices.DeleteFunc(slices.Clone(whole.Shapes), func(s host.Shape) bool { return s.Link != "br0" }), Classes: whole.Classes,
 		}},
 		{"a filter", host.Scope{Filters: []string{"n1"}}, host.Facts{Filters: whole.Filters}},
 	}

@@ -81,9 +81,26 @@ func randomOp(random *rand.Rand) host.Op {
 		host.SetFilter{Network: filter.Network, Filter: filter},
 		host.EnableForwarding{IPv6: random.IntN(2) == 0},
 	}
+	ops = append(ops, randomShape(random, link)...)
 	op := ops[random.IntN(len(ops))]
 	if inverse := op.Inverse(); inverse != nil && random.IntN(3) == 0 {
 		return inverse
 	}
 	return op
+}
+
+// randomShape are operations on the shape of a link.
+func randomShape(random *rand.Rand, link string) []host.Op {
+	shapes := []host.Shape{with0(shape0, link), with0(shape1, link), with0(shape2, link), {}}
+	set := host.SetShape{Link: link, Shape: shapes[random.IntN(3)], Was: shapes[random.IntN(4)]}
+	if set.Shape == set.Was {
+		set.Was = host.Shape{}
+	}
+	class, was := class3, class3
+	if random.IntN(2) == 0 {
+		class, was = class4, class4
+	}
+	class.Link, was.Link = link, link
+	class.Rate = []uint64{1, 700, 1900}[random.IntN(3)]
+	return []host.Op{set, set, host.AddClass(class), host.SetClass{Class: class, Was: was}}
 }
