@@ -70,4 +70,10 @@ const (
 	BandwidthType schema.Deviation = "bandwidth-type"
 	// ActualType refuses an <actual> on an interface that is on no network.
 	ActualType schema.Deviation = "actual-type-network"
+
+	// GuestMAC corrects, in [ValidateGuest], that two interfaces of a guest may have the same hardware address without being
+	// a team.
+	GuestMAC schema.Deviation = "guest-mac"
+	// GuestTarget corrects, in [ValidateGuest], that two interfaces of a guest may ask for the same device of the host.
+	GuestTarget schema.Deviation = "guest-target"
 )

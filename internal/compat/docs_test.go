@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestCompatPage(t *testing.T) {
 	b.WriteString(compatHead)
 	all := samples(t)
 	for _, r := range sourceRules(t) {
-		if !r.deviation() || r.accepts() {
+		if !r.deviation() || r.accepts() || r.behaves() {
 			continue
 		}
 		s, ok := best(all, r, func(s sample) bool { return s.shows(r) })
@@ -169,7 +170,7 @@ func readingsText(t *testing.T) string {
 		assert.Empty(t, lax, "accepted in Compat mode: %s", r.example.text)
 		fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", r.what, r.libvirt, r.we, r.example.text)
 	}
-	return b.String() + acceptedText(t)
+	return b.String() + acceptedText(t) + behaviourText(t)
 }
 
 const acceptedHead = `
@@ -224,6 +225,68 @@ func acceptedText(t *testing.T) string {
 	return b.String()
 }
 
+const behaviourHead = `
+## Done differently
+
+These say nothing about one document, but about what is done with several, with a network that runs, or on a host.
+
+| constant | libvirt 11.3 | this library | shown by |
+|---|---|---|---|
+`
+
+// A behaviour is a deviation that no document alone shows, with the test that does.
+type behaviour struct {
+	ident, libvirt string
+	test           string // package: name
+}
+
+var behaviours = []behaviour{
+	{"domainiface.GuestMAC", "accepts it", "domainiface: TestValidateGuest"},
+	{"domainiface.GuestTarget", "fails when the guest is started", "domainiface: TestValidateGuest"},
+}
+
+// behaves reports whether the rule is about more than a document.
+func (r rule) behaves() bool { return r.deviation() && strings.HasPrefix(r.doc, r.konst+" corrects") }
+
+// behaviourText returns the table of behaviours, having looked for their tests.
+func behaviourText(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString(behaviourHead)
+	listed := map[string]behaviour{}
+	for _, of := range behaviours {
+		listed[of.ident] = of
+	}
+	for _, r := range sourceRules(t) {
+		if !r.behaves() {
+			continue
+		}
+		of, ok := listed[r.ident()]
+		if !assert.True(t, ok, "%s has no test", r.ident()) {
+			continue
+		}
+		delete(listed, r.ident())
+		assert.True(t, hasTest(t, of.test), "there is no test %s", of.test)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.ident(), of.libvirt, cell(upper(strings.TrimPrefix(r.doc, r.konst+" "))), of.test)
+	}
+	assert.Empty(t, listed)
+	return b.String()
+}
+
+// hasTest reports whether a package has a test function.
+func hasTest(t *testing.T, where string) bool {
+	pkg, name, _ := strings.Cut(where, ": ")
+	files, err := filepath.Glob(root + pkg + "/*_test.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if strings.Contains(string(text), "\nfunc "+name+"(t *testing.T) {") {
+			return true
+		}
+	}
+	return false
+}
+
 const rulesHead = `# The rules
 
 Written by ` + "`go test ./internal/compat -update`" + ` from the source: the name of each rule, what it says, and a document that breaks
@@ -231,6 +294,9 @@ it, with what is then said. Rules that libvirt 11.3 does not have are marked wit
 Rules marked *strict* hold with ` + "`Reader{Strict: true}`" + ` only, those marked *hypervisor* with ` + "`ValidateOn`" + ` that hypervisor, those
 marked *host* with ` + "`ValidateHost`" + `, and those marked *compat* only as libvirt has them.
 `
+
+// inGuest are the rules of domainiface.ValidateGuest, which looks at several documents.
+var inGuest = map[string]bool{"guest-alias": true, "guest-boot": true}
 
 // elsewhere are the rules whose document is too large for a file, or no document at all, with the test that has it.
 var elsewhere = map[string]string{
@@ -246,7 +312,7 @@ func TestRulesPage(t *testing.T) {
 	all := samples(t)
 	pkg := ""
 	for _, r := range sourceRules(t) {
-		if r.accepts() {
+		if r.accepts() || r.behaves() || inGuest[r.name] {
 			continue
 		}
 		if r.pkg != pkg {
