@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -85,6 +86,9 @@ func TestValidDocuments(t *testing.T) {
 	}
 }
 
+// lineInValue matches a tab or a line end in the value of an attribute, which encoding/xml does not make a blank.
+var lineInValue = regexp.MustCompile(`=\s*("[^"]*[\t\r\n]|'[^']*[\t\r\n])`)
+
 // checkRoundTrip checks all laws of reading and writing on one text. It returns false if it is no document.
 func checkRoundTrip(t *testing.T, text string) bool {
 	n, err := network.Parse(strings.NewReader(text))
@@ -105,9 +109,11 @@ func checkRoundTrip(t *testing.T, text string) bool {
 	again, err = network.Parse(bytes.NewReader(marshaled))
 	require.NoError(t, err, "what xml.Marshal writes can be read:\n%s", marshaled)
 	equal(t, "xml.Marshal and Parse keep everything", n, again)
-	var unmarshaled network.Network
-	require.NoError(t, xml.Unmarshal([]byte(text), &unmarshaled))
-	equal(t, "xml.Unmarshal and Parse agree", n, &unmarshaled)
+	if !lineInValue.MatchString(text) {
+		var unmarshaled network.Network
+		require.NoError(t, xml.Unmarshal([]byte(text), &unmarshaled))
+		equal(t, "xml.Unmarshal and Parse agree", n, &unmarshaled)
+	}
 
 	clone := n.Clone()
 	equal(t, "a clone is equal", n, clone)

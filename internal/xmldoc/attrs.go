@@ -18,8 +18,15 @@ func (d *decoder) attrs(attrs []xml.Attr, v reflect.Value, l *layout, w *words) 
 		f := l.attr(a.Name)
 		switch {
 		case f != nil:
-			if to := v.FieldByIndex(f.index); !w.merge || to.IsZero() {
-				d.set(to, f, a.Value, a.Name.Local)
+			to := v.FieldByIndex(f.index)
+			once := w.merge || d.Compat && w.first
+			if once && (!to.IsZero() || d.Compat && d.meet(a.Name.Local)) {
+				continue
+			}
+			d.set(to, f, a.Value, a.Name.Local)
+			if f.zero && a.Value != "" && to.IsZero() && l.anyAttr != nil {
+				other := v.FieldByIndex(l.anyAttr).Addr().Interface().(*[]xml.Attr)
+				*other = append(*other, a)
 			}
 		case d.Aliases && l.anyAttr != nil && l.aliases == a.Name.Local && a.Name.Space == "":
 			to := v.FieldByIndex(l.anyAttr).Addr().Interface().(*[]xml.Attr)

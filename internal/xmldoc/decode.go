@@ -8,7 +8,9 @@ import (
 	"encoding/xml"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,10 +18,12 @@ import (
 type decoder struct {
 	Options
 	xml      *xml.Decoder
+	typed    bool // there was a document type, or it is too late for one
 	path     []step
-	at       Place      // of the last token, its first byte
-	offset   int64      // the same
-	declared []xml.Attr // the declarations of prefixes of the elements in path
+	at       Place           // of the last token, its first byte
+	offset   int64           // the same
+	declared []xml.Attr      // the declarations of prefixes of the elements in path
+	met      map[string]bool // with Compat, the paths of what was given and said nothing, and of what counts once
 	problems []Problem
 }
 
@@ -44,8 +48,34 @@ func (d *decoder) pathText() string {
 func (d *decoder) token() (xml.Token, error) {
 	d.at.Line, d.at.Column = d.xml.InputPos()
 	d.offset = d.xml.InputOffset()
-	return d.xml.Token()
+	tok, err := d.xml.Token()
+	if err != nil {
+		return nil, err
+	}
+	return tok, d.misplaced(tok)
 }
+
+// misplaced refuses what encoding/xml lets stand anywhere: the declaration of XML, which [plain] has taken away from
+// where it may be, and a document type that is not the first before the root element.
+func (d *decoder) misplaced(tok xml.Token) error {
+	switch tok := tok.(type) {
+	case xml.ProcInst:
+		if strings.EqualFold(tok.Target, "xml") {
+			return &ruleError{ruleSyntax, "", "not well-formed: the declaration of XML stands at the beginning of the text"}
+		}
+	case xml.Directive:
+		if d.typed || !docType.Match(tok) {
+			return &ruleError{ruleSyntax, "", "not well-formed: <! begins a document type, with a name, once, before the root element"}
+		}
+		d.typed = true
+	case xml.StartElement:
+		d.typed = true
+	}
+	return nil
+}
+
+// docType is the beginning of a document type, as encoding/xml tells it.
+var docType = regexp.MustCompile(`^DOCTYPE\s+[^\s\[>]`)
 
 // root reads the root element into v, a pointer to a struct.
 func (d *decoder) root(start xml.StartElement, v any) error {
@@ -143,8 +173,14 @@ func (d *decoder) known(start xml.StartElement, v reflect.Value, l *layout, f *f
 		d.path[len(d.path)-1].index = to.Len() + 1
 		return d.repeated(start, v, l, f)
 	}
-	if !f.merge && (!to.IsZero() || d.leaf(v, l, f, 0) != nil) {
-		return d.second(start, v, l, f)
+	if !to.IsZero() || d.leaf(v, l, f, 0) != nil || len(d.met) > 0 && d.met[d.pathText()] {
+		switch {
+		case f.merge || d.Compat && f.first:
+		case d.Compat && f.inside:
+			start.Attr = nil
+		default:
+			return d.second(start, v, l, f)
+		}
 	}
 	if f.kind == kindStruct {
 		if to.IsNil() {
@@ -157,7 +193,24 @@ func (d *decoder) known(start xml.StartElement, v reflect.Value, l *layout, f *f
 		return err
 	}
 	d.set(to, f, text, "")
+	if d.Compat && to.IsZero() {
+		d.meet("")
+	}
 	return nil
+}
+
+// meet remembers that the element of the path, or one of its attributes, was given, and reports whether it was before.
+func (d *decoder) meet(attr string) (before bool) {
+	if d.met == nil {
+		d.met = make(map[string]bool)
+	}
+	path := d.pathText()
+	if attr != "" {
+		path += "/@" + attr
+	}
+	before = d.met[path]
+	d.met[path] = true
+	return before
 }
 
 // repeated appends an element to the slice that is its field of v.

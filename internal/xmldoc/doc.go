@@ -17,10 +17,14 @@
 //	anyns   the element is found in whatever namespace it is
 //	keep    in Compat mode a second element is kept as unknown content, where rules can see it
 //	merge   a second element adds to the first
+//	first   in Compat mode a second element adds to the first what that lacks, each attribute and each child
+//	inside  in Compat mode a second element adds to the first the children that it lacks, and no attributes
+//	zero    an attribute whose value reads as absent is kept as unknown content too
 //	opaque  unknown content of the element is its content: kept in every mode
 //	open    the element is written as a pair of tags even when it is empty
 //	leaves  the field keeps what elements of text have besides their text
 //
 //	alias=A      of a field _: with Aliases the attribute A is kept as unknown content in every mode
+//	again=E      the field is written as a further element E, and never read
 //	before=E:A=V the element is written before the element E where the attribute A next to it is V
 package xmldoc

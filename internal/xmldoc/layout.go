@@ -37,7 +37,7 @@ type field struct {
 
 // words are what the doc tag says.
 type words struct {
-	blank, lax, anyCase, alias, anySpace, keep, merge, opaque, open bool
+	blank, lax, anyCase, alias, anySpace, keep, merge, first, inside, zero, opaque, open bool
 
 	before             string // the element that this one precedes if
 	whenAttr, whenText string // the attribute has the text
@@ -105,6 +105,8 @@ func (l *layout) add(t reflect.Type, outer []int) {
 		switch {
 		case sf.Tag.Get("doc") == "leaves":
 			l.leaves = index
+		case strings.HasPrefix(sf.Tag.Get("doc"), "again="):
+			l.addField(t, sf, strings.TrimPrefix(sf.Tag.Get("doc"), "again="), index)
 		case sf.Name == "_":
 			l.aliases = strings.TrimPrefix(sf.Tag.Get("doc"), "alias=")
 		case tag == "-":
@@ -162,6 +164,12 @@ func (f *field) read(tag string) {
 			f.keep = true
 		case "merge":
 			f.merge = true
+		case "first":
+			f.first = true
+		case "inside":
+			f.inside = true
+		case "zero":
+			f.zero = true
 		case "opaque":
 			f.opaque = true
 		case "open":

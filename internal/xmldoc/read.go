@@ -48,10 +48,16 @@ func Read(r io.Reader, root string, v any, o Options) (*Result, error) {
 		d.problem(ruleSize, "", "%s", problem)
 		return &Result{Problems: d.problems}, nil
 	}
-	d.xml = xml.NewDecoder(bytes.NewReader(text))
-	err = d.document(root, v)
+	simple, at, err := plain(text, o.Compat)
+	d.xml = xml.NewDecoder(bytes.NewReader(simple))
+	if d.offset = int64(at); err == nil {
+		err = d.document(root, v)
+	}
 	if err != nil {
 		d.fatal(err)
+	}
+	if len(text) > 0 && (&simple[0] != &text[0] || d.at.Line == 0) {
+		d.replace(text)
 	}
 	for i := range d.problems {
 		d.problems[i].refine(text)
@@ -179,6 +185,7 @@ func (d *decoder) fatal(err error) {
 		d.problem(named.Rule(), "", "%s", err)
 	case errors.As(err, &syntax):
 		_, column := d.xml.InputPos()
+		d.offset = d.xml.InputOffset()
 		d.at = Place{syntax.Line, max(column, 1)} // 0 after a line end that was looked at and put back
 		d.problem(ruleSyntax, "", "not well-formed: %s", syntax.Msg)
 	case errors.Is(err, io.EOF):
