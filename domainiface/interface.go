@@ -51,33 +51,33 @@ type Interface struct {
 	// PortForwards lead from the host to the guest.
 	PortForwards []PortForward `xml:"portForward"`
 	// Script connects and Downscript disconnects the device. Nil is none.
-	Script     *Script `xml:"script"`
-	Downscript *Script `xml:"downscript"`
+	Script     *Script `xml:"script" doc:"first"`
+	Downscript *Script `xml:"downscript" doc:"first"`
 	// BackendDomain is the guest that serves the device, on Xen. Nil is the host.
-	BackendDomain *BackendDomain `xml:"backenddomain"`
+	BackendDomain *BackendDomain `xml:"backenddomain" doc:"first"`
 	// Target is the device on the host. Nil leaves its name to the library.
 	Target *Target `xml:"target"`
 	// Guest is the device in a container. Nil leaves its name to the hypervisor.
-	Guest *GuestDev `xml:"guest"`
+	Guest *GuestDev `xml:"guest" doc:"first"`
 	// Model is the card that the guest sees, and Driver what serves it on the host. Nil leaves them to the
 	// hypervisor.
-	Model  *Model  `xml:"model"`
-	Driver *Driver `xml:"driver" doc:"before=source:type=hostdev"`
+	Model  *Model  `xml:"model" doc:"first"`
+	Driver *Driver `xml:"driver" doc:"inside,before=source:type=hostdev"`
 	// Backend is the program or the device files behind the device. Nil is what is usual.
 	Backend *Backend `xml:"backend"`
 	// FilterRef is the packet filter. Nil is none.
 	FilterRef *FilterRef `xml:"filterref"`
-	Tune      *Tune      `xml:"tune"`
+	Tune      *Tune      `xml:"tune" doc:"first"`
 	// Teaming pairs the device with another. Nil is alone.
-	Teaming *Teaming `xml:"teaming"`
+	Teaming *Teaming `xml:"teaming" doc:"first"`
 	// Link is the cable. Nil is plugged in.
-	Link *Link `xml:"link"`
+	Link *Link `xml:"link" doc:"first"`
 	// MTU is the largest packet. Nil is that of the network or the bridge.
-	MTU *MTU `xml:"mtu"`
+	MTU *MTU `xml:"mtu" doc:"first"`
 	// Coalesce gathers packets to the guest. Nil does not.
 	Coalesce *Coalesce `xml:"coalesce"`
 	Boot     *Boot     `xml:"boot"`
-	Alias    *Alias    `xml:"alias"`
+	Alias    *Alias    `xml:"alias" doc:"first"`
 	ROM      *ROM      `xml:"rom"`
 	ACPI     *ACPI     `xml:"acpi"`
 	// Address is where the device is in the guest. Nil leaves it to the hypervisor.

@@ -31,7 +31,7 @@ type MTU struct {
 //	  </rx>
 //	</coalesce>
 type Coalesce struct {
-	RX *CoalesceRX `xml:"rx"`
+	RX *CoalesceRX `xml:"rx" doc:"first"`
 	schema.Extra
 }
 
@@ -41,7 +41,7 @@ type Coalesce struct {
 //	  <frames max='32'/>
 //	</rx>
 type CoalesceRX struct {
-	Frames *Frames `xml:"frames"`
+	Frames *Frames `xml:"frames" doc:"first"`
 	schema.Extra
 }
 
