@@ -207,7 +207,8 @@ func TestDefineWhatRuns(t *testing.T) {
 
 	require.NoError(t, nets.Undefine(ctx, "net1"))
 	another := small(t, 1)
-	another.UUID = schema.UUID{1, 2, 3}
+	another.UUID, err = schema.ParseUUID("01020300-0000-0000-0000-000000000000")
+	require.NoError(t, err)
 	err = nets.Define(ctx, another)
 	require.ErrorIs(t, err, fs.ErrExist)
 	require.ErrorContains(t, err, "/network/uuid: network \"net1\" has the uuid "+live.UUID.String())

@@ -165,9 +165,13 @@ func TestAbsentIsLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "<all></all>", string(got))
 
+	uuid, err := schema.ParseUUID("00000000-0000-0000-0000-000000000001")
+	require.NoError(t, err)
+	zeros, err := schema.ParseUUID("00000000-0000-0000-0000-000000000000")
+	require.NoError(t, err)
 	full := all{
 		YesNo: schema.No, OnOff: schema.Off, Text: schema.Empty, Number: schema.Num(0), C: schema.CNumber{Number: schema.Num(1)},
-		MAC: schema.MAC{5: 1}, UUID: schema.UUID{15: 1}, Addr: schema.Addr{Addr: netip.IPv4Unspecified()}, ID: schema.UUID{15: 2},
+		MAC: schema.MAC{5: 1}, UUID: uuid, Addr: schema.Addr{Addr: netip.IPv4Unspecified()}, ID: zeros,
 	}
 	got, err = xml.Marshal(full)
 	require.NoError(t, err)
@@ -193,6 +197,10 @@ func TestNewUUID(t *testing.T) {
 	_, err = schema.NewUUID(strings.NewReader("short"))
 	assert.Error(t, err)
 	assert.True(t, schema.UUID{}.IsZero())
+	zeros, err := schema.ParseUUID("00000000-0000-0000-0000-000000000000")
+	require.NoError(t, err)
+	assert.False(t, zeros.IsZero(), "a document gives it")
+	assert.False(t, zeros.Equal(schema.UUID{}))
 }
 
 func TestMACText(t *testing.T) {

@@ -9,27 +9,34 @@ import (
 	"strings"
 )
 
-// A UUID names a network, a port or a guest for good. The zero UUID is absent.
-type UUID [16]byte
+// A UUID names a network, a port or a guest for good. The zero UUID is absent, which is not the same as the one that a
+// document gives with zeros only.
+type UUID struct {
+	b     [16]byte
+	given bool
+}
 
 // NewUUID returns a random UUID of version 4 made from 16 bytes of random.
 func NewUUID(random io.Reader) (UUID, error) {
-	var u UUID
-	if _, err := io.ReadFull(random, u[:]); err != nil {
+	u := UUID{given: true}
+	if _, err := io.ReadFull(random, u.b[:]); err != nil {
 		return UUID{}, err
 	}
-	u[6] = u[6]&0x0f | 0x40
-	u[8] = u[8]&0x3f | 0x80
+	u.b[6] = u.b[6]&0x0f | 0x40
+	u.b[8] = u.b[8]&0x3f | 0x80
 	return u, nil
 }
 
 // IsZero reports whether u is absent.
-func (u UUID) IsZero() bool { return u == UUID{} }
+func (u UUID) IsZero() bool { return !u.given }
+
+// Equal reports whether u and v are the same UUID or both absent.
+func (u UUID) Equal(v UUID) bool { return u == v }
 
 // String returns u in lower case with dashes after 8, 12, 16 and 20 digits.
 func (u UUID) String() string {
 	b := make([]byte, 0, 36)
-	for i, octet := range u {
+	for i, octet := range u.b {
 		if i == 4 || i == 6 || i == 8 || i == 10 {
 			b = append(b, '-')
 		}
@@ -82,7 +89,7 @@ func ParseUUID(text string) (UUID, error) {
 
 func lexUUID(s string) (u UUID, ok bool) {
 	s = strings.Trim(s, " \t\n\v\f\r")
-	for i := range u {
+	for i := range u.b {
 		s = strings.TrimLeft(s, "- ")
 		if len(s) < 2 {
 			return UUID{}, false
@@ -92,8 +99,9 @@ func lexUUID(s string) (u UUID, ok bool) {
 		if !ok1 || !ok2 {
 			return UUID{}, false
 		}
-		u[i] = high<<4 | low
+		u.b[i] = high<<4 | low
 		s = s[2:]
 	}
-	return u, s == ""
+	u.given = s == ""
+	return u, u.given
 }
