@@ -2,7 +2,12 @@
 
 package network
 
-import "github.com/go-virtnet/virtnet/network/schema"
+import (
+	"encoding/xml"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/network/schema"
+)
 
 // A Bridge is a <bridge> element: the Linux bridge of the network, of its own making or, in mode bridge,
 // one of the host.
@@ -36,6 +41,20 @@ type MTU struct {
 //
 //	<mac address='52:54:00:0a:0b:0c'/>
 type MAC struct {
-	Address schema.MAC `xml:"address,attr" doc:"blank,lax"`
+	// Address that is absent is left to the library. One of zeros only, which a document can give and no device can
+	// have, stands in Extra.
+	Address schema.MAC `xml:"address,attr" doc:"blank,lax,zero"`
 	schema.Extra
+}
+
+// isGiven reports whether the document has an address, be it of zeros only.
+func (m *MAC) isGiven() bool { return m != nil && (!m.Address.IsZero() || m.zeros() != nil) }
+
+// zeros returns the address of zeros only that the document gives, nil if it does not.
+func (m *MAC) zeros() *xml.Attr {
+	at := slices.IndexFunc(m.Attrs, func(a xml.Attr) bool { return a.Name == xml.Name{Local: "address"} })
+	if at < 0 || !m.Address.IsZero() {
+		return nil
+	}
+	return &m.Attrs[at]
 }

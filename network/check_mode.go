@@ -21,7 +21,7 @@ func (n *Network) checkMode(c *schema.Check) {
 	n.checkBridgeMode(c)
 	mode := n.Mode()
 	c.Rule(n.MTU == nil || n.MTU.Size.Uint() == 0, "mtu-mode", "mtu", "mode %s takes the MTU of what exists", mode)
-	c.Rule(n.MAC == nil || n.MAC.Address.IsZero(), "mac-mode", "mac", "mode %s makes no bridge that could have a MAC address", mode)
+	c.Rule(!n.MAC.isGiven(), "mac-mode", "mac", "mode %s makes no bridge that could have a MAC address", mode)
 	c.Rule(len(n.IPs) == 0, "ip-mode", "ip", "mode %s has no addresses of its own", mode)
 	if d := n.DNS; d != nil {
 		if c.Rule(len(d.TXTs)+len(d.SRVs)+len(d.Hosts) == 0, "dns-mode", "dns", "mode %s has no DNS server", mode) {

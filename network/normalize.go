@@ -140,8 +140,12 @@ func (n *Network) normalizeBridge() {
 	if n.MTU != nil && n.MTU.Size.Uint() == 0 && schema.IsBare(n.MTU.Extra) {
 		n.MTU = nil
 	}
-	if n.MAC != nil && n.MAC.Address.IsZero() && schema.IsBare(n.MAC.Extra) {
-		n.MAC = nil
+	if m := n.MAC; m != nil && m.Address.IsZero() {
+		if zeros := m.zeros(); zeros != nil {
+			zeros.Value = m.Address.String()
+		} else if schema.IsBare(m.Extra) {
+			n.MAC = nil
+		}
 	}
 }
 
