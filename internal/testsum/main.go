@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command testsum reads the output of "go test -json" and prints what a person wants to know: the failures in full, one
-// line a package, every skipped test with its reason, and one line of counts at the end. It exits with 1 if anything
-// failed or nothing ran.
+// line a package, the counts of agreement that passing tests print, every skipped test with its reason, and one line of
+// counts at the end. It exits with 1 if anything failed or nothing ran.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,7 +26,7 @@ type event struct {
 // A summary is what has been read so far.
 type summary struct {
 	passed, failed int
-	skips          []string
+	skips, agrees  []string
 	output         map[string][]string
 }
 
@@ -81,10 +82,18 @@ func (s *summary) end(e event, output []string, w io.Writer) {
 		fmt.Fprintf(w, "ok    %-55s %6.1fs\n", strings.TrimPrefix(e.Package, "github.com/go-virtnet/virtnet"), e.Elapsed)
 	case e.Test != "" && e.Action == "pass":
 		s.passed++
+		for _, line := range output {
+			if agreement.MatchString(line) {
+				s.agrees = append(s.agrees, strings.TrimSpace(line))
+			}
+		}
 	case e.Test != "" && e.Action == "skip":
 		s.skips = append(s.skips, e.Test+": "+reason(output))
 	}
 }
+
+// agreement is a line such as "networks: 600 documents, 600 agree".
+var agreement = regexp.MustCompile(`^[^:]+: [0-9]+ [a-z]+, [0-9]+ (agree|valid)\b`)
 
 // reason is what a skipped test said, without the position in the file.
 func reason(output []string) string {
@@ -105,6 +114,12 @@ func reason(output []string) string {
 
 func (s *summary) print(w io.Writer) {
 	slices.Sort(s.skips)
+	if len(s.agrees) > 0 {
+		fmt.Fprintln(w, "\nagreement with libvirt:")
+	}
+	for _, line := range s.agrees {
+		fmt.Fprintln(w, "  "+line)
+	}
 	if len(s.skips) > 0 {
 		fmt.Fprintln(w, "\nskipped:")
 	}
