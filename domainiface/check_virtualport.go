@@ -46,30 +46,7 @@ func useful(t virtualport.Type, kind Type) bool {
 // checkComplete checks that nothing that the kind of switch needs is missing from v, the element that c stands
 // in, apart from what [Interface.Complete] makes up where generated says so.
 func checkComplete(c *schema.Check, v *virtualport.VirtualPort, generated bool) {
-	p := v.Parameters
-	if p == nil {
-		p = new(virtualport.Parameters)
-	}
-	var missing []string
-	need := func(given bool, name string) {
-		if !given {
-			missing = append(missing, name)
-		}
-	}
-	switch v.Type {
-	case virtualport.Qbg:
-		need(p.ManagerID.Given(), "managerid")
-		need(p.TypeID.Given(), "typeid")
-		need(p.TypeIDVersion.Given(), "typeidversion")
-		need(generated || !p.InstanceID.IsZero(), "instanceid")
-	case virtualport.Qbh:
-		need(p.ProfileID != "", "profileid")
-	case virtualport.OpenVSwitch:
-		need(generated || !p.InterfaceID.IsZero(), "interfaceid")
-	case virtualport.Midonet:
-		need(!p.InterfaceID.IsZero(), "interfaceid")
-	}
-	for _, name := range missing {
+	for _, name := range v.Missing(generated) {
 		c.Rule(false, "virtualport-complete", "parameters/@"+name, "%s needs a value for %s", v.Type, name)
 	}
 }

@@ -7,14 +7,19 @@ import (
 	"io"
 
 	"github.com/go-virtnet/virtnet/network/schema"
-	"github.com/go-virtnet/virtnet/virtualport"
 )
 
-// Complete returns a copy of i with what libvirt makes up when it defines an interface: a MAC address that
-// starts with 52:54:00 where there is none, and the identities in a <virtualport> that its kind of switch needs.
-// A profile without a kind gets both of them, because its network decides. What i has is kept. The error is one
-// of random, of which up to 35 bytes are read.
+// Complete returns a copy of i with what is made up when an interface is defined: a MAC address that starts with
+// 52:54:00 where there is none, and the identities in a <virtualport> that its kind of switch needs. What i has is kept. On
+// a network the identities wait until the network was asked; see [EarlyIdentity]. The error is one of random, of which
+// up to 35 bytes are read.
 func (i *Interface) Complete(random io.Reader) (*Interface, error) {
+	return i.CompleteAs(random, schema.Rules{})
+}
+
+// CompleteAs is [Interface.Complete] by the rules chosen. With Compat a profile on a network gets identities too, and one
+// without a kind gets both, because its network decides.
+func (i *Interface) CompleteAs(random io.Reader, rules schema.Rules) (*Interface, error) {
 	c := i.Clone()
 	if c.MAC == nil {
 		c.MAC = new(MAC)
@@ -26,9 +31,12 @@ func (i *Interface) Complete(random io.Reader) (*Interface, error) {
 		}
 		c.MAC.Address = address
 	}
-	switch c.Kind() {
+	switch kind := c.Kind(); kind {
 	case Network, Bridge, Direct, Hostdev:
-		if err := completeIDs(c.VirtualPort, random); err != nil {
+		if kind == Network && !rules.Skips(EarlyIdentity) {
+			break
+		}
+		if _, err := c.VirtualPort.Generate(random); err != nil {
 			return nil, err
 		}
 	}
@@ -42,30 +50,4 @@ func NewMAC(random io.Reader) (schema.MAC, error) {
 		return schema.MAC{}, fmt.Errorf("make a MAC address: %w", err)
 	}
 	return m, nil
-}
-
-// completeIDs makes up the identities that are missing in v.
-func completeIDs(v *virtualport.VirtualPort, random io.Reader) error {
-	if v == nil {
-		return nil
-	}
-	p := v.Parameters
-	if p == nil {
-		p = new(virtualport.Parameters)
-	}
-	for _, id := range []struct {
-		to   *schema.UUID
-		only virtualport.Type
-	}{{&p.InstanceID, virtualport.Qbg}, {&p.InterfaceID, virtualport.OpenVSwitch}} {
-		if !id.to.IsZero() || v.Type != 0 && v.Type != id.only {
-			continue
-		}
-		made, err := schema.NewUUID(random)
-		if err != nil {
-			return fmt.Errorf("make an identity for a switch: %w", err)
-		}
-		*id.to = made
-		v.Parameters = p
-	}
-	return nil
 }

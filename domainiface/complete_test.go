@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-virtnet/virtnet/domainiface"
+	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // sevens is randomness that is always 7.
@@ -47,7 +48,10 @@ func TestComplete(t *testing.T) {
 			`<parameters interfaceid='` + uuid + `' profileid='p'/>`},
 		{"the network decides",
 			`<interface type='network'><source network='n'/><virtualport/></interface>`,
-			`<parameters instanceid='` + uuid + `' interfaceid='` + uuid + `'/>`},
+			`<virtualport/>`},
+		{"the network may have one",
+			`<interface type='network'><source network='n'/><virtualport type='openvswitch'/></interface>`,
+			`<virtualport type='openvswitch'/>`},
 		{"802.1Qbh has none",
 			`<interface type='direct'><source dev='e0'/><virtualport type='802.1Qbh'/></interface>`,
 			`<virtualport type='802.1Qbh'/>`},
@@ -70,14 +74,29 @@ func TestComplete(t *testing.T) {
 func TestCompleteTakesWhatItNeeds(t *testing.T) {
 	i := parse(t, `<interface type='network'><source network='n'/><virtualport/></interface>`)
 	random := bytes.NewReader(make([]byte, 36))
-	_, err := i.Complete(random)
+	compat := schema.Rules{Compat: true}
+	_, err := i.CompleteAs(random, compat)
 	require.NoError(t, err)
 	assert.Equal(t, 1, random.Len())
 	for n := range 35 {
-		_, err := i.Complete(bytes.NewReader(make([]byte, n)))
+		_, err := i.CompleteAs(bytes.NewReader(make([]byte, n)), compat)
 		require.Error(t, err)
 		assert.True(t, strings.HasPrefix(err.Error(), "make a"), err)
 	}
+}
+
+// TestEarlyIdentity shows what libvirt makes up for a profile whose kind the network knows.
+func TestEarlyIdentity(t *testing.T) {
+	const uuid = "07070707-0707-4707-8707-070707070707"
+	i := parse(t, `<interface type='network'><mac address='02:00:00:00:00:01'/><source network='n'/><virtualport/></interface>`)
+	for _, rules := range []schema.Rules{{Compat: true}, {Allow: []schema.Deviation{domainiface.EarlyIdentity}}} {
+		c, err := i.CompleteAs(sevens{}, rules)
+		require.NoError(t, err)
+		assert.Contains(t, format(t, c), `<parameters instanceid='`+uuid+`' interfaceid='`+uuid+`'/>`)
+	}
+	c, err := i.CompleteAs(failing{io.ErrUnexpectedEOF}, schema.Rules{})
+	require.NoError(t, err, "nothing is made up")
+	assert.Equal(t, format(t, i), format(t, c))
 }
 
 func TestNewMAC(t *testing.T) {

@@ -3,6 +3,8 @@
 package network
 
 import (
+	"errors"
+
 	"github.com/go-virtnet/virtnet/network/schema"
 	"github.com/go-virtnet/virtnet/qos"
 	"github.com/go-virtnet/virtnet/virtualport"
@@ -50,8 +52,17 @@ func (g *PortGroup) check(c *schema.Check, n *Network) {
 
 // checkVirtualPort checks the <virtualport> of g against the network.
 func (g *PortGroup) checkVirtualPort(c *schema.Check, n *Network) {
-	if _, what := virtualport.Merge(n.VirtualPort, g.VirtualPort); what != "" {
-		c.Deviates(false, VirtualPortMerge, "virtualport", "the network has another %s", what)
+	_, err := virtualport.Merge(c.Rules(),
+		virtualport.Source{Layer: schema.ByNetwork, Path: "/network/virtualport", Profile: n.VirtualPort},
+		virtualport.Source{Layer: schema.ByPortGroup, Path: c.Path("virtualport"), Profile: g.VirtualPort})
+	var conflict *virtualport.ConflictError
+	var foreign *schema.Violation
+	switch {
+	case errors.As(err, &conflict):
+		c.Deviates(false, VirtualPortMerge, "virtualport", "the network has another %s", conflict.Parameter)
+		return
+	case errors.As(err, &foreign):
+		c.Deviates(false, VirtualPortMerge, "virtualport", "%s", foreign.Msg)
 		return
 	}
 	if n.Managed() {

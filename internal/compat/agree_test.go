@@ -48,7 +48,7 @@ func readInterface(text string) (*domainiface.Interface, error) {
 	if err := i.ValidateAs(compat); err != nil {
 		return nil, err
 	}
-	if i, err = i.Complete(zeros{}); err != nil {
+	if i, err = i.CompleteAs(zeros{}, compat); err != nil {
 		return nil, err
 	}
 	i.Normalize(compat)

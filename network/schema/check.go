@@ -19,8 +19,8 @@ type Rules struct {
 	Allow  []Deviation // leave out these
 }
 
-// skip reports whether the deviation is left out.
-func (r Rules) skip(d Deviation) bool { return r.Compat || slices.Contains(r.Allow, d) }
+// Skips reports whether the deviation is left out.
+func (r Rules) Skips(d Deviation) bool { return r.Compat || slices.Contains(r.Allow, d) }
 
 // A Check walks a document and collects what breaks the rules. It knows the path of the element that
 // the walk is in. Use [NewCheck].
@@ -76,7 +76,7 @@ func (c *Check) Form(ok bool, rule, where, format string, args ...any) bool {
 
 // Deviates is [Check.Rule] for a rule that libvirt does not have. Where it is left out, it returns true.
 func (c *Check) Deviates(ok bool, d Deviation, where, format string, args ...any) bool {
-	if ok || c.rules.skip(d) {
+	if ok || c.rules.Skips(d) {
 		return true
 	}
 	c.fail(string(d), where, format, args)
@@ -88,7 +88,7 @@ func (c *Check) fail(rule, where, format string, args []any) {
 }
 
 // Skips reports whether the deviation is left out, for what only one side needs to look at.
-func (c *Check) Skips(d Deviation) bool { return c.rules.skip(d) }
+func (c *Check) Skips(d Deviation) bool { return c.rules.Skips(d) }
 
 // Path returns the path of where, as in [Check.Rule].
 func (c *Check) Path(where string) string {

@@ -4,6 +4,7 @@ package schema
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ func (v *Violation) Error() string {
 	}
 	return fmt.Sprintf("%d:%d: %s: %s [%s]", v.Line, v.Column, v.Path, v.Msg, v.Rule)
 }
+
+// Is reports that a document which breaks a rule is invalid: errors.Is(err, fs.ErrInvalid).
+func (v *Violation) Is(target error) bool { return target == fs.ErrInvalid }
 
 // Violations are all the violations of a document, at least one, in the order of the rules or, where
 // the places are known, of the document.
