@@ -6,7 +6,7 @@ import "github.com/go-virtnet/virtnet/network/schema"
 
 // Where interfaces meet networks in another way than in libvirt 11.3.
 const (
-	// EarlyIdentity makes up the identities of a profile on a network only when the interface is attached and nobody gave
-	// them. libvirt makes them up when the interface is defined, and then refuses to attach it to a network that has its own.
+	// EarlyIdentity corrects that the identities of a profile on a network are made up when the interface is defined, so that
+	// a network with its own can never be used: they are made up when it is attached and nobody gave them.
 	EarlyIdentity schema.Deviation = "virtualport-identity-early"
 )

@@ -6,7 +6,7 @@ import "github.com/go-virtnet/virtnet/network/schema"
 
 // Where ports of a network are treated in another way than by libvirt 11.3.
 const (
-	// UnknownGroup refuses a port in a port group that its network does not have. libvirt takes it for a port without a group,
-	// and does not even use the group that is the default.
+	// UnknownGroup corrects that a port in a group that its network does not have is taken for one without a group, without
+	// the default group even: it is refused.
 	UnknownGroup schema.Deviation = "port-group-unknown"
 )

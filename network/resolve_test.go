@@ -247,59 +247,66 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-// TestResolveDeviations are the places where ports are met in another way than by libvirt, both ways.
-func TestResolveDeviations(t *testing.T) {
-	resolve := func(name, content string, rules schema.Rules) (*network.Resolution, error) {
-		return network.Resolver{Rules: rules}.Resolve(networkOf(t, name), request(t, content))
-	}
-	both := func(d schema.Deviation) []schema.Rules {
-		return []schema.Rules{{Compat: true}, {Allow: []schema.Deviation{d}}}
-	}
-	t.Run("unknown group", func(t *testing.T) {
-		_, err := resolve("switch", "<group>green</group>", schema.Rules{})
-		require.EqualError(t, err, `/networkport/group: network "switch" has no port group "green": it has db, any [port-group-unknown]`)
-		require.ErrorIs(t, err, fs.ErrNotExist)
-		require.NotErrorIs(t, err, fs.ErrInvalid)
-		var v *schema.Violation
-		require.ErrorAs(t, err, &v)
-		assert.Equal(t, string(network.UnknownGroup), v.Rule)
-		for _, rules := range both(network.UnknownGroup) {
-			r, err := resolve("switch", "<group>green</group>", rules)
-			require.NoError(t, err)
-			assert.Empty(t, r.Group)
-			assert.Nil(t, r.Port.RxFilters, "not even the default group")
-			assert.Equal(t, "green", r.Port.Group, "the request keeps what it asks for")
-			assert.Equal(t, "20", r.Port.VLAN.Tags[0].ID.String())
-		}
-	})
-	t.Run("profile without a type", func(t *testing.T) {
-		for _, name := range []string{"nat", "office", "alone", "pci"} {
-			r, err := resolve(name, "<virtualport><parameters profileid='p'/></virtualport>", schema.Rules{})
-			require.NoError(t, err)
-			assert.Nil(t, r.Port.VirtualPort)
-			require.Len(t, r.Dropped, 1)
-			assert.Equal(t, schema.Setting{Name: "profileid", Value: "p", Layer: schema.ByInterface, Path: "/networkport/virtualport/parameters/@profileid"}, r.Dropped[0])
-			_, err = resolve(name, "<virtualport/>", schema.Rules{Compat: true})
-			require.EqualError(t, err, fmt.Sprintf("/networkport/virtualport/@type: neither the port nor network %q nor its port group gives the profile a type [port-virtualport-type]", name))
-		}
-	})
-	t.Run("802.1Qbg on hostdev", func(t *testing.T) {
-		const qbg = "<virtualport type='802.1Qbg'><parameters managerid='1' typeid='2' typeidversion='3'/></virtualport>"
-		_, err := resolve("pci", qbg, schema.Rules{})
-		require.ErrorContains(t, err, "a network of mode hostdev has no use for a port of type 802.1Qbg")
-		for _, rules := range both(network.VirtualPortMode) {
-			_, err := resolve("pci", qbg, rules)
-			require.NoError(t, err)
-		}
-	})
-	t.Run("without randomness", func(t *testing.T) {
-		r, err := network.Resolve(networkOf(t, "switch"), request(t, ""))
+// resolveAs resolves a port with that content, without randomness.
+func resolveAs(t *testing.T, name, content string, rules schema.Rules) (*network.Resolution, error) {
+	t.Helper()
+	return network.Resolver{Rules: rules}.Resolve(networkOf(t, name), request(t, content))
+}
+
+// without are the ways to leave a deviation out.
+func without(d schema.Deviation) []schema.Rules {
+	return []schema.Rules{{Compat: true}, {Allow: []schema.Deviation{d}}}
+}
+
+func TestResolveUnknownGroup(t *testing.T) {
+	_, err := resolveAs(t, "switch", "<group>green</group>", schema.Rules{})
+	require.EqualError(t, err, `/networkport/group: network "switch" has no port group "green": it has db, any [port-group-unknown]`)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NotErrorIs(t, err, fs.ErrInvalid)
+	var v *schema.Violation
+	require.ErrorAs(t, err, &v)
+	assert.Equal(t, string(network.UnknownGroup), v.Rule)
+	for _, rules := range without(network.UnknownGroup) {
+		r, err := resolveAs(t, "switch", "<group>green</group>", rules)
 		require.NoError(t, err)
-		assert.Nil(t, r.Port.VirtualPort.Parameters)
-		assert.Contains(t, r.Settings, schema.Setting{Name: "virtualport interfaceid", Value: "made up", Layer: schema.Generated})
-	})
-	t.Run("places", func(t *testing.T) {
-		_, err := network.Resolver{Asks: network.Places{Group: "/interface/source/@portgroup"}}.Resolve(networkOf(t, "switch"), request(t, "<group>green</group>"))
-		require.ErrorContains(t, err, "/interface/source/@portgroup: ")
-	})
+		assert.Empty(t, r.Group)
+		assert.Nil(t, r.Port.RxFilters, "not even the default group")
+		assert.Equal(t, "green", r.Port.Group, "the request keeps what it asks for")
+		assert.Equal(t, "20", r.Port.VLAN.Tags[0].ID.String())
+	}
+}
+
+func TestResolveUntypedProfile(t *testing.T) {
+	for _, name := range []string{"nat", "office", "alone", "pci"} {
+		r, err := resolveAs(t, name, "<virtualport><parameters profileid='p'/></virtualport>", schema.Rules{})
+		require.NoError(t, err)
+		assert.Nil(t, r.Port.VirtualPort)
+		require.Len(t, r.Dropped, 1)
+		assert.Equal(t, schema.Setting{Name: "profileid", Value: "p", Layer: schema.ByInterface, Path: "/networkport/virtualport/parameters/@profileid"}, r.Dropped[0])
+		_, err = resolveAs(t, name, "<virtualport/>", schema.Rules{Compat: true})
+		require.EqualError(t, err, fmt.Sprintf("/networkport/virtualport/@type: neither the port nor network %q nor its port group gives the profile a type [port-virtualport-type]", name))
+	}
+}
+
+func TestResolveAssociationOfFunctions(t *testing.T) {
+	const qbg = "<virtualport type='802.1Qbg'><parameters managerid='1' typeid='2' typeidversion='3'/></virtualport>"
+	_, err := resolveAs(t, "pci", qbg, schema.Rules{})
+	require.ErrorContains(t, err, "a network of mode hostdev has no use for a port of type 802.1Qbg")
+	for _, rules := range without(network.VirtualPortMode) {
+		_, err := resolveAs(t, "pci", qbg, rules)
+		require.NoError(t, err)
+	}
+}
+
+func TestResolveWithoutRandomness(t *testing.T) {
+	r, err := network.Resolve(networkOf(t, "switch"), request(t, ""))
+	require.NoError(t, err)
+	assert.Nil(t, r.Port.VirtualPort.Parameters)
+	assert.Contains(t, r.Settings, schema.Setting{Name: "virtualport interfaceid", Value: "made up", Layer: schema.Generated})
+}
+
+func TestResolvePlaces(t *testing.T) {
+	asks := network.Places{Group: "/interface/source/@portgroup"}
+	_, err := network.Resolver{Asks: asks}.Resolve(networkOf(t, "switch"), request(t, "<group>green</group>"))
+	require.ErrorContains(t, err, "/interface/source/@portgroup: ")
 }

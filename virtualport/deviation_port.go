@@ -6,15 +6,16 @@ import "github.com/go-virtnet/virtnet/network/schema"
 
 // Where the profile of a port is put together in another way than libvirt 11.3 does it.
 const (
-	// UntypedProfile takes a profile for which nobody gives a type as none at all. libvirt refuses to attach an interface that
-	// has one.
+	// UntypedProfile corrects that an interface with a profile for which nobody gives a type can never be attached: it is taken
+	// for one without a profile.
 	UntypedProfile schema.Deviation = "virtualport-untyped"
-	// MidonetMerge takes the interfaceid of a Midonet switch also from a network and its port group. libvirt takes it from the
-	// interface only.
+	// MidonetMerge corrects that the interfaceid of a Midonet switch counts only if the interface has it: a network and a
+	// port group may give it too.
 	MidonetMerge schema.Deviation = "virtualport-midonet-merge"
-	// ForeignParameter refuses parameters in a profile without a type that the type it gets from elsewhere does not have.
-	// libvirt drops them. Identities are dropped here too: libvirt makes them up before it knows the type.
+	// ForeignParameter corrects that parameters in a profile without a type are dropped when the type from elsewhere
+	// has none of that name: they are refused. Identities are dropped all the same, because libvirt makes them up
+	// before it knows the type.
 	ForeignParameter schema.Deviation = "virtualport-foreign"
-	// EmptyParameters leaves out the element <parameters> of a profile that keeps none. libvirt writes it empty.
+	// EmptyParameters corrects that a profile which keeps no parameter is written with an empty <parameters>.
 	EmptyParameters schema.Deviation = "virtualport-parameters-empty"
 )

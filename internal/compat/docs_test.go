@@ -85,7 +85,6 @@ func TestCompatPage(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `Allow: %s` | [%s](../%s) |\n",
 			r.ident(), r.name, s.libvirt(t, v.Path), cell(upper(strings.TrimPrefix(r.doc, r.konst+" "))), r.ident(), code(s.line(v.Line)), s.file)
 	}
-	b.WriteString(behavioursText(t))
 	b.WriteString(readingsText(t))
 	page(t, "compat.md", b.String())
 }
@@ -129,37 +128,6 @@ func (s sample) libvirt(t *testing.T, path string) string {
 		return "accepts it and drops it"
 	}
 	return "accepts it"
-}
-
-// behavioursText returns the table of deviations that are about more than one document, having looked for the test that
-// leaves each out.
-func behavioursText(t *testing.T) string {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString("\n## Ports and running networks\n\nWhat happens where documents meet. These are left out as those above.\n\n| constant | rule | what it does | shown by |\n|---|---|---|---|\n")
-	for _, r := range behaviours(t) {
-		test, ok := testOf(t, r)
-		assert.True(t, ok, "no test of %s or of a package that uses it names %s", r.pkg, r.ident())
-		fmt.Fprintf(&b, "| `%s` | %s | %s | [%s](../%s) |\n", r.ident(), r.name, cell(upper(strings.TrimPrefix(r.doc, r.konst+" "))), filepath.Base(test), test)
-	}
-	return b.String()
-}
-
-// testOf returns the first file of tests that names the constant, of its own package if there is one.
-func testOf(t *testing.T, r rule) (string, bool) {
-	t.Helper()
-	for _, pkg := range append([]string{r.pkg}, packages...) {
-		files, err := filepath.Glob(root + pkg + "/*_test.go")
-		require.NoError(t, err)
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			if strings.Contains(string(text), r.ident()) {
-				return filepath.ToSlash(strings.TrimPrefix(file, root)), true
-			}
-		}
-	}
-	return "", false
 }
 
 // A reading is a place where Reader.Compat is more lenient than the default.
@@ -275,6 +243,12 @@ type behaviour struct {
 var behaviours = []behaviour{
 	{"domainiface.GuestMAC", "accepts it", "domainiface: TestValidateGuest"},
 	{"domainiface.GuestTarget", "fails when the guest is started", "domainiface: TestValidateGuest"},
+	{"domainiface.EarlyIdentity", "refuses the interface when it is attached", "domainiface: TestEarlyIdentity"},
+	{"network.UnknownGroup", "accepts it", "network: TestResolveUnknownGroup"},
+	{"virtualport.EmptyParameters", "writes it", "virtualport: TestEmptyParameters"},
+	{"virtualport.ForeignParameter", "accepts it and drops it", "virtualport: TestForeignParameter"},
+	{"virtualport.MidonetMerge", "refuses the interface when it is attached", "virtualport: TestMidonetMerge"},
+	{"virtualport.UntypedProfile", "refuses the interface when it is attached", "virtualport: TestUntypedProfile"},
 }
 
 // behaves reports whether the rule is about more than a document.

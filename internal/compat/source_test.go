@@ -56,34 +56,15 @@ func sourceRules(t *testing.T) []rule {
 	return all
 }
 
-// behaviours returns the deviations that are about more than one document: those in the files deviation_*.go, in the order
-// of their names.
-func behaviours(t *testing.T) []rule {
-	t.Helper()
-	var all []rule
-	for _, pkg := range packages {
-		rules := filesRules(t, pkg, func(name string) bool { return strings.HasPrefix(name, "deviation_") })
-		slices.SortFunc(rules, func(a, b rule) int { return strings.Compare(a.name, b.name) })
-		all = append(all, rules...)
-	}
-	return all
-}
-
-// packageRules returns the rules for the documents of one package: the constants of type Deviation, the names given to Check.Rule with what
+// packageRules returns the rules of one package: the constants of type Deviation, the names given to Check.Rule with what
 // they say, the kinds of syntax errors, and the constants for what no document may have.
 func packageRules(t *testing.T, pkg string) []rule {
-	t.Helper()
-	return filesRules(t, pkg, func(name string) bool { return !strings.HasPrefix(name, "deviation_") })
-}
-
-// filesRules returns the rules of those files of one package.
-func filesRules(t *testing.T, pkg string, take func(name string) bool) []rule {
 	t.Helper()
 	names, err := fs.Glob(os.DirFS(root+pkg), "*.go")
 	require.NoError(t, err)
 	var rules []rule
 	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") || !take(name) {
+		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path.Join(root, pkg, name), nil, parser.ParseComments)
