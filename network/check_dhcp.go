@@ -93,12 +93,8 @@ func (l *Lease) check(c *schema.Check) {
 }
 
 func (h *Host) check(c *schema.Check, p *IP) {
-	if h.Lease != nil {
-		c.In("lease", func() { h.Lease.check(c) })
-	}
-	h.checkWords(c)
+	h.checkWords(c, p)
 	if p.Family == IPv6 {
-		c.Rule(h.MAC == "", "dhcp-host-mac-ipv6", "@mac", "a host of an IPv6 subnet is known by its id or name, not by a MAC")
 		c.Rule(h.ID.Given() || h.Name.Given(), "dhcp-host-key", "", "a host of an IPv6 subnet needs an id or a name")
 	} else {
 		c.Rule(h.MAC != "" || h.Name.Given(), "dhcp-host-key", "", "a host needs a mac or a name")
@@ -112,8 +108,12 @@ func (h *Host) check(c *schema.Check, p *IP) {
 	}
 }
 
-// checkWords checks what h is known by.
-func (h *Host) checkWords(c *schema.Check) {
+// checkWords checks what h has, whatever it may lack.
+func (h *Host) checkWords(c *schema.Check, p *IP) {
+	if h.Lease != nil {
+		c.In("lease", func() { h.Lease.check(c) })
+	}
+	c.Rule(p.Family != IPv6 || h.MAC == "", "dhcp-host-mac-ipv6", "@mac", "a host of an IPv6 subnet is known by its id or name, not by a MAC")
 	if h.MAC != "" {
 		c.Rule(!h.MAC.MAC().IsMulticast(), "dhcp-host-mac-unicast", "@mac", "%s is a multicast address", h.MAC)
 		err := new(schema.MAC).UnmarshalText([]byte(h.MAC))

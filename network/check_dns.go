@@ -43,11 +43,20 @@ func (f *Forwarder) check(c *schema.Check) {
 }
 
 func (t *TXT) check(c *schema.Check) {
+	t.checkName(c)
+	t.checkValue(c, true)
+}
+
+func (t *TXT) checkName(c *schema.Check) {
 	if c.Rule(t.Name.Given(), "txt-name", "@name", "a TXT record needs a name") &&
 		c.Rule(!strings.ContainsAny(string(t.Name), " ,"), "txt-name-chars", "@name", "%s has a space or a comma", schema.Quote(t.Name.String())) {
 		checkDNSName(c, t.Name.String(), "@name")
 	}
-	if c.Rule(t.Value.Given(), "txt-value", "@value", "a TXT record needs a value") &&
+}
+
+// checkValue checks the value, which may be absent unless it is needed.
+func (t *TXT) checkValue(c *schema.Check, needed bool) {
+	if c.Rule(t.Value.Given() || !needed, "txt-value", "@value", "a TXT record needs a value") &&
 		c.Rule(!strings.ContainsAny(string(t.Value), "\r\n"), "txt-value-line", "@value", "%s has a line end", schema.Quote(t.Value.String())) {
 		c.Deviates(!schema.HasControl(t.Value.String()), DNSText, "@value", "%s has control characters", schema.Quote(t.Value.String()))
 	}
@@ -57,22 +66,27 @@ func (t *TXT) check(c *schema.Check) {
 const maxService = 482
 
 func (s *SRV) check(c *schema.Check) {
-	if c.Rule(s.Service.Given(), "srv-service", "@service", "a SRV record needs a service") {
-		service := s.Service.String()
-		c.Rule(len(service) <= maxService, "srv-service-length", "@service", "the service is longer than %d bytes", maxService)
-		c.Rule(onlyWords(service, "_-+/*"), "srv-service-chars", "@service", "%s has more than letters, digits and _-+/*", schema.Quote(service))
-		c.Deviates(service != "", SRVEmpty, "@service", "the service is empty")
-	}
-	if c.Rule(s.Protocol.Given(), "srv-protocol", "@protocol", "a SRV record needs a protocol") {
-		protocol := s.Protocol.String()
-		c.Rule(onlyWords(protocol, "-+/"), "srv-protocol-chars", "@protocol", "%s has more than letters, digits and -+/", schema.Quote(protocol))
-		c.Deviates(protocol != "", SRVEmpty, "@protocol", "the protocol is empty")
-	}
+	s.checkKey(c, true)
 	if s.Domain.Given() {
 		checkDNSName(c, s.Domain.String(), "@domain")
 	}
 	if s.Target.Given() && s.Target != "." { // the root says that there is no such service
 		checkDNSName(c, s.Target.String(), "@target")
+	}
+}
+
+// checkKey checks the service, the protocol and the numbers. Service and protocol may be absent unless they are needed.
+func (s *SRV) checkKey(c *schema.Check, needed bool) {
+	if c.Rule(s.Service.Given() || !needed, "srv-service", "@service", "a SRV record needs a service") {
+		service := s.Service.String()
+		c.Rule(len(service) <= maxService, "srv-service-length", "@service", "the service is longer than %d bytes", maxService)
+		c.Rule(onlyWords(service, "_-+/*"), "srv-service-chars", "@service", "%s has more than letters, digits and _-+/*", schema.Quote(service))
+		c.Deviates(service != "" || !s.Service.Given(), SRVEmpty, "@service", "the service is empty")
+	}
+	if c.Rule(s.Protocol.Given() || !needed, "srv-protocol", "@protocol", "a SRV record needs a protocol") {
+		protocol := s.Protocol.String()
+		c.Rule(onlyWords(protocol, "-+/"), "srv-protocol-chars", "@protocol", "%s has more than letters, digits and -+/", schema.Quote(protocol))
+		c.Deviates(protocol != "" || !s.Protocol.Given(), SRVEmpty, "@protocol", "the protocol is empty")
 	}
 	s.checkNumber(c, s.Port, "@port", 1)
 	s.checkNumber(c, s.Priority, "@priority", 0)
@@ -100,6 +114,10 @@ func onlyWords(s, more string) bool {
 func (h *DNSHost) check(c *schema.Check) {
 	c.Rule(h.IP.Given(), "dns-host-ip", "@ip", "a <host> needs an ip")
 	c.Rule(len(h.Hostnames) > 0, "dns-host-name", "", "a <host> needs at least one <hostname>")
+	h.checkNames(c)
+}
+
+func (h *DNSHost) checkNames(c *schema.Check) {
 	for i, name := range h.Hostnames {
 		c.At("hostname", i, func() {
 			if c.Rule(name != "", "dns-hostname", "", "the name is empty") {

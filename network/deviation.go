@@ -103,3 +103,16 @@ const (
 	// PortMAC refuses a port whose MAC address is that of a group.
 	PortMAC schema.Deviation = "port-mac-unicast"
 )
+
+// The rules on updates that libvirt 11.3 does not have, and what it cannot do: see [Network.UpdatedAs].
+const (
+	// UpdateDefined refuses an update after which the network breaks a rule by which networks are defined, such as a
+	// VLAN in a port group of a NAT network. In libvirt that network cannot be defined again.
+	UpdateDefined schema.Deviation = "update-defined"
+	// UpdateHostMAC does not take a DHCP host without a MAC for the one to delete when another MAC is named.
+	UpdateHostMAC schema.Deviation = "update-host-mac"
+	// UpdateInUse refuses to delete a device that guests use. libvirt has the rule too, and forgets the guests before.
+	UpdateInUse schema.Deviation = "update-in-use"
+	// UpdateSection updates the sections bridge, domain, ip, forward and forward-pf, which libvirt refuses.
+	UpdateSection schema.Deviation = "update-section"
+)

@@ -202,9 +202,7 @@ func (n *Network) lose() {
 	}
 	if f := n.Forward; f != nil {
 		f.Nodes = nil
-		if f.Mode != ForwardNone && f.PF == nil && len(f.Interfaces) > 0 && f.Interfaces[0].Dev == schema.Empty {
-			f.Attrs = append(f.Attrs, xml.Attr{Name: xml.Name{Local: "dev"}}) // the name of the first, which is none
-		}
+		f.nameEmpty()
 		switch {
 		case f.Dev != "" || len(f.Interfaces) > 0:
 			f.Addresses, f.PF = nil, nil
@@ -217,6 +215,14 @@ func (n *Network) lose() {
 	}
 	for i := range n.IPs {
 		n.IPs[i].lose()
+	}
+}
+
+// nameEmpty names the first device in an attribute if its name is empty, as libvirt does.
+func (f *Forward) nameEmpty() {
+	dev := xml.Attr{Name: xml.Name{Local: "dev"}}
+	if f.Mode != ForwardNone && f.PF == nil && len(f.Interfaces) > 0 && f.Interfaces[0].Dev == schema.Empty && !slices.Contains(f.Attrs, dev) {
+		f.Attrs = append(f.Attrs, dev)
 	}
 }
 

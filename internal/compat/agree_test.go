@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -98,10 +99,10 @@ func judge[D interface{ Format() ([]byte, error) }](text string, read func(strin
 	return verdict{text: string(formatted)}, err
 }
 
-// A tally counts the documents of one file or folder.
+// A tally counts the documents of one file or folder, or what else kind says.
 type tally struct {
 	t           *testing.T
-	name        string
+	name, kind  string
 	total, same int
 }
 
@@ -117,9 +118,10 @@ func (c *tally) note(id, disagreement string) {
 
 // report prints the line that counts.
 func (c *tally) report() {
-	fmt.Printf("%s: %d documents, %d agree\n", c.name, c.total, c.same)
+	kind := cmp.Or(c.kind, "documents")
+	fmt.Printf("%s: %d %s, %d agree\n", c.name, c.total, kind, c.same)
 	if c.total == 0 || c.same != c.total {
-		c.t.Errorf("%s: %d of %d documents agree", c.name, c.same, c.total)
+		c.t.Errorf("%s: %d of %d %s agree", c.name, c.same, c.total, kind)
 	}
 }
 
