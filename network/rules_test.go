@@ -67,6 +67,11 @@ var elsewhere = map[string]string{
 	"xml-size":     "internal/xmldoc: TestLimits",
 	"xml-depth":    "internal/xmldoc: TestLimits",
 	"value-syntax": "internal/xmldoc: TestValueWithoutRule",
+
+	"update-defined":  "testdata/updates: TestUpdateDeviations",
+	"update-host-mac": "testdata/updates: TestUpdateDeviations",
+	"update-in-use":   "testdata/updates: TestUpdateDeviations",
+	"update-section":  "testdata/updates: TestUpdateDeviations",
 }
 
 func TestEveryRuleHasAFailingCase(t *testing.T) {

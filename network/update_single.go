@@ -3,6 +3,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -12,7 +13,7 @@ import (
 // single changes what a network has one of, and its addresses: the sections that libvirt cannot change.
 func (e *edit) single() error {
 	if e.skips(UpdateSection) {
-		return e.unsupported("no command")
+		return e.refuse(errors.ErrUnsupported, "update-command", "", "libvirt cannot change the section %s of a network, by no command", e.Section)
 	}
 	switch e.Section {
 	case SectionBridge:

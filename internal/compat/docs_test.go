@@ -74,7 +74,7 @@ func TestCompatPage(t *testing.T) {
 	b.WriteString(compatHead)
 	all := samples(t)
 	for _, r := range sourceRules(t) {
-		if !r.deviation() || r.accepts() || r.behaves() {
+		if !r.deviation() || r.accepts() || r.behaves() || r.ofUpdate() {
 			continue
 		}
 		s, ok := best(all, r, func(s sample) bool { return s.shows(r) })
@@ -85,6 +85,7 @@ func TestCompatPage(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `Allow: %s` | [%s](../%s) |\n",
 			r.ident(), r.name, s.libvirt(t, v.Path), cell(upper(strings.TrimPrefix(r.doc, r.konst+" "))), r.ident(), code(s.line(v.Line)), s.file)
 	}
+	b.WriteString(updatesText(t))
 	b.WriteString(readingsText(t))
 	page(t, "compat.md", b.String())
 }
@@ -128,6 +129,31 @@ func (s sample) libvirt(t *testing.T, path string) string {
 		return "accepts it and drops it"
 	}
 	return "accepts it"
+}
+
+// ofUpdate reports whether the rule is one of updates.
+func (r rule) ofUpdate() bool { return strings.HasPrefix(r.name, "update-") }
+
+// updatesText returns the table of deviations of updates. Package network judges their cases in both modes.
+func updatesText(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("\n## Live updates\n\n`Network.UpdatedAs(schema.Rules{Compat: true}, …)` updates as libvirt does; these are the differences without it.\n\n| constant | rule | this library | switched off by | example |\n|---|---|---|---|---|\n")
+	for _, r := range sourceRules(t) {
+		if !r.deviation() || !r.ofUpdate() {
+			continue
+		}
+		file := "network/testdata/updates/" + r.name + ".txt"
+		text, err := os.ReadFile(root + file)
+		if !assert.NoError(t, err, "no case shows %s", r.ident()) {
+			continue
+		}
+		_, line, ok := strings.Cut(string(text), "-- update ")
+		require.True(t, ok, file)
+		line, _, _ = strings.Cut(line, " --\n")
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `Allow: %s` | [%s](../%s) |\n",
+			r.ident(), r.name, cell(upper(strings.TrimPrefix(r.doc, r.konst+" "))), r.ident(), code(line), file)
+	}
+	return b.String()
 }
 
 // A reading is a place where Reader.Compat is more lenient than the default.
@@ -325,7 +351,11 @@ func TestRulesPage(t *testing.T) {
 			pkg = r.pkg
 			fmt.Fprintf(&b, "\n## Package %s\n\n| rule | reason | example | says |\n|---|---|---|---|\n", pkg)
 		}
-		if where := elsewhere[r.name]; where != "" {
+		where := elsewhere[r.name]
+		if r.ofUpdate() {
+			where = "network: TestUpdateDeviations"
+		}
+		if where != "" {
 			fmt.Fprintf(&b, "| %s | %s | %s | |\n", r.name, cell(r.doc), where)
 			continue
 		}
