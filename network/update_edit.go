@@ -85,16 +85,16 @@ func dropUnreadOf(v any, err error) error {
 	return vs
 }
 
-// A refusal is a violation of the rules of updates that is of a kind that errors.Is finds.
-type refusal struct {
+// A updateRefusal is a violation of the rules of updates that is of a kind that errors.Is finds.
+type updateRefusal struct {
 	schema.Violations
 	kind error
 }
 
-func (r *refusal) Unwrap() []error { return append(r.Violations.Unwrap(), r.kind) }
+func (r *updateRefusal) Unwrap() []error { return append(r.Violations.Unwrap(), r.kind) }
 
 // As finds the violations.
-func (r *refusal) As(target any) bool {
+func (r *updateRefusal) As(target any) bool {
 	vs, ok := target.(*schema.Violations)
 	if ok {
 		*vs = r.Violations
@@ -105,7 +105,7 @@ func (r *refusal) As(target any) bool {
 // refuse returns an error about a place in the XML.
 func (e *edit) refuse(kind error, rule, where, format string, args ...any) error {
 	vs := e.check(func(c *schema.Check) { c.Form(false, rule, where, format, args...) })
-	return &refusal{vs, kind}
+	return &updateRefusal{vs, kind}
 }
 
 // check returns what checking finds in the XML, nil for nothing.
