@@ -80,6 +80,7 @@ func (a *Address) checkPCI(c *schema.Check, host bool) {
 	if multi, given := a.attr("multifunction"); given {
 		c.Rule(multi == schema.On.String() || multi == schema.Off.String(), "address-multifunction", "@multifunction", "%s is not on or off", schema.Quote(multi))
 	}
+	a.checkZPCI(c)
 	k, ok := a.PCI()
 	if !ok {
 		for _, part := range a.numbers() {
@@ -108,12 +109,18 @@ func (a *Address) checkUSB(c *schema.Check) {
 	c.Rule(ok && device != "", "address-number", "@device", "%s is not a number of 32 bits", schema.Quote(device))
 }
 
+// isZeroUSB reports whether a is the address of the device 0 on the USB bus 0, which libvirt takes for none.
+func (a *Address) isZeroUSB() bool {
+	if a == nil {
+		return false
+	}
+	device, _ := a.attr(deviceAttr.Local)
+	bus, ok := addressNumber{text: a.Bus}.read()
+	number, okToo := addressNumber{text: schema.Text(device)}.read()
+	return ok && okToo && bus == 0 && number == 0 && a.Type != pciBus
+}
+
 // attr returns an attribute that PCI does not have.
 func (a *Address) attr(name string) (value string, given bool) {
-	for _, other := range a.Attrs {
-		if other.Name.Space == "" && other.Name.Local == name {
-			return other.Value, true
-		}
-	}
-	return "", false
+	return attrOf(a.Attrs, name)
 }

@@ -4,51 +4,80 @@ package domainiface
 
 import (
 	"encoding/xml"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
-// guestBuses are the types of address that a device can have in a guest.
-var guestBuses = []string{"pci", "drive", "virtio-serial", "ccid", "usb", "spapr-vio", "ccw", "virtio-mmio", "isa", "dimm"}
+// number returns a number of an address on any bus.
+func (a *Address) number(name string) (value string, given bool) {
+	switch name {
+	case "bus":
+		return a.Bus.String(), a.Bus.Given()
+	case "slot":
+		return a.Slot.String(), a.Slot.Given()
+	}
+	return a.attr(name)
+}
 
-// ccwBus is the type of the addresses on the channels of s390.
-const ccwBus = "ccw"
+// setNumber changes a number, "" takes it away.
+func (a *Address) setNumber(name string, value schema.Text) {
+	switch name {
+	case "bus":
+		a.Bus = value
+		return
+	case "slot":
+		a.Slot = value
+		return
+	}
+	full := xml.Name{Local: name}
+	a.Attrs = slices.DeleteFunc(a.Attrs, func(other xml.Attr) bool { return other.Name == full })
+	if value != "" {
+		a.Attrs = append(a.Attrs, xml.Attr{Name: full, Value: value.String()})
+	}
+}
 
-// ccwNumbers are the numbers of such an address, each with how many digits it has at least.
-var ccwNumbers = []struct {
-	name   string
-	digits int
-}{{"cssid", 1}, {"ssid", 1}, {"devno", 4}}
+// portAttr is the way to a device on a USB bus of a guest.
+const portAttr = "port"
 
-// checkGuest checks a, the element that c stands in, as the place of the device in the guest. What other buses than
-// PCI and those of s390 have is not looked at.
+// checkGuest checks a, the element that c stands in, as the place of the device in the guest.
 func (a *Address) checkGuest(c *schema.Check) {
 	if !c.Rule(a.Type.Given(), "guest-address", "@type", "an address needs a type") {
 		return
 	}
 	bus := a.Type.String()
-	if !c.Rule(slices.Contains(guestBuses, bus), "guest-address-type", "@type", "%s is not a bus: %s", schema.Quote(bus), strings.Join(guestBuses, ", ")) {
+	numbers, ok := numbersOf(bus)
+	if !c.Rule(ok, "guest-address-type", "@type", "%s is not a bus: %s", schema.Quote(bus), busNames()) {
 		return
+	}
+	count := 0
+	for _, n := range numbers {
+		n.check(c, a)
+		if _, ok := a.number(n.name); ok {
+			count++
+		}
 	}
 	switch bus {
 	case pciBus:
 		a.checkPCI(c, false)
-	case ccwBus:
-		given := 0
-		for _, n := range ccwNumbers {
-			text, ok := a.attr(n.name)
-			if !ok {
-				continue
-			}
-			given++
-			_, ok = addressNumber{text: schema.Text(text)}.read()
-			c.Rule(ok, "guest-address-ccw", "@"+n.name, "%s is not a number of 32 bits", schema.Quote(text))
+	case usbBus:
+		if text, ok := a.attr(portAttr); ok {
+			_, ok = usbPort(text)
+			c.Rule(ok, "guest-address-port", "@port", "%s is not a way to a USB device: up to %d numbers with dots between", schema.Quote(text), usbDepth)
 		}
-		c.Rule(given == 0 || given == len(ccwNumbers), "guest-address-ccw", "", "an address of type ccw has a cssid, a ssid and a devno, or none of them")
+	case ccwBus:
+		c.Rule(count == 0 || count == len(numbers), "guest-address-ccw", "", "an address of type ccw has a cssid, a ssid and a devno, or none of them")
 	}
+}
+
+// busNames lists the buses.
+func busNames() string {
+	var names []string
+	for _, b := range guestBuses {
+		names = append(names, b.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // normalizeGuest writes the numbers of the place of the device in the guest as libvirt does.
@@ -56,20 +85,58 @@ func (a *Address) normalizeGuest() {
 	if a == nil {
 		return
 	}
-	if k, ok := a.PCI(); ok && (k.Domain != 0 || k.Bus != 0 || k.Slot != 0) {
-		a.normalize(k)
+	if k, ok := a.PCI(); ok {
+		if k.Domain != 0 || k.Bus != 0 || k.Slot != 0 {
+			a.normalize(k)
+		} else {
+			a.Domain, a.Bus, a.Slot, a.Function = "", "", "", ""
+		}
+		a.normalizeZPCI()
 	}
-	if a.Type != ccwBus {
+	numbers, _ := numbersOf(a.Type.String())
+	for _, n := range numbers {
+		n.normalize(a)
+	}
+	if text, ok := a.attr(portAttr); ok && a.Type == usbBus {
+		if port, ok := usbPort(text); ok {
+			a.setNumber(portAttr, port)
+		}
+	}
+}
+
+// loseGuest drops what libvirt does not know of an address on the bus.
+func (a *Address) loseGuest() {
+	numbers, ok := numbersOf(a.Type.String())
+	if !ok {
 		return
 	}
-	for _, n := range ccwNumbers {
-		text, given := a.attr(n.name)
-		value, ok := addressNumber{text: schema.Text(text)}.read()
-		if !ok {
-			continue
+	if a.Type != pciBus {
+		a.Domain, a.Function = "", ""
+		if !slices.ContainsFunc(numbers, func(n busNumber) bool { return n.name == "bus" }) {
+			a.Bus = ""
 		}
-		name := xml.Name{Local: n.name}
-		a.Attrs = slices.DeleteFunc(a.Attrs, func(other xml.Attr) bool { return given && other.Name == name })
-		a.Attrs = append(a.Attrs, xml.Attr{Name: name, Value: fmt.Sprintf("0x%0*x", n.digits, value)})
+		if !slices.ContainsFunc(numbers, func(n busNumber) bool { return n.name == "slot" }) {
+			a.Slot = ""
+		}
 	}
+	a.Attrs = slices.DeleteFunc(a.Attrs, func(x xml.Attr) bool {
+		switch {
+		case x.Name.Space != "":
+			return true
+		case a.Type == pciBus:
+			return x.Name.Local != "multifunction"
+		case a.Type == usbBus && x.Name.Local == portAttr:
+			return false
+		}
+		return !slices.ContainsFunc(numbers, func(n busNumber) bool { return n.name == x.Name.Local })
+	})
+	z := a.zpci()
+	if z != nil && a.Type == pciBus {
+		attrs := slices.DeleteFunc(z.Attrs, func(x xml.Attr) bool {
+			return x.Name.Space != "" || !slices.ContainsFunc(zpciNumbers, func(n busNumber) bool { return n.name == x.Name.Local })
+		})
+		a.Nodes = []schema.Node{{Name: z.Name, Attrs: attrs}}
+		return
+	}
+	a.Nodes = nil
 }

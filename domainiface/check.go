@@ -114,6 +114,9 @@ func (i *Interface) checkBackend(c *schema.Check) {
 func (i *Interface) checkBoot(c *schema.Check) {
 	if a := i.Address; a != nil {
 		c.In("address", func() { a.checkGuest(c) })
+		bus := i.Source.hostBus()
+		c.Rule(i.Kind() != Hostdev || bus == "" || a.Type.String() == bus, "guest-address-hostdev", "address/@type",
+			"a device on bus %s of the host is on a bus of that kind in the guest, not on %s", bus, schema.Quote(a.Type.String()))
 	}
 	if b := i.Boot; b != nil {
 		c.In("boot", func() { b.check(c) })

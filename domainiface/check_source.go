@@ -3,6 +3,7 @@
 package domainiface
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -148,22 +149,44 @@ func (s *Source) checkNames(c *schema.Check, kind Type) {
 
 // checkHostdev checks the device of the host that is handed over.
 func (s *Source) checkHostdev(c *schema.Check) {
-	a := s.Address
-	usb := a != nil && a.Type == usbBus || (a == nil || !a.Type.Given()) && s.Vendor != nil
-	if !c.Rule(usb || a != nil && a.Type == pciBus, "source-address", "address", "type hostdev needs an address with type pci or usb") {
+	a, bus := s.Address, s.hostBus()
+	if !c.Rule(bus != "", "source-address", "address", "type hostdev needs an address with type pci or usb") {
 		return
 	}
-	if usb {
-		s.checkUSBID(c)
-	}
-	switch {
-	case a == nil:
-	case usb && s.Vendor != nil && !a.Bus.Given():
-	case usb:
-		c.In("address", func() { a.checkUSB(c) })
-	default:
+	if bus == pciBus {
+		c.Rule(!s.StartupPolicy.Given(), "source-startup-usb", "@startupPolicy", "only devices on bus usb have a startupPolicy")
 		c.In("address", func() { a.checkPCI(c, true) })
+		return
 	}
+	s.checkUSBID(c)
+	if a != nil {
+		c.In("address", func() { a.checkUSB(c) })
+	}
+	c.Rule(!s.StartupPolicy.Given() || slices.Contains(startupPolicies, s.StartupPolicy.String()), "source-startup", "@startupPolicy",
+		"%s is not %s", schema.Quote(s.StartupPolicy.String()), strings.Join(startupPolicies, ", "))
+	c.Rule(!s.GuestReset.Given() || slices.Contains(guestResets, s.GuestReset.String()), "source-reset", "@guestReset",
+		"%s is not %s", schema.Quote(s.GuestReset.String()), strings.Join(guestResets, ", "))
+}
+
+// startupPolicies and guestResets are the words for USB devices of the host.
+var (
+	startupPolicies = []string{"mandatory", "requisite", "optional"}
+	guestResets     = []string{"off", "uninitialized", "on"}
+)
+
+// hostBus returns the bus that the device of the host is on (hostdev), "" for none that there is. One without a type of
+// address is known by its kind of USB device.
+func (s *Source) hostBus() string {
+	if s == nil {
+		return ""
+	}
+	switch a := s.Address; {
+	case a != nil && (a.Type == pciBus || a.Type == usbBus):
+		return a.Type.String()
+	case (a == nil || a.Type.String() == "") && s.Vendor != nil:
+		return usbBus
+	}
+	return ""
 }
 
 // checkUSBID checks the kind of USB device.
@@ -204,4 +227,6 @@ func (i *Interface) checkLost(c *schema.Check) {
 	lost(s.Mode != 0, "@mode", Direct, VhostUser)
 	lost(s.Address != nil, "address", Hostdev)
 	lost(s.WriteFiltering != 0, "@writeFiltering", Hostdev)
+	lost(s.StartupPolicy.Given(), "@startupPolicy", Hostdev)
+	lost(s.GuestReset.Given(), "@guestReset", Hostdev)
 }

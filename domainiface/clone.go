@@ -33,6 +33,7 @@ func (i *Interface) Clone() *Interface {
 	c.Guest = cloneOf(i.Guest, func(g *GuestDev) { g.Extra = schema.CloneExtra(g.Extra) })
 	c.Model = cloneOf(i.Model, func(m *Model) { m.Extra = schema.CloneExtra(m.Extra) })
 	c.Driver = i.Driver.clone()
+	c.VirtioDriver = i.VirtioDriver.clone()
 	c.Backend = cloneOf(i.Backend, func(b *Backend) { b.Extra = schema.CloneExtra(b.Extra) })
 	c.FilterRef = i.FilterRef.clone()
 	c.Tune = cloneOf(i.Tune, func(t *Tune) { t.Extra = schema.CloneExtra(t.Extra) })

@@ -34,7 +34,7 @@ type Interface struct {
 	// MAC is the address of the device in the guest. Nil leaves it to [Interface.Complete].
 	MAC *MAC `xml:"mac"`
 	// Source is what the device is connected to. Types that need nothing may leave it nil.
-	Source *Source `xml:"source"`
+	Source *Source `xml:"source" doc:"keep"`
 	// VLAN is the VLANs whose traffic the guest gets. Nil is what the network says, or all.
 	VLAN *virtualport.VLAN `xml:"vlan" doc:"open"`
 	// VirtualPort is the profile of the guest on its switch. Nil is what the network says, or none.
@@ -63,6 +63,9 @@ type Interface struct {
 	// hypervisor.
 	Model  *Model  `xml:"model" doc:"first"`
 	Driver *Driver `xml:"driver" doc:"inside,before=source:type=hostdev"`
+	// VirtioDriver is where libvirt tells, with type hostdev and a model of the virtio family, the options of the Driver
+	// that both have: only in what [Interface.Normalize] made with Compat. It is never read.
+	VirtioDriver *Driver `xml:"-" doc:"again=driver"`
 	// Backend is the program or the device files behind the device. Nil is what is usual.
 	Backend *Backend `xml:"backend"`
 	// FilterRef is the packet filter. Nil is none.

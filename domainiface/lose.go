@@ -18,13 +18,16 @@ func (i *Interface) lose() {
 	if s := i.Source; s != nil {
 		i.Source = s.of(i.Type, i.Backend.passt())
 	}
-	if a := i.Address; a != nil && a.Type == pciBus {
-		a.Attrs = slices.DeleteFunc(a.Attrs, func(x xml.Attr) bool { return x.Name != xml.Name{Local: "multifunction"} })
+	if i.Address != nil {
+		i.Address.loseGuest()
 	}
 	if i.Model != nil && i.Model.Type.unknown() {
 		i.Model = nil
 	}
 	if d := i.Driver; d != nil {
+		if i.Type == Hostdev && i.Model.Virtio() && d.IOMMU|d.ATS|d.Packed|d.PagePerVQ != 0 {
+			i.VirtioDriver = &Driver{IOMMU: d.IOMMU, ATS: d.ATS, Packed: d.Packed, PagePerVQ: d.PagePerVQ}
+		}
 		d.lose(i.Type, i.Model.Virtio())
 	}
 	if b := i.Backend; b != nil && (!i.Model.Virtio() || i.Type == Hostdev) {
@@ -50,8 +53,13 @@ func (s *Source) of(t Type, passt bool) *Source {
 		n.Dev, n.Mode = s.Dev, s.Mode
 	case Hostdev:
 		n.Vendor, n.Product, n.Address = s.Vendor, s.Product, s.Address
-		if s.Address != nil && s.Address.Type == pciBus {
+		if s.hostBus() == pciBus {
 			n.WriteFiltering, n.Vendor, n.Product = s.WriteFiltering, nil, nil
+		} else {
+			n.StartupPolicy, n.GuestReset = s.StartupPolicy, s.GuestReset
+			if n.Address.isZeroUSB() {
+				n.Address = nil
+			}
 		}
 		if a := n.Address; a != nil {
 			a.Nodes = nil

@@ -98,7 +98,7 @@ func (s *Source) isEmpty() bool {
 	return len(s.IPs)+len(s.Routes) == 0 && schema.IsBare(s.Extra) &&
 		!slices.ContainsFunc([]schema.Text{s.Network, s.PortGroup, s.SwitchID, s.PortID, s.PortGroupID, s.ConnectionID, s.Bridge,
 			s.Name, s.Type, s.Path, s.Dev, s.Host, s.PortNumber}, schema.Text.Given) &&
-		s.MACTableManager == 0 && s.Mode == 0 && s.WriteFiltering == 0 && s.Reconnect == nil && s.Local == nil &&
+		s.MACTableManager == 0 && s.Mode == 0 && s.WriteFiltering == 0 && !s.StartupPolicy.Given() && !s.GuestReset.Given() && s.Reconnect == nil && s.Local == nil &&
 		s.Vendor == nil && s.Product == nil && s.Address == nil
 }
 
@@ -159,7 +159,7 @@ func (s *Source) normalizeUSB() {
 	if a == nil {
 		return
 	}
-	if !a.Type.Given() {
+	if a.Type.String() == "" {
 		a.Type = usbBus
 	}
 	if n, ok := (addressNumber{text: a.Bus}).read(); ok && a.Bus.Given() {

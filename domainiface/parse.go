@@ -49,6 +49,7 @@ func (how Reader) Parse(r io.Reader) (*Interface, error) {
 		return nil, err
 	}
 	if how.Compat {
+		i.dropSurplus()
 		err = i.dropUnread(err)
 	}
 	if how.Aliases {

@@ -3,6 +3,7 @@
 package domainiface
 
 import (
+	"encoding/xml"
 	"errors"
 	"slices"
 	"strings"
@@ -14,6 +15,47 @@ import (
 func unreadable(err error, path string) bool {
 	var vs schema.Violations
 	return errors.As(err, &vs) && slices.ContainsFunc(vs, func(v *schema.Violation) bool { return v.Path == path })
+}
+
+// dropSurplus drops all but the first <source> and all but the first <address> in it. libvirt looks only for the type of
+// the address of a device of the host in all of them.
+func (i *Interface) dropSurplus() {
+	if i.Kind() == Hostdev && i.Source != nil {
+		i.Source.Address = i.Source.Address.typed(slices.Concat(i.Source.Nodes, i.Nodes))
+	}
+	if i.Source != nil {
+		i.Source.Nodes = nil
+	}
+	i.Nodes = nil
+}
+
+// typed returns a with the type of the first of the nodes that has one, if a has none. The nodes are addresses, and
+// sources with addresses in them.
+func (a *Address) typed(nodes []schema.Node) *Address {
+	if a != nil && a.Type.Given() {
+		return a
+	}
+	for _, n := range nodes {
+		switch n.Name {
+		case xml.Name{Local: "source"}:
+			if a = a.typed(n.Nodes); a != nil && a.Type.Given() {
+				return a
+			}
+		case xml.Name{Local: "address"}:
+			text, ok := attrOf(n.Attrs, "type")
+			if !ok || text == "" {
+				continue
+			}
+			if a == nil && text == usbBus { // the address that is none
+				a = &Address{Bus: "0", Extra: schema.Extra{Attrs: []xml.Attr{{Name: deviceAttr, Value: "0"}}}}
+			} else if a == nil {
+				a = new(Address)
+			}
+			a.Type = schema.Text(text)
+			return a
+		}
+	}
+	return a
 }
 
 // dropUnread removes the violations of values that libvirt never looks at.
@@ -40,10 +82,13 @@ func (i *Interface) unread() []string {
 	if kind != Direct && kind != VhostUser {
 		paths = append(paths, "/interface/source/@mode")
 	}
-	if kind != VhostUser {
+	switch {
+	case kind != VhostUser:
 		paths = append(paths, "/interface/source/reconnect")
+	case i.Source != nil && i.Source.Reconnect != nil && i.Source.Reconnect.Enabled != schema.Yes:
+		paths = append(paths, "/interface/source/reconnect/@timeout")
 	}
-	if kind != Hostdev {
+	if kind != Hostdev || i.Source.hostBus() != pciBus {
 		paths = append(paths, "/interface/source/@writeFiltering")
 	}
 	if kind == Hostdev || !i.Model.Virtio() {

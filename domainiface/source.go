@@ -51,6 +51,10 @@ type Source struct {
 	PortNumber schema.Text `xml:"port,attr,omitempty"`
 	// WriteFiltering keeps the guest from writing to some registers of the device (hostdev). Absent is yes.
 	WriteFiltering schema.YesNo `xml:"writeFiltering,attr,omitempty"`
+	// StartupPolicy says what is to be done when a USB device is missing: mandatory, requisite, optional. GuestReset says
+	// whether the guest may reset it: off, uninitialized, on (hostdev).
+	StartupPolicy schema.Text `xml:"startupPolicy,attr,omitempty"`
+	GuestReset    schema.Text `xml:"guestReset,attr,omitempty"`
 
 	Reconnect *Reconnect `xml:"reconnect"`
 	Local     *Local     `xml:"local"`
@@ -58,7 +62,7 @@ type Source struct {
 	Vendor  *USBID `xml:"vendor"`
 	Product *USBID `xml:"product"`
 	// Address is the device of the host (hostdev).
-	Address *Address `xml:"address" doc:"opaque"`
+	Address *Address `xml:"address" doc:"opaque,keep"`
 	// IPs and Routes are those of the device on the host (ethernet).
 	IPs    []IP            `xml:"ip"`
 	Routes []network.Route `xml:"route"`

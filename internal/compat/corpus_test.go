@@ -44,7 +44,13 @@ func corpus(t testing.TB, name string) string {
 // records reads a file of documents, one JSON object a line.
 func records(t testing.TB, name string) []record {
 	t.Helper()
-	f, err := os.Open(corpus(t, name))
+	return recordsIn(t, corpus(t, name))
+}
+
+// recordsIn is records for any path.
+func recordsIn(t testing.TB, path string) []record {
+	t.Helper()
+	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
 	var all []record
@@ -55,10 +61,10 @@ func records(t testing.TB, name string) []record {
 			continue
 		}
 		var r record
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &r), "%s, record %d", name, len(all)+1)
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &r), "%s, record %d", path, len(all)+1)
 		all = append(all, r)
 	}
 	require.NoError(t, lines.Err())
-	require.NotEmpty(t, all, name)
+	require.NotEmpty(t, all, path)
 	return all
 }

@@ -59,11 +59,16 @@ func (a Addr) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
 
 // UnmarshalText accepts what the C library takes for a numeric host: every textual form of IPv6 with
 // an optional %scope, dotted quads, and the old short, octal and hexadecimal forms of IPv4 (10.1 is
-// 10.0.0.1, 010.1.1.1 is 8.1.1.1).
+// 10.0.0.1, 010.1.1.1 is 8.1.1.1). The scope is the index of a link or, in addresses of one link, its name; which
+// links there are is a question to the host.
 func (a *Addr) UnmarshalText(text []byte) error {
 	s := string(text)
 	if got, err := netip.ParseAddr(s); err == nil {
-		a.Addr = got
+		scoped, ok := inScope(got)
+		if !ok {
+			return &SyntaxError{Kind: "address", Text: s, Want: "an address whose scope is a link: its index or, for addresses of one link, its name"}
+		}
+		a.Addr = scoped
 		return nil
 	}
 	got, ok := lexOldIPv4(s)
@@ -76,6 +81,36 @@ func (a *Addr) UnmarshalText(text []byte) error {
 	}
 	a.Addr = got
 	return nil
+}
+
+// loopback is the link of the index 1 on every host.
+const loopback = "lo"
+
+// inScope returns an IPv6 address with its scope as the C library tells it: an index of 0 is none, and the loopback
+// device is told by its name. It is false for what can be no scope of the address.
+func inScope(a netip.Addr) (scoped netip.Addr, ok bool) {
+	zone := a.Zone()
+	if zone == "" {
+		return a, true
+	}
+	ofNode := a.Is6() && a.As16()[0] == 0xff && a.As16()[1]&0xf == 1
+	ofLink := !a.Is4In6() && (a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast())
+	index, err := strconv.ParseUint(zone, 10, 32)
+	switch {
+	case err != nil && !ofLink && !ofNode || strings.ContainsAny(zone, "% "):
+		return a, false
+	case err != nil && '0' <= zone[0] && zone[0] <= '9' && strings.Trim(zone, "0123456789") == "":
+		return a, false // too large for an index
+	case err != nil && ofNode && zone == loopback:
+		return a.WithZone("1"), true
+	case err != nil:
+		return a, IsDevice(zone)
+	case index == 0:
+		return a.WithZone(""), true
+	case index == 1 && ofLink:
+		return a.WithZone(loopback), true
+	}
+	return a.WithZone(strconv.FormatUint(index, 10)), true
 }
 
 // lexOldIPv4 reads the forms of an IPv4 address with one to four parts in any C base, of which the
