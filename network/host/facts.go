@@ -30,6 +30,8 @@ type Facts struct {
 	Servers []Server
 	// Shaping is what the machine can do about traffic, if it was asked for.
 	Shaping Shaping `json:",omitzero"`
+	// Functions holds the virtual functions of the cards that were asked for, and the PCI devices that were.
+	Functions []Function
 }
 
 // Link finds a link by its name, and is nil if there is none.
@@ -110,6 +112,7 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Classes, compareClasses)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.Functions, compareFunctions)
 }
 
 // String prints the facts as text, a line or block each, for tests and people.
@@ -142,6 +145,9 @@ func (f *Facts) String() string {
 	}
 	if f.Shaping.Queues != nil || f.Shaping.Means != nil {
 		fmt.Fprintf(&b, "shaping %s\n", f.Shaping)
+	}
+	for _, fn := range f.Functions {
+		fmt.Fprintf(&b, "function %s\n", fn)
 	}
 	return b.String()
 }

@@ -39,6 +39,13 @@ type Link struct {
 	Lower string
 	// VLAN is the number of a VLAN device; 0 on others.
 	VLAN int
+	// Member is the bond, VRF or other device that is no bridge and has this one as its part; empty if none.
+	Member string
+	// Mode is how a macvtap or macvlan device reaches others on the device below, in the word of "ip link ... mode":
+	// private, vepa, bridge, passthru, source. Empty on others.
+	Mode string
+	// PCI is where a network card is on the PCI bus; the zero PCI on others.
+	PCI PCI
 	// STP and ForwardDelay are those of a bridge, in hundredths of a second.
 	STP          bool
 	ForwardDelay int
@@ -59,6 +66,9 @@ func (l Link) String() string {
 	flag(l.Master != "", "master "+l.Master)
 	flag(l.Lower != "", "on "+l.Lower)
 	flag(l.VLAN != 0, fmt.Sprintf("vlan %d", l.VLAN))
+	flag(l.Member != "", "member of "+l.Member)
+	flag(l.Mode != "", "mode "+l.Mode)
+	flag(!l.PCI.IsZero(), "pci "+l.PCI.String())
 	flag(l.Kind == Bridge, fmt.Sprintf("stp %s delay %d", onOff(l.STP), l.ForwardDelay))
 	flag(l.Isolated, "isolated")
 	flag(l.NoLearning, "learning off")

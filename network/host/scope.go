@@ -2,13 +2,16 @@
 
 package host
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter, shape and server, and the forwarding. Sysctls still have to
-	// be named.
+	// All asks for everything: every link, address, route, filter, shape and server, and the forwarding. Sysctls,
+	// Functions and PCI still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
@@ -28,6 +31,12 @@ type Scope struct {
 	Shaping bool
 	// Servers names the servers that are wanted.
 	Servers []string
+	// Functions names the cards whose virtual functions are wanted, with the links of those functions and their addresses.
+	Functions []string
+	// PCI names devices of the PCI bus that are wanted, with their links and the addresses of those.
+	PCI []PCI
+	// Macvtaps asks for every macvtap and macvlan device of the machine.
+	Macvtaps bool
 }
 
 // And is the scope that asks for what either asks for.
@@ -43,6 +52,9 @@ func (s Scope) And(t Scope) Scope {
 		Shapes:     union(s.Shapes, t.Shapes),
 		Shaping:    s.Shaping || t.Shaping,
 		Servers:    union(s.Servers, t.Servers),
+		Functions:  union(s.Functions, t.Functions),
+		PCI:        unionFunc(s.PCI, t.PCI, comparePCI),
+		Macvtaps:   s.Macvtaps || t.Macvtaps,
 	}
 }
 
@@ -61,11 +73,13 @@ func (s Scope) HasShape(link string) bool { return s.All || slices.Contains(s.Sh
 // HasServer reports whether the scope asks for the server of that name.
 func (s Scope) HasServer(name string) bool { return s.All || slices.Contains(s.Servers, name) }
 
-func union(a, b []string) []string {
+func union(a, b []string) []string { return unionFunc(a, b, strings.Compare) }
+
+func unionFunc[T comparable](a, b []T, compare func(a, b T) int) []T {
 	if len(b) == 0 {
 		return a
 	}
 	both := slices.Concat(a, b)
-	slices.Sort(both)
+	slices.SortFunc(both, compare)
 	return slices.Compact(both)
 }
