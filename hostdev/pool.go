@@ -119,8 +119,8 @@ func (p *Pool) Obstacle(d Device, alone bool) fmt.Stringer {
 const told = 8
 
 // Obstacles says of the devices that cannot be had why not, in their order: of a long list the first few, and how many
-// there are besides. It is empty if all can be had.
-func (p *Pool) Obstacles(alone bool) string {
+// there are besides. It is empty if all can be had. Devices are called by call, such as [Device.String].
+func (p *Pool) Obstacles(alone bool, call func(Device) string) string {
 	var says []string
 	more := 0
 	for _, d := range p.devices {
@@ -128,7 +128,7 @@ func (p *Pool) Obstacles(alone bool) string {
 		switch {
 		case why == nil:
 		case len(says) < told:
-			says = append(says, d.String()+" "+why.String())
+			says = append(says, call(d)+" "+why.String())
 		default:
 			more++
 		}

@@ -63,7 +63,7 @@ func TestPoolOfNothing(t *testing.T) {
 	_, ok = p.Free()
 	assert.False(t, ok)
 	assert.False(t, p.Take(hostdev.Device{Name: "x"}) || p.Give(hostdev.Device{Name: "x"}) || p.Has(hostdev.Device{}))
-	assert.Empty(t, p.Obstacles(true))
+	assert.Empty(t, p.Obstacles(true, hostdev.Device.String))
 	assert.Equal(t, "is not in the pool", p.Obstacle(hostdev.Device{Name: "x"}, false).String())
 }
 
@@ -73,8 +73,8 @@ func TestPoolObstacles(t *testing.T) {
 	p.Take(all[0])
 	p.Share(all[1], hostdev.Reason("has addresses of the host"))
 	p.Close(all[2], hostdev.Reason("is in bridge br0"))
-	assert.Equal(t, "c is in bridge br0", p.Obstacles(false))
-	assert.Equal(t, "a has users: 1; b has addresses of the host; c is in bridge br0", p.Obstacles(true))
+	assert.Equal(t, "c is in bridge br0", p.Obstacles(false, hostdev.Device.String))
+	assert.Equal(t, "a has users: 1; b has addresses of the host; c is in bridge br0", p.Obstacles(true, hostdev.Device.String))
 	d, _ := p.Least()
 	assert.Equal(t, "b", d.Name, "what has addresses can be shared")
 	d, _ = p.Free()
@@ -85,7 +85,7 @@ func TestPoolObstacles(t *testing.T) {
 	for _, d := range all[3:] {
 		p.Take(d)
 	}
-	assert.Regexp(t, `^a has .*; 0001:00:00\.5 has users: 1; and so on for 94 more$`, p.Obstacles(true))
+	assert.Regexp(t, `^a has .*; 0001:00:00\.5 has users: 1; and so on for 94 more$`, p.Obstacles(true, hostdev.Device.String))
 }
 
 // plain is a pool as one would describe it: every choice looks at all devices.

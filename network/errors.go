@@ -7,13 +7,15 @@ import (
 	"fmt"
 )
 
-// Errors of a [Manager] that say in what state a network is. Others wrap [io/fs.ErrNotExist] for a network or port that
-// is not known, and [io/fs.ErrExist] for one that is already.
+// Errors of a [Manager] that say in what state a network is, or why it takes no more ports. Others wrap
+// [io/fs.ErrNotExist] for a network or port that is not known, and [io/fs.ErrExist] for one that is already.
 var (
 	// ErrActive is for what can be done only to a network that does not run.
 	ErrActive = errors.New("network is active")
 	// ErrInactive is for what can be done only to a network that runs.
 	ErrInactive = errors.New("network is not active")
+	// ErrFull is for a port that wants more than its network has left: a device, a floor or a traffic class.
+	ErrFull = errors.New("network has nothing left")
 )
 
 // A failure is an error with a text of its own and a kind that errors.Is finds.

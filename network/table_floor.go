@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"cmp"
+	"errors"
+	"math/bits"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/qos"
+)
+
+// The traffic classes of a network's bridge: classes 1 and 2 are those of all guests and of the guests without a floor.
+const (
+	firstClass = 3
+	lastClass  = 0xffff
+)
+
+// floors are the bandwidths that the ports of one network are guaranteed, and their traffic classes.
+type floors struct {
+	// high and low are the sum, in kB/s, of 128 bits: what records say may be anything.
+	high, low uint64
+	// used has a bit for each class that some port has; none below from is free.
+	used []uint64
+	from uint64
+	// more counts what has no bit: classes beyond the last, and further ports of one class, if records say so.
+	more map[uint64]int
+}
+
+func (f *floors) add(class, floor uint64) {
+	var carry uint64
+	f.low, carry = bits.Add64(f.low, floor, 0)
+	f.high += carry
+	if class > lastClass || f.has(class) {
+		if f.more == nil {
+			f.more = map[uint64]int{}
+		}
+		f.more[class]++
+		return
+	}
+	for uint64(len(f.used)) <= class/64 {
+		f.used = append(f.used, 0)
+	}
+	f.used[class/64] |= 1 << (class % 64)
+}
+
+// remove is the inverse of add.
+func (f *floors) remove(class, floor uint64) {
+	var borrow uint64
+	f.low, borrow = bits.Sub64(f.low, floor, 0)
+	f.high -= borrow
+	if f.more[class] > 0 {
+		f.more[class]--
+		return
+	}
+	f.used[class/64] &^= 1 << (class % 64)
+	f.from = min(f.from, class)
+}
+
+// has reports whether a port has the class.
+func (f *floors) has(class uint64) bool {
+	bit := class/64 < uint64(len(f.used)) && f.used[class/64]&(1<<(class%64)) != 0
+	return bit || f.more[class] > 0
+}
+
+// next returns the lowest class that is free: FP-1. Beyond lastClass there is none in the kernel.
+func (f *floors) next() uint64 {
+	f.from = max(f.from, firstClass)
+	for f.from <= lastClass && f.has(f.from) {
+		f.from++
+	}
+	class := f.from
+	for f.has(class) {
+		class++
+	}
+	return class
+}
+
+// exceeds reports whether the sum is more than most once a port with the floor was has the floor wants.
+func (f *floors) exceeds(was, wants, most uint64) bool {
+	low, borrow := bits.Sub64(f.low, was, 0)
+	high := f.high - borrow
+	low, carry := bits.Add64(low, wants, 0)
+	return high+carry > 0 || low > most
+}
+
+// ceiling is what all guests of a network can receive together, in kB/s, and the name of the attribute that says so; ""
+// if nothing does.
+func ceiling(n *Network) (rate uint64, attr string) {
+	switch in := inbound(n.Bandwidth); {
+	case in == nil:
+		return 0, ""
+	case in.Peak.Uint() > 0:
+		return in.Peak.Uint(), "peak"
+	default:
+		return in.Average.Uint(), "average"
+	}
+}
+
+func inbound(b *qos.Bandwidth) *qos.Rate {
+	if b == nil {
+		return nil
+	}
+	return b.Inbound
+}
+
+const floorPath = "/networkport/bandwidth/inbound/@floor"
+
+// admit says whether a network can guarantee a floor to a port that had another so far: FL-1 to FL-6.
+func (t *portTable) admit(live *Network, was, wants uint64) error {
+	n := t.network(live.Name)
+	most, attr := ceiling(live)
+	switch {
+	case wants > 0 && !live.Managed():
+		return fail(errors.ErrUnsupported, "%s: network %q is of mode %s, a floor needs one of none, nat, route and open", floorPath, live.Name, live.Mode())
+	case wants > 0 && attr == "":
+		return fail(errors.ErrUnsupported, "%s: network %q has no <inbound> in its <bandwidth> that the floor could be a part of", floorPath, live.Name)
+	case attr == "" || wants == 0 && was == 0:
+		return nil
+	case n.floors.exceeds(was, wants, most):
+		left := uint64(0)
+		if low, borrow := bits.Sub64(n.floors.low, was, 0); borrow == 0 && n.floors.high == 0 && low < most {
+			left = most - low
+		}
+		return fail(ErrFull, "%s: %d kB/s is more than the %d that are left of the %s of network %q, %d kB/s", floorPath, wants, left, attr, live.Name, most)
+	}
+	return nil
+}
+
+// newClass returns a traffic class for a port.
+func (t *portTable) newClass(live *Network) (uint64, error) {
+	class := t.network(live.Name).floors.next()
+	if class > lastClass && !t.rules.Skips(ClassLimit) {
+		return 0, fail(ErrFull, "%s: network %q has no traffic class left, all of %d to %d are in use", floorPath, live.Name, firstClass, lastClass)
+	}
+	return class, nil
+}
+
+// A floorClass is the traffic class of one port on the bridge of its network.
+type floorClass struct {
+	Class uint64
+	MAC   *MAC
+	// Floor is what it is guaranteed, in kB/s.
+	Floor uint64
+}
+
+// A floorState is what the bridge of a network has to be told of the floors of its guests. Rates are in kB/s.
+type floorState struct {
+	// Ceiling is the most that any class gets; 0 if the network does not limit what its guests receive.
+	Ceiling uint64
+	// Rest is what the guests without a floor share: what floors leave of the ceiling.
+	Rest    uint64
+	Classes []floorClass
+}
+
+// floorState returns what the bridge of a network has to be told now.
+func (t *portTable) floorState(live *Network) floorState {
+	most, _ := ceiling(live)
+	s := floorState{Ceiling: most}
+	if f := &t.network(live.Name).floors; f.high == 0 && f.low < most {
+		s.Rest = most - f.low
+	} else if most > 0 && !t.rules.Skips(FloorRest) {
+		s.Rest = 1
+	}
+	for key, e := range t.ports {
+		if key.network == live.Name && e.class != 0 {
+			s.Classes = append(s.Classes, floorClass{Class: e.class, MAC: e.port.MAC.clone(), Floor: e.port.floor()})
+		}
+	}
+	slices.SortFunc(s.Classes, func(a, b floorClass) int { return cmp.Compare(a.Class, b.Class) })
+	return s
+}
