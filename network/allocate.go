@@ -231,7 +231,7 @@ func (t *portTable) replace(live *Network, old schema.UUID, p *Port) error {
 	if err != nil {
 		return err
 	}
-	if t.rules.Skips(UpdateGivesBack) {
+	if t.rules.Skips(PortGivesBack) {
 		if err := t.allocate(live, p); err != nil {
 			return err
 		}
