@@ -112,6 +112,39 @@ func (c *Conn) setLink(index int, name string, change Change) error {
 	return c.change(request{kind: unix.RTM_SETLINK, body: body})
 }
 
+// SetBridge changes the options of a bridge. With STP on, the kernel accepts only some delays.
+func (c *Conn) SetBridge(index int, o BridgeOptions) error {
+	delay := func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_BR_FORWARD_DELAY, uint32(o.ForwardDelay)) }
+	stp := func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_BR_STP_STATE, boolean[uint32](o.STP)) }
+	if o.STP {
+		return c.setBridge(index, delay, stp)
+	}
+	// The kernel takes the delay first, whatever the order in a message.
+	if err := c.setBridge(index, stp); err != nil {
+		return err
+	}
+	return c.setBridge(index, delay)
+}
+
+func (c *Conn) setBridge(index int, options ...func(*netlink.AttributeEncoder)) error {
+	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
+		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
+			ae.String(unix.IFLA_INFO_KIND, "bridge")
+			ae.Nested(unix.IFLA_INFO_DATA, func(ae *netlink.AttributeEncoder) error {
+				for _, option := range options {
+					option(ae)
+				}
+				return nil
+			})
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_NEWLINK, body: body})
+}
+
 // SetPort changes the options of a bridge port. The link has to be one already.
 func (c *Conn) SetPort(index int, o PortOptions) error {
 	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {

@@ -45,7 +45,8 @@ func operations() []Op {
 		SetFilter{},
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
-		Serve{}, Unserve{},
+		Serve{}, Unserve{}, SetServer{},
+		SetBridge{},
 	}
 }
 
@@ -55,6 +56,7 @@ func (o AddTap) makes() string    { return o.Link }
 func (o AddVeth) makes() string   { return o.Link }
 
 func (o SetUp) on() string     { return o.Link }
+func (o SetBridge) on() string { return o.Bridge.Link }
 func (o SetDown) on() string   { return o.Link }
 func (o SetMTU) on() string    { return o.Link }
 func (o Plug) on() string      { return o.Link }

@@ -87,6 +87,7 @@ func samples() []host.Op {
 		host.SetFilter{Network: "8f1c", Filter: filter(), Was: host.Filter{Network: "8f1c", Link: "br0"}},
 		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
 		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
-		serve, host.Unserve(serve),
+		serve, host.Unserve(serve), host.SetServer{Server: serve.Server, Was: host.Server{Name: serve.Server.Name, Link: "br0", Options: []string{"port=0"}}},
+		host.SetBridge{Bridge: bridge, Was: host.AddBridge{Link: "br0", MAC: host.MAC{2, 1}, Owner: "virtnet 8f1c"}},
 	}
 }

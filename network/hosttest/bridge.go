@@ -15,6 +15,24 @@ func (m *Machine) addBridge(o host.AddBridge) error {
 	return m.addLink(l)
 }
 
+func (m *Machine) setBridge(o host.SetBridge) error {
+	l := m.links[o.Bridge.Link]
+	if l == nil || l.Kind != host.Bridge || l.MAC != o.Was.MAC && l.MAC != o.Bridge.MAC {
+		return missing("bridge %s with hardware address %s", o.Bridge.Link, o.Was.MAC)
+	}
+	l.MAC, l.STP, l.ForwardDelay = o.Bridge.MAC, o.Bridge.STP, o.Bridge.ForwardDelay
+	switch {
+	case o.Bridge.MTU != 0:
+		l.mtuSet = true
+		m.resize(l, o.Bridge.MTU)
+	case o.Was.MTU != 0:
+		l.mtuSet = false
+		m.followPorts(l.Name)
+		l.mtuSet = true
+	}
+	return nil
+}
+
 func (m *Machine) plug(o host.Plug) error {
 	l, err := m.link(o.Link)
 	if err != nil {

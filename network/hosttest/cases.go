@@ -62,6 +62,16 @@ var (
 	}}
 )
 
+// served is another configuration of the server of serve.
+var served = host.Server{
+	Name: "n1", Link: "br0", Domain: "other.example",
+	Subnets: []host.Subnet{{
+		Prefix: gateway4.Prefix,
+		Ranges: []host.Range{{Start: netip.MustParseAddr("192.168.7.100"), End: netip.MustParseAddr("192.168.7.199")}},
+		Hosts:  []host.StaticHost{{MAC: tap0.MAC, Name: "six", Addr: netip.MustParseAddr("192.168.7.6")}},
+	}},
+}
+
 func up(link string) host.SetUp { return host.SetUp{Link: link} }
 
 func plug(link, bridge string) host.Plug { return host.Plug{Link: link, Bridge: bridge} }
@@ -95,6 +105,26 @@ func linkCases() []opCase {
 		name:    "AddBridge with everything",
 		op:      host.AddBridge{Link: "br0", MAC: br0.MAC, MTU: 9000, STP: true, ForwardDelay: 300},
 		changes: "+link br0 type bridge mac 52:54:00:00:00:01 mtu 9000 stp on delay 300\n",
+	}, {
+		name:   "SetBridge",
+		before: []host.Op{br0, up("br0"), tap0, plug("tap0", "br0")},
+		op: host.SetBridge{
+			Bridge: host.AddBridge{Link: "br0", MAC: host.MAC{0x52, 0x54, 0, 0, 0, 9}, Owner: br0.Owner, MTU: 1400, STP: true, ForwardDelay: 400}, Was: br0,
+		},
+		changes: "-link br0 type bridge mac 52:54:00:00:00:01 mtu 1500 up stp off delay 0 owner \"virtnet 1\"\n" +
+			"+link br0 type bridge mac 52:54:00:00:00:09 mtu 1400 up stp on delay 400 owner \"virtnet 1\"\n",
+		repeatable: true,
+		bad: []host.Op{
+			host.SetBridge{Bridge: br0, Was: with(br0, func(o *host.AddBridge) { o.Link = "br1" })},
+			host.SetBridge{Bridge: br0, Was: with(br0, func(o *host.AddBridge) { o.Owner = "me" })},
+			host.SetBridge{Bridge: with(br0, func(o *host.AddBridge) { o.STP = true }), Was: br0},
+			host.SetBridge{Bridge: br0, Was: with(br0, func(o *host.AddBridge) { o.MAC = host.MAC{} })},
+		},
+		dangling: []host.Op{host.SetBridge{Bridge: with(br1, func(o *host.AddBridge) { o.MTU = 1400 }), Was: br1}},
+		foreign: [][]host.Op{
+			{with(br0, func(o *host.AddBridge) { o.MAC = br1.MAC })},
+			{with(tap0, func(o *host.AddTap) { o.Link, o.MAC = br0.Link, host.MAC{0x52, 0x54, 0, 0, 0, 9} })},
+		},
 	}, {
 		name:    "AddTap",
 		op:      tap0,
@@ -271,6 +301,23 @@ func sharedCases() []opCase {
 		},
 		dangling: []host.Op{with(serve, func(o *host.Serve) { o.Server.Link = "br9" })},
 		foreign:  [][]host.Op{{br0, gateway4, up("br0"), with(serve, func(o *host.Serve) { o.Server.Name = "n2" })}},
+	}, {
+		name:   "SetServer",
+		before: []host.Op{br0, gateway4, up("br0"), serve},
+		op:     host.SetServer{Server: served, Was: serve.Server},
+		changes: "-server n1 on br0 dhcp 192.168.7.1/24 192.168.7.100-192.168.7.199 dns domain \"lab.example\"\n" +
+			"+server n1 on br0 dhcp 192.168.7.1/24 192.168.7.100-192.168.7.199 hosts 1 domain \"other.example\"\n",
+		repeatable: true,
+		bad: []host.Op{
+			host.SetServer{Server: served},
+			host.SetServer{Server: served, Was: with(serve, func(o *host.Serve) { o.Server.Name = "n2" }).Server},
+			host.SetServer{Server: with(serve, func(o *host.Serve) { o.Server.Domain = "two\nlines" }).Server, Was: serve.Server},
+		},
+		dangling: []host.Op{
+			host.SetServer{Server: with(serve, func(o *host.Serve) { o.Server.Name = "n9" }).Server, Was: with(serve, func(o *host.Serve) { o.Server.Name = "n9" }).Server},
+			host.SetServer{Server: with(serve, func(o *host.Serve) { o.Server.Link = "br9" }).Server, Was: serve.Server},
+		},
+		foreign: [][]host.Op{{br0, gateway4, up("br0"), with(serve, func(o *host.Serve) { o.Server.Name = "n2" })}},
 	}}
 }
 

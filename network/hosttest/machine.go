@@ -199,6 +199,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.serve(op)
 	case host.Unserve:
 		return m.unserve(op)
+	case host.SetServer:
+		return m.setServer(op)
+	case host.SetBridge:
+		return m.setBridge(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

@@ -71,10 +71,8 @@ func (m *Machine) serve(o host.Serve) error {
 	if _, err := m.link(o.Server.Link); err != nil {
 		return err
 	}
-	for _, other := range m.servers {
-		if !other.dead && other.Link == o.Server.Link && other.DNS != nil && o.Server.DNS != nil {
-			return exists("server %s has port 53 of %s", other.Name, other.Link)
-		}
+	if err := m.portFree(o.Server); err != nil {
+		return err
 	}
 	s := &server{Server: cloneServer(o.Server)}
 	s.give(o.Leases...)
@@ -90,6 +88,32 @@ func (m *Machine) unserve(o host.Unserve) error {
 		return missing("server %s", o.Server.Name)
 	}
 	delete(m.servers, o.Server.Name)
+	return nil
+}
+
+// setServer gives a server that runs another configuration.
+func (m *Machine) setServer(o host.SetServer) error {
+	s := m.servers[o.Server.Name]
+	if s == nil || s.dead {
+		return missing("server %s", o.Server.Name)
+	}
+	if _, err := m.link(o.Server.Link); err != nil {
+		return err
+	}
+	if err := m.portFree(o.Server); err != nil {
+		return err
+	}
+	s.Server = cloneServer(o.Server)
+	return nil
+}
+
+// portFree refuses a server of names where another one listens.
+func (m *Machine) portFree(s host.Server) error {
+	for _, other := range m.servers {
+		if !other.dead && other.Name != s.Name && other.Link == s.Link && other.DNS != nil && s.DNS != nil {
+			return exists("server %s has port 53 of %s", other.Name, other.Link)
+		}
+	}
 	return nil
 }
 

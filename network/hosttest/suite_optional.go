@@ -90,7 +90,11 @@ func (s Suite) testLeaseReader(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("leases %v, want %v", got, want)
 	}
-	x.do(serve.Inverse())
+	x.do(host.SetServer{Server: served, Was: serve.Server})
+	if got, err := reader.Leases(t.Context(), "n1"); err != nil || len(got) != len(want) {
+		t.Errorf("leases after SetServer %v, error %v, want %v", got, err, want)
+	}
+	x.do(host.Unserve{Server: served})
 }
 
 func (s Suite) testBatcher(t *testing.T) {

@@ -147,6 +147,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.serve(ctx, op)
 	case host.Unserve:
 		return b.unserve(ctx, op)
+	case host.SetServer:
+		return b.setServer(ctx, op)
+	case host.SetBridge:
+		return b.setBridge(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

@@ -30,6 +30,54 @@ func (b *Backend) addBridge(o host.AddBridge) error {
 
 func (b *Backend) delBridge(o host.DelBridge) error { return b.delLink(o.Link, host.Bridge, o.MAC) }
 
+// setBridge changes a bridge in several messages, and what one of them has changed back if the next is refused.
+func (b *Backend) setBridge(o host.SetBridge) error {
+	l, err := b.rt.Link(o.Bridge.Link)
+	if err != nil {
+		return err
+	}
+	if mac := host.MAC(l.MAC); kindOf(l) != host.Bridge || mac != o.Was.MAC && mac != o.Bridge.MAC {
+		return fmt.Errorf("bridge %s with hardware address %s: %w", o.Bridge.Link, o.Was.MAC, fs.ErrNotExist)
+	}
+	change := rtnl.Change{MAC: o.Bridge.MAC, MTU: o.Bridge.MTU}
+	if o.Bridge.MTU == 0 && o.Was.MTU != 0 {
+		if change.MTU, err = b.smallestPort(l.Index); err != nil {
+			return err
+		}
+	}
+	err = b.rt.SetBridge(l.Index, rtnl.BridgeOptions{STP: o.Bridge.STP, ForwardDelay: o.Bridge.ForwardDelay})
+	if err == nil && o.Bridge.MTU != 0 && o.Bridge.MTU == l.MTU && o.Was.MTU == 0 {
+		// Only a change keeps a bridge from taking the MTU of its ports.
+		err = b.rt.SetLinkIndex(l.Index, rtnl.Change{MTU: l.MTU - 1})
+	}
+	if err == nil {
+		err = b.rt.SetLinkIndex(l.Index, change)
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("bridge %s: %w", o.Bridge.Link, err)
+	return errors.Join(err, b.rt.SetBridge(l.Index, l.Bridge), b.rt.SetLinkIndex(l.Index, rtnl.Change{MAC: l.MAC, MTU: l.MTU}))
+}
+
+// smallestPort is the smallest MTU of the ports of a bridge, and that of a new bridge if it has none.
+func (b *Backend) smallestPort(bridge int) (int, error) {
+	links, err := b.rt.Links()
+	if err != nil {
+		return 0, err
+	}
+	smallest := 0
+	for _, l := range links {
+		if l.Master == bridge && (smallest == 0 || l.MTU < smallest) {
+			smallest = l.MTU
+		}
+	}
+	if smallest == 0 {
+		smallest = kernelMTU
+	}
+	return smallest, nil
+}
+
 // plug looks before it leaps, for the kernel would take a port away from another bridge.
 func (b *Backend) plug(o host.Plug) error {
 	link, bridge, err := b.portAndBridge(o.Link, o.Bridge)
