@@ -54,13 +54,17 @@ type Resolver struct {
 }
 
 // Places are paths of what a request for a port asks for. An empty one is that in a <networkport>.
-type Places struct{ Group, VirtualPort, Bandwidth, VLAN, Isolated, TrustGuest string }
+type Places struct {
+	Group, VirtualPort, Bandwidth, VLAN, Isolated, TrustGuest string
+	PlugType, Plug, Managed, Driver                           string // of a port without a network
+}
 
 // or fills in what is empty.
 func (p Places) or(q Places) Places {
 	for _, path := range []struct{ to, from *string }{
 		{&p.Group, &q.Group}, {&p.VirtualPort, &q.VirtualPort}, {&p.Bandwidth, &q.Bandwidth},
 		{&p.VLAN, &q.VLAN}, {&p.Isolated, &q.Isolated}, {&p.TrustGuest, &q.TrustGuest},
+		{&p.PlugType, &q.PlugType}, {&p.Plug, &q.Plug}, {&p.Managed, &q.Managed}, {&p.Driver, &q.Driver},
 	} {
 		if *path.to == "" {
 			*path.to = *path.from
@@ -74,6 +78,7 @@ func portPlaces() Places {
 	return Places{
 		Group: "/networkport/group", VirtualPort: "/networkport/virtualport", Bandwidth: "/networkport/bandwidth",
 		VLAN: "/networkport/vlan", Isolated: "/networkport/port/@isolated", TrustGuest: "/networkport/rxfilters/@trustGuest",
+		PlugType: "/networkport/plug/@type", Plug: "/networkport/plug", Managed: "/networkport/plug/@managed", Driver: "/networkport/plug/driver",
 	}
 }
 
@@ -82,7 +87,8 @@ func Resolve(n *Network, req *Port) (*Resolution, error) { return Resolver{}.Res
 
 // Resolve works out what a port of the network n gets: from the request itself, else from its port group, else from the
 // network, and the profile for a switch from all three together. It looks at documents only: the same documents and
-// randomness make the same port. n and req stay as they are.
+// randomness make the same port. n and req stay as they are. A nil n is no network: the port then brings its plug with it,
+// and what it does not say is as usual.
 //
 // Its errors begin with the path of what cannot be: a group that n does not have is fs.ErrNotExist, profiles that
 // contradict each other, are not complete or not for this kind of network fs.ErrInvalid, and a guaranteed rate where
@@ -90,7 +96,12 @@ func Resolve(n *Network, req *Port) (*Resolution, error) { return Resolver{}.Res
 func (r Resolver) Resolve(n *Network, req *Port) (*Resolution, error) {
 	s := &resolving{Resolver: r, n: n, res: &Resolution{Port: req.Clone()}}
 	s.Asks = s.Asks.or(portPlaces())
-	for _, step := range []func() error{s.group, s.virtualPort, s.plug, s.inherit, s.floor, s.complete} {
+	steps := []func() error{s.group, s.virtualPort, s.checkSwitch, s.plug, s.inherit, s.floor, s.complete}
+	if n == nil {
+		s.n = new(Network)
+		steps = []func() error{s.virtualPort, s.ownPlug, s.inherit, s.noFloor, s.complete}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -151,7 +162,7 @@ func (n *Network) groups() string {
 	return ": it has " + strings.Join(names, ", ")
 }
 
-// virtualPort puts the profile together and checks that the network has a switch of its type.
+// virtualPort puts the profile together.
 func (s *resolving) virtualPort() error {
 	sources := []virtualport.Source{
 		{Layer: schema.ByInterface, Path: s.Asks.VirtualPort, Profile: s.res.Port.VirtualPort},
@@ -165,15 +176,24 @@ func (s *resolving) virtualPort() error {
 		return err
 	}
 	s.merged, s.res.Port.VirtualPort, s.res.Dropped = m, m.Profile, m.Dropped
+	return nil
+}
+
+// checkSwitch checks that the network has a switch of the type of the profile.
+func (s *resolving) checkSwitch() error {
+	m := s.merged
 	if m.Profile == nil || s.n.switches(m.Profile.Type, s.Rules) {
 		return nil
 	}
 	if m.Profile.Type == 0 {
 		return refuse(fs.ErrInvalid, "port-virtualport-type", s.Asks.VirtualPort+"/@type", "neither the port nor network %q nor its port group gives the profile a type", s.n.Name)
 	}
-	by := m.Settings[0]
-	return refuse(fs.ErrInvalid, "port-virtualport-type", s.Asks.VirtualPort+"/@type", "a network of mode %s%s has no use for a port of type %s (%s)",
-		s.n.Mode(), s.n.withoutBridge(), m.Profile.Type, by.Path)
+	from := ""
+	if by := m.Settings[0]; by.Layer != schema.ByInterface {
+		from = ", which " + by.Path + " says"
+	}
+	return refuse(fs.ErrInvalid, "port-virtualport-type", s.Asks.VirtualPort+"/@type", "a network of mode %s%s has no use for a port of type %s%s",
+		s.n.Mode(), s.n.withoutBridge(), m.Profile.Type, from)
 }
 
 // switches reports whether ports of n can be plugged into a switch of the type. Absent, it is a profile without a type.
@@ -189,13 +209,24 @@ func (n *Network) switches(t virtualport.Type, rules schema.Rules) bool {
 	return t == virtualport.Qbg || t == virtualport.Qbh
 }
 
+// floorAttr is where a <bandwidth> has a guaranteed rate.
+const floorAttr = "/inbound/@floor"
+
+// noFloor refuses a guaranteed rate without a network.
+func (s *resolving) noFloor() error {
+	if b := s.res.Port.Bandwidth; b == nil || b.Inbound == nil || b.Inbound.Floor.Uint() == 0 {
+		return nil
+	}
+	return refuse(errors.ErrUnsupported, "port-floor-mode", s.Asks.Bandwidth+floorAttr, "only a network can guarantee a rate")
+}
+
 // floor refuses a guaranteed rate where none can be guaranteed.
 func (s *resolving) floor() error {
 	b := s.res.Port.Bandwidth
 	if b == nil || b.Inbound == nil || b.Inbound.Floor.Uint() == 0 {
 		return nil
 	}
-	path := s.Asks.Bandwidth + "/inbound/@floor"
+	path := s.Asks.Bandwidth + floorAttr
 	if !s.n.Managed() {
 		return refuse(errors.ErrUnsupported, "port-floor-mode", path, "a network of mode %s%s cannot guarantee a rate: only one of mode none, nat, route or open can",
 			s.n.Mode(), s.n.withoutBridge())

@@ -49,19 +49,51 @@ func (s *resolving) plug() error {
 		s.say("mode", p.Mode.String(), "", schema.ByNetwork, from+"/@mode")
 		return nil
 	}
-	s.sayHostdev(f, p)
+	s.sayHostdev(p, f.Managed, schema.ByNetwork, from+"/@managed", from+"/driver")
 	return nil
 }
 
 // sayHostdev tells how the device is handed over.
-func (s *resolving) sayHostdev(f *Forward, p *Plug) {
-	s.say("managed", f.Managed.String(), "no", schema.ByNetwork, "/network/forward/@managed")
+func (s *resolving) sayHostdev(p *Plug, managed schema.YesNo, by schema.Layer, path, driver string) {
+	s.say("managed", managed.String(), "no", by, path)
 	name, model := "", ""
 	if p.Driver != nil {
 		name, model = p.Driver.Name.String(), p.Driver.Model.String()
 	}
-	s.say("driver", name, "the host's choice", schema.ByNetwork, "/network/forward/driver/@name")
-	s.say("driver model", model, "the host's choice", schema.ByNetwork, "/network/forward/driver/@model")
+	s.say("driver", name, "the host's choice", by, driver+"/@name")
+	s.say("driver model", model, "the host's choice", by, driver+"/@model")
+}
+
+// ownPlug tells the plug that a port without a network brings with it, if it has one yet.
+func (s *resolving) ownPlug() error {
+	p := s.res.Port.Plug
+	if p == nil {
+		return nil
+	}
+	const by = schema.ByInterface
+	s.say("plug", p.Type.String(), PlugNone.String(), by, s.Asks.PlugType)
+	switch p.Type {
+	case PlugNetwork, PlugBridge:
+		s.say("device", p.Bridge.String(), "none", by, s.Asks.Plug+"/@bridge")
+		s.say("mac table", p.MACTableManager.String(), schema.ManagedByKernel.String(), by, s.Asks.Plug+"/@macTableManager")
+	case PlugDirect:
+		s.say("device", p.Dev.String(), "none", by, s.Asks.Plug+"/@dev")
+		s.say("mode", p.Mode.String(), schema.MacvtapVEPA.String(), by, s.Asks.Plug+"/@mode")
+		if p.Mode == 0 {
+			p.Mode = schema.MacvtapVEPA
+		}
+	case PlugHostdevPCI:
+		device := ""
+		if p.Address != nil {
+			device = p.Address.String()
+		}
+		s.say("device", device, "none", by, s.Asks.Plug+"/address")
+		s.sayHostdev(p, p.Managed, by, s.Asks.Managed, s.Asks.Driver)
+		if p.Managed == 0 {
+			p.Managed = schema.No
+		}
+	}
+	return nil
 }
 
 // plugBridge plugs the port into the bridge of the network.

@@ -66,6 +66,11 @@ func (r *Rate) check(c *schema.Check, at Context, floor bool) {
 	r.checkLimit(c, at, "@burst", r.Burst, MaxBurst)
 }
 
+// Possible reports whether traffic control can express r; nil is no limit.
+func (r *Rate) Possible() bool {
+	return r == nil || max(r.Average.Uint(), r.Peak.Uint(), r.Floor.Uint()) <= MaxRate && r.Burst.Uint() <= MaxBurst
+}
+
 func (r *Rate) checkLimit(c *schema.Check, at Context, where string, n schema.Number, most uint64) {
 	if n.Uint() <= most {
 		return

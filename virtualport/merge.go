@@ -193,13 +193,25 @@ type ConflictError struct {
 }
 
 // Error begins with the path of the interface's parameter or, where the interface is not concerned, that of the later one.
-func (e *ConflictError) Error() string {
+func (e *ConflictError) Error() string { return e.violation().Error() }
+
+// violation is the error as one of a document.
+func (e *ConflictError) violation() *schema.Violation {
 	at, other := e.Second, e.First
 	if e.First.Layer == schema.ByInterface {
 		at, other = e.First, e.Second
 	}
-	return fmt.Sprintf("%s: the %s says %s %s, and the %s says %s (%s)",
-		at.Path, at.Layer, e.Parameter, schema.Quote(at.Value), other.Layer, schema.Quote(other.Value), other.Path)
+	return &schema.Violation{Path: at.Path, Rule: "virtualport-conflict", Msg: fmt.Sprintf("the %s says %s %s, and the %s says %s (%s)",
+		at.Layer, e.Parameter, schema.Quote(at.Value), other.Layer, schema.Quote(other.Value), other.Path)}
+}
+
+// As gives the error as a violation, too.
+func (e *ConflictError) As(target any) bool {
+	v, ok := target.(**schema.Violation)
+	if ok {
+		*v = e.violation()
+	}
+	return ok
 }
 
 // Is reports that what is contradictory is invalid.

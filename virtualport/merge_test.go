@@ -112,19 +112,19 @@ func TestMergeConflict(t *testing.T) {
 		want    string
 	}{
 		{"type", []string{"type='802.1Qbg'", "type='802.1Qbh'"},
-			`/interface/virtualport/@type: the interface says type "802.1Qbg", and the network says "802.1Qbh" (/network/virtualport/@type)`},
+			`/interface/virtualport/@type: the interface says type "802.1Qbg", and the network says "802.1Qbh" (/network/virtualport/@type) [virtualport-conflict]`},
 		{"managerid", []string{"type='802.1Qbg'|managerid='1'", "", "|managerid='2'"},
-			`/interface/virtualport/parameters/@managerid: the interface says managerid "1", and the portgroup says "2" (/network/portgroup[1]/virtualport/parameters/@managerid)`},
+			`/interface/virtualport/parameters/@managerid: the interface says managerid "1", and the portgroup says "2" (/network/portgroup[1]/virtualport/parameters/@managerid) [virtualport-conflict]`},
 		{"typeid", []string{"", "type='802.1Qbg'|typeid='1'", "|typeid='2'"},
-			`/network/portgroup[1]/virtualport/parameters/@typeid: the portgroup says typeid "2", and the network says "1" (/network/virtualport/parameters/@typeid)`},
+			`/network/portgroup[1]/virtualport/parameters/@typeid: the portgroup says typeid "2", and the network says "1" (/network/virtualport/parameters/@typeid) [virtualport-conflict]`},
 		{"typeidversion", []string{"type='802.1Qbg'|typeidversion='1'", "|typeidversion='2'"},
-			`/interface/virtualport/parameters/@typeidversion: the interface says typeidversion "1", and the network says "2" (/network/virtualport/parameters/@typeidversion)`},
+			`/interface/virtualport/parameters/@typeidversion: the interface says typeidversion "1", and the network says "2" (/network/virtualport/parameters/@typeidversion) [virtualport-conflict]`},
 		{"instanceid", []string{"type='802.1Qbg'|instanceid='" + id1 + "'", "|instanceid='" + id2 + "'"},
-			`/interface/virtualport/parameters/@instanceid: the interface says instanceid "` + id1 + `", and the network says "` + id2 + `" (/network/virtualport/parameters/@instanceid)`},
+			`/interface/virtualport/parameters/@instanceid: the interface says instanceid "` + id1 + `", and the network says "` + id2 + `" (/network/virtualport/parameters/@instanceid) [virtualport-conflict]`},
 		{"interfaceid", []string{"type='openvswitch'|interfaceid='" + id1 + "'", "|interfaceid='" + id2 + "'"},
-			`/interface/virtualport/parameters/@interfaceid: the interface says interfaceid "` + id1 + `", and the network says "` + id2 + `" (/network/virtualport/parameters/@interfaceid)`},
+			`/interface/virtualport/parameters/@interfaceid: the interface says interfaceid "` + id1 + `", and the network says "` + id2 + `" (/network/virtualport/parameters/@interfaceid) [virtualport-conflict]`},
 		{"profileid", []string{"type='openvswitch'|profileid='a'", "|profileid='A'"},
-			`/interface/virtualport/parameters/@profileid: the interface says profileid "a", and the network says "A" (/network/virtualport/parameters/@profileid)`},
+			`/interface/virtualport/parameters/@profileid: the interface says profileid "a", and the network says "A" (/network/virtualport/parameters/@profileid) [virtualport-conflict]`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,7 @@
 //
 //	virtnet validate FILE...   check <network>, <interface> and <networkport> documents; --format=json for programs
 //	virtnet format FILE        print a document in libvirt's layout
+//	virtnet explain NETWORK INTERFACE   print what an interface gets on a network, and who decided it
 //	virtnet plan FILE          print what starting a network would do on this host; nothing is changed
 //	virtnet demo               a NAT network with a guest on it, step by step, in network namespaces of its own
 package main
@@ -28,6 +29,7 @@ func commands() []command {
 	return []command{
 		{"validate", "[--format=json] FILE...", "check documents; one line for each violation", validate},
 		{"format", "FILE", "print a document in libvirt's layout", format},
+		{"explain", "[--format=json] [--qemu] [NETWORK] INTERFACE", "print what an interface gets on a network, and who decided it", explain},
 		{"plan", "FILE", "print what starting a network would do; nothing is changed", plan},
 		{"demo", "", "a NAT network with a guest on it, in namespaces of its own", demo},
 	}
@@ -69,7 +71,7 @@ func run(ctx context.Context, out, errs io.Writer, args []string) int {
 	}
 	fmt.Fprintln(errs, "usage: virtnet COMMAND ...")
 	for _, c := range commands() {
-		fmt.Fprintf(errs, "  %-32s %s\n", c.name+" "+c.args, c.about)
+		fmt.Fprintf(errs, "  %-52s %s\n", c.name+" "+c.args, c.about)
 	}
 	if name == "help" || name == "-h" || name == "--help" {
 		return 0

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+var update = flag.Bool("update", false, "write what is printed into testdata")
 
 // call runs the program as a person would, and returns what it prints and its exit status.
 func call(t *testing.T, args ...string) (out, errs string, status int) {
@@ -167,4 +170,62 @@ func TestDemoEndsWhenAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, demoInMemory(ctx, &bytes.Buffer{}), context.Canceled)
+}
+
+func TestExplain(t *testing.T) {
+	net := filepath.Join("testdata", "explain", "network.xml")
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+	}{
+		{"group", []string{net, "group.xml"}, 0},
+		{"group.json", []string{"--format=json", net, "group.xml"}, 0},
+		{"alone", []string{"alone.xml"}, 0},
+		{"conflict", []string{net, "conflict.xml"}, 1},
+		{"conflict.json", []string{"--format=json", net, "conflict.xml"}, 1},
+		{"unknown-group", []string{net, "unknown-group.xml"}, 1},
+		{"isolated", []string{net, "isolated.xml"}, 1},
+		{"qemu", []string{"--qemu", net, "filter.xml"}, 1},
+		{"broken", []string{net, "broken.xml"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := append([]string{"explain"}, c.args...)
+			args[len(args)-1] = filepath.Join("testdata", "explain", args[len(args)-1])
+			out, errs, status := call(t, args...)
+			require.Empty(t, errs)
+			require.Equal(t, c.status, status)
+			golden := filepath.Join("testdata", "explain", c.name+".txt")
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(out), 0o600))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			require.Equal(t, string(want), filepath.ToSlash(out))
+		})
+	}
+}
+
+func TestExplainWrongCalls(t *testing.T) {
+	nic := filepath.Join("testdata", "explain", "alone.xml")
+	net := filepath.Join("testdata", "explain", "network.xml")
+	for _, args := range [][]string{{}, {"--format=xml", nic}, {"--fast", nic}, {net, nic, nic}} {
+		_, errs, status := call(t, append([]string{"explain"}, args...)...)
+		require.Equal(t, 2, status, args)
+		require.Contains(t, errs, "usage: virtnet explain ")
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{nic, net}, "is no <network>"},
+		{[]string{net}, "is no <interface>"},
+		{[]string{net, filepath.Join("testdata", "explain", "none.xml")}, "no such file"},
+		{[]string{net, nic}, `type direct is on no network, so not on "floor2"`},
+		{[]string{filepath.Join("testdata", "explain", "group.xml")}, "is not known"},
+	} {
+		_, errs, status := call(t, append([]string{"explain"}, c.args...)...)
+		require.Equal(t, 1, status, c.args)
+		require.Contains(t, errs, c.want)
+	}
 }

@@ -289,6 +289,8 @@ var behaviours = []behaviour{
 	{"domainiface.GuestMAC", "accepts it", "domainiface: TestValidateGuest"},
 	{"domainiface.GuestTarget", "fails when the guest is started", "domainiface: TestValidateGuest"},
 	{"domainiface.EarlyIdentity", "refuses the interface when it is attached", "domainiface: TestEarlyIdentity"},
+	{"domainiface.PluggedCoalesce", "accepts it", "domainiface: TestPluggedDevice"},
+	{"domainiface.PluggedMTU", "accepts it", "domainiface: TestPluggedDevice"},
 	{"network.UnknownGroup", "accepts it", "network: TestResolveUnknownGroup"},
 	{"network.BrokenCounts", "lists it uncounted", "network: TestBrokenPort"},
 	{"network.BusyDevice", "fails when the guest is started", "network: TestBusyDevices"},
@@ -385,6 +387,9 @@ func TestRulesPage(t *testing.T) {
 		where := elsewhere[r.name]
 		if r.ofUpdate() {
 			where = "network: TestUpdateDeviations"
+		}
+		if strings.HasPrefix(r.name, "attach-") {
+			where, r.doc = "domainiface: TestExplain", verbs.Replace(r.doc)
 		}
 		if where != "" {
 			fmt.Fprintf(&b, "| %s | %s | %s | |\n", r.name, cell(r.doc), where)

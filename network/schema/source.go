@@ -36,3 +36,11 @@ func (s Source) locate(vs Violations) {
 		open[i].Line, open[i].Column = at.Line, at.Column
 	}
 }
+
+// Place returns the line and the column of the element or attribute that the path leads to, those of the nearest element
+// around it if it leads nowhere; 0 and 0 where no text is known.
+func (s Source) Place(path string) (line, column int) {
+	v := &Violation{Path: path}
+	s.locate(Violations{v})
+	return v.Line, v.Column
+}
