@@ -20,7 +20,9 @@ func (p *Port) ValidateAs(rules schema.Rules) error {
 	}
 	if c.Rule(p.Owner != nil, "port-owner", "owner", "a port needs an owner") {
 		c.Rule(p.Owner.Name != "", "port-owner-name", "owner/name", "an owner needs a name")
-		c.Rule(!p.Owner.UUID.IsZero(), "port-owner-uuid", "owner/uuid", "an owner needs a uuid")
+		if c.Skips(OwnerUUID) {
+			c.Rule(!p.Owner.UUID.IsZero(), "port-owner-uuid", "owner/uuid", "an owner needs a uuid")
+		}
 	}
 	if c.Rule(p.MAC != nil, "port-mac", "mac", "a port needs the MAC address of the guest") {
 		c.Deviates(!p.MAC.Address.IsMulticast(), PortMAC, "mac/@address", "%s is a multicast address", p.MAC.Address)

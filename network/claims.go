@@ -23,6 +23,8 @@ type claims struct {
 	Networks map[string]claim `json:"networks,omitempty"`
 	// Enabled are the families for which forwarding was off before us, to be switched off again behind the last user.
 	Enabled forwards `json:"enabled,omitzero"`
+	// Ports counts the changes of what ports hold: whoever remembers that reads it anew when the count is another.
+	Ports uint64 `json:"ports,omitempty"`
 	// Next is the next number for names of links, by template.
 	Next map[string]int `json:"next,omitempty"`
 }
@@ -135,8 +137,8 @@ type ledger struct {
 	backend host.Backend
 }
 
-// change loads the claims, lets f change them, and saves them, under the lock. If f fails nothing is saved.
-func (l ledger) change(ctx context.Context, instance string, f func(*claims) error) error {
+// locked calls f with the claims, under their lock. It is for f to save them.
+func (l ledger) locked(ctx context.Context, instance string, f func(*claims) error) error {
 	release, err := l.store.Lock(ctx, "host")
 	if err != nil {
 		return err
@@ -146,10 +148,17 @@ func (l ledger) change(ctx context.Context, instance string, f func(*claims) err
 	if err != nil {
 		return err
 	}
-	if err := f(c); err != nil {
-		return err
-	}
-	return saveJSON(ctx, l.store, claimsName, c)
+	return f(c)
+}
+
+// change lets f change the claims and saves them, under their lock. If f fails nothing is saved.
+func (l ledger) change(ctx context.Context, instance string, f func(*claims) error) error {
+	return l.locked(ctx, instance, func(c *claims) error {
+		if err := f(c); err != nil {
+			return err
+		}
+		return saveJSON(ctx, l.store, claimsName, c)
+	})
 }
 
 // release takes back the claim of a network and, if it was the last user, what was switched on for it.
@@ -189,25 +198,22 @@ func (l ledger) giveBack(ctx context.Context, c *claims) error {
 	return nil
 }
 
-// freeLink reserves a name for a link: the template with a number that was not given out before, and that no link of
-// the host has.
-func (l ledger) freeLink(ctx context.Context, instance, template string) (name string, err error) {
-	err = l.change(ctx, instance, func(c *claims) error {
-		for range 10000 {
-			name = strings.Replace(template, "%d", fmt.Sprint(c.Next[template]), 1)
-			c.Next[template]++
-			if err := host.CheckName(name); err != nil {
-				return err
-			}
-			f, err := l.backend.Facts(ctx, host.Scope{Links: []string{name}})
-			if err != nil {
-				return err
-			}
-			if f.Link(name) == nil {
-				return nil
-			}
+// nextLink finds a name for a link: the template with a number that was not given out before, and that no link of the
+// host has. It is not given out again once the claims are saved.
+func (l ledger) nextLink(ctx context.Context, c *claims, template string) (string, error) {
+	for range 10000 {
+		name := strings.Replace(template, "%d", fmt.Sprint(c.Next[template]), 1)
+		c.Next[template]++
+		if err := host.CheckName(name); err != nil {
+			return "", err
 		}
-		return fail(fs.ErrExist, "no free name for %s", template)
-	})
-	return name, err
+		f, err := l.backend.Facts(ctx, host.Scope{Links: []string{name}})
+		if err != nil {
+			return "", err
+		}
+		if f.Link(name) == nil {
+			return name, nil
+		}
+	}
+	return "", fail(fs.ErrExist, "no free name for %s", template)
 }

@@ -100,6 +100,8 @@ const (
 	PlugDevice schema.Deviation = "plug-device"
 	// PortUUID accepts a port without a uuid: it gets one when it is made.
 	PortUUID schema.Deviation = "port-uuid-made"
+	// OwnerUUID accepts the owner of a port without a uuid: hypervisors that have none know their guests by name.
+	OwnerUUID schema.Deviation = "port-owner-uuid-none"
 	// PortMAC refuses a port whose MAC address is that of a group.
 	PortMAC schema.Deviation = "port-mac-unicast"
 )

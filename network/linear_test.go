@@ -4,9 +4,10 @@ package network_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -94,8 +95,8 @@ func work(t testing.TB, text string) {
 	_ = n.ValidateAs(rulesOf(true))
 }
 
-// TestLinearWork guards that no check compares all with all: ten times the elements are about ten times the
-// allocations, and the time, which is compared only roughly, is not a hundred times as long.
+// TestLinearWork guards that nothing is kept of all pairs: ten times the elements are about ten times the allocations.
+// What time it takes is for BenchmarkLinearWork.
 func TestLinearWork(t *testing.T) {
 	for kind := range many {
 		t.Run(kind, func(t *testing.T) {
@@ -103,8 +104,22 @@ func TestLinearWork(t *testing.T) {
 			few := testing.AllocsPerRun(1, func() { work(t, small) })
 			lot := testing.AllocsPerRun(1, func() { work(t, large) })
 			assert.Less(t, lot, 12*few+1000)
-			assert.Less(t, bestOf(3, func() { work(t, large) }), 50*bestOf(3, func() { work(t, small) }))
 		})
+	}
+}
+
+// BenchmarkLinearWork shows that no check compares all with all: the time of one element does not grow with their number.
+func BenchmarkLinearWork(b *testing.B) {
+	for _, kind := range slices.Sorted(maps.Keys(many)) {
+		for _, n := range []int{1_000, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", kind, n), func(b *testing.B) {
+				text := document(kind, n)
+				for b.Loop() {
+					work(b, text)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/element")
+			})
+		}
 	}
 }
 
@@ -130,14 +145,3 @@ func BenchmarkHosts(b *testing.B) {
 }
 
 func rulesOf(compat bool) schema.Rules { return schema.Rules{Compat: compat} }
-
-// bestOf returns the shortest time of several tries.
-func bestOf(tries int, do func()) time.Duration {
-	best := time.Hour
-	for range tries {
-		start := time.Now()
-		do()
-		best = min(best, time.Since(start))
-	}
-	return best
-}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // A Manager keeps the networks of one host: their definitions, and what of them runs. It may be used by many goroutines,
@@ -26,6 +27,7 @@ type Manager struct {
 	backend host.Backend
 	store   Store
 	ledger  ledger
+	ports   registry
 }
 
 // A Config holds what a [Manager] takes from its surroundings. The zero Config is right for programs; tests may want
@@ -35,6 +37,10 @@ type Config struct {
 	Rand io.Reader
 	// Now is the time. Nil is time.Now.
 	Now func() time.Time
+	// Rules say where the manager does as libvirt does it. The zero Rules are what this library does.
+	Rules schema.Rules
+	// Hook takes part in what is done with ports. Nil is none.
+	Hook PortHook
 }
 
 // Open returns a manager of the networks in store on the host behind b. It first brings to an end what another program
@@ -105,7 +111,7 @@ func (m *Manager) Start(ctx context.Context, name string) error {
 
 // Create starts a network that is not defined: it is known only as long as it runs.
 func (m *Manager) Create(ctx context.Context, n *Network) error {
-	if err := n.Validate(); err != nil {
+	if err := n.ValidateAs(m.config.Rules); err != nil {
 		return err
 	}
 	release, err := m.lockNetwork(ctx, n.Name)

@@ -17,7 +17,7 @@ import (
 // new definition counts from its next start. A document that breaks a rule is a [schema.Violations]; a uuid or bridge of
 // another network wraps fs.ErrExist. The document stays the caller's.
 func (m *Manager) Define(ctx context.Context, n *Network) error {
-	if err := n.Validate(); err != nil {
+	if err := n.ValidateAs(m.config.Rules); err != nil {
 		return err
 	}
 	release, err := m.lockNetwork(ctx, n.Name)

@@ -64,6 +64,9 @@ func poolScope(n *Network, rules schema.Rules) host.Scope {
 	return s
 }
 
+// offered reports whether the table knows what devices a network hands out.
+func (t *portTable) offered(network string) bool { n := t.networks[network]; return n != nil && n.pool != nil }
+
 // offer tells the table what devices a network hands out now, by its live document and the facts in its [poolScope]. Ports
 // keep what they have, also of what is offered no more. It takes time in proportion to the devices, and is for the start
 // of a network, a change of it, and for when its devices may have changed. A <pf> without virtual functions wraps

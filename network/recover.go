@@ -89,7 +89,7 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 		return err
 	}
 	if r.Stage != running {
-		return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
+		return m.takeBackPort(context.WithoutCancel(ctx), r)
 	}
 	moved, err := r.moveTo(bridge)
 	if err == nil && moved {
@@ -104,7 +104,7 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	}
 	todo, lost := mendable(r.Plan, f)
 	if lost {
-		return m.takeBackPort(context.WithoutCancel(ctx), stored, r)
+		return m.takeBackPort(context.WithoutCancel(ctx), r)
 	}
 	for _, step := range todo {
 		if plug, ok := step.Op.(host.Plug); ok && f.Link(plug.Bridge) == nil {

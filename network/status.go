@@ -22,7 +22,7 @@ type Status struct {
 	UUID schema.UUID
 	// Definition is what the next start goes by; nil for a transient network.
 	Definition *Network
-	// Live is what the network runs with; nil if it does not run.
+	// Live is what the network runs with, with the numbers of ports that it and its devices have; nil if it does not run.
 	Live *Network
 	// Since is when it was started; zero if it does not run.
 	Since time.Time
@@ -62,6 +62,9 @@ func (m *Manager) Lookup(ctx context.Context, name string) (*Status, error) {
 	live, err := Parse(strings.NewReader(r.Document))
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", runName(name), err)
+	}
+	if live, err = m.connections(ctx, r.Instance, live); err != nil {
+		return nil, err
 	}
 	s.Live, s.UUID, s.Since, s.Built = live, live.UUID, r.Since, r.Plan
 	return s, m.lookupAutostart(ctx, s)

@@ -41,26 +41,29 @@ func corpus(t testing.TB, name string) string {
 	return path
 }
 
-// records reads a file of documents, one JSON object a line.
-func records(t testing.TB, name string) []record {
+// records reads a file of documents and verdicts.
+func records(t testing.TB, name string) []record { return recorded[record](t, name) }
+
+// recorded is records for any kind of them.
+func recorded[T any](t testing.TB, name string) []T {
 	t.Helper()
-	return recordsIn(t, corpus(t, name))
+	return recordedIn[T](t, corpus(t, name))
 }
 
-// recordsIn is records for any path.
-func recordsIn(t testing.TB, path string) []record {
+// recordedIn reads a file with one JSON object a line.
+func recordedIn[T any](t testing.TB, path string) []T {
 	t.Helper()
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	var all []record
+	var all []T
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		if len(lines.Bytes()) == 0 {
 			continue
 		}
-		var r record
+		var r T
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &r), "%s, record %d", path, len(all)+1)
 		all = append(all, r)
 	}

@@ -244,6 +244,8 @@ var acceptances = []acceptance{
 		network.LargeRange, sample{"network", "<network><name>x</name><ip family='ipv6' address='2001:db8::1' prefix='64'><dhcp><range start='2001:db8::1:0' end='2001:db8::ff:ffff'/></dhcp></ip></network>"}},
 	{"network.PortUUID", "demands the uuid of a port, against its own documentation", "makes one up with the port",
 		network.PortUUID, sample{"network", "<networkport><owner><name>web</name><uuid>0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9</uuid></owner><mac address='52:54:00:00:00:01'/></networkport>"}},
+	{"network.OwnerUUID", "demands the uuid of the owner", "knows an owner without one by its name",
+		network.OwnerUUID, sample{"network", "<networkport><uuid>7f7a3a4c-5d6e-4f70-8192-a3b4c5d6e7f8</uuid><owner><name>web</name></owner><mac address='52:54:00:00:00:01'/></networkport>"}},
 }
 
 // accepts reports whether the rule is there to accept something, and not to refuse it.

@@ -3,10 +3,7 @@
 package compat
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,28 +24,6 @@ type started struct {
 		Error                 any // for people
 		Live                  string
 	}
-}
-
-// startedNetworks reads a file of networks that were started.
-func startedNetworks(t testing.TB, name string) []started {
-	t.Helper()
-	f, err := os.Open(corpus(t, name))
-	require.NoError(t, err)
-	defer f.Close()
-	var all []started
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		if len(lines.Bytes()) == 0 {
-			continue
-		}
-		var s started
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &s), "%s, record %d", name, len(all)+1)
-		all = append(all, s)
-	}
-	require.NoError(t, lines.Err())
-	require.NotEmpty(t, all, name)
-	return all
 }
 
 // updateOf returns an update in the words of virsh, with the index of its <ip> counted from 0.
@@ -79,7 +54,7 @@ func judgeUpdate(n *network.Network, u network.Update) (v verdict, updated *netw
 // alone: what an update does to a host is for the tests of package network.
 func TestUpdates(t *testing.T) {
 	c := tally{t: t, name: "updates", kind: "updates"}
-	c.starts(startedNetworks(t, "starts.jsonl"))
+	c.starts(recorded[started](t, "starts.jsonl"))
 	c.pairs()
 	c.report()
 }

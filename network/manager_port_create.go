@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+// CreatePort makes a port of a running network: virsh net-port-create, and what the request plans for the guest's
+// device. What the port gets is worked out by [Resolver.Resolve]; a device of the network's and a traffic class are chosen
+// among those that no port has. All of it is done or nothing.
+//
+// A network that does not run is ErrInactive, an unknown one wraps fs.ErrNotExist, a uuid that is taken fs.ErrExist, and
+// what cannot be had because others have it ErrFull.
+func (m *Manager) CreatePort(ctx context.Context, req PortRequest) (*PortStatus, error) {
+	p := req.Port.Clone()
+	if p.UUID.IsZero() {
+		id, err := schema.NewUUID(m.config.Rand)
+		if err != nil {
+			return nil, err
+		}
+		p.UUID = id
+	}
+	if err := p.ValidateAs(m.config.Rules); err != nil {
+		return nil, err
+	}
+	release, err := m.store.Lock(ctx, portLock(p.UUID))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	stored := portName(req.Network, p.UUID)
+	// Before the lock of the network is taken: who starts it takes the locks of its ports, of those that exist.
+	if err := m.checkNewPort(ctx, stored); err != nil {
+		return nil, err
+	}
+	r, err := m.claimPort(ctx, req, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.hook(ctx, PortPlug, r); err != nil {
+		return nil, errors.Join(err, m.forgetPort(context.WithoutCancel(ctx), r))
+	}
+	if err := host.Apply(ctx, m.backend, r.Plan); err != nil {
+		return nil, errors.Join(err, m.afterPortFailure(context.WithoutCancel(ctx), r, err))
+	}
+	r.Stage = running
+	if err := saveJSON(ctx, m.store, stored, r); err != nil {
+		return nil, errors.Join(err, m.takeBackPort(context.WithoutCancel(ctx), r))
+	}
+	return r.status()
+}
+
+// checkNewPort refuses a port that has a record. The caller holds the port's lock.
+func (m *Manager) checkNewPort(ctx context.Context, stored string) error {
+	if _, err := m.store.Load(ctx, stored); err == nil {
+		return fail(fs.ErrExist, "port %s exists already", stored[strings.LastIndexByte(stored, '~')+1:])
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// claimPort decides all about a new port and writes its record, while its network cannot be stopped: whoever stops it
+// later finds the port.
+func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*portRecord, error) {
+	live, release, err := m.lockLive(ctx, req.Network)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if p, err = m.resolvePort(live, req, p); err != nil {
+		return nil, err
+	}
+	instance, err := m.instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &portRecord{
+		record: record{Instance: instance, Stage: starting, Since: m.config.Now(), Name: req.Network},
+		Link:   req.Link, Origin: req.Origin, Holds: p.wants(),
+	}
+	template := strings.Contains(req.Link, "%d")
+	if !template && !r.Holds {
+		return r, m.writePort(ctx, req, p, r)
+	}
+	return r, m.ledger.locked(ctx, instance, func(c *claims) error {
+		if template {
+			if r.Link, err = m.ledger.nextLink(ctx, c, req.Link); err != nil {
+				return err
+			}
+		}
+		if r.Holds {
+			return m.takePort(ctx, c, live, req, p, r)
+		}
+		if err := saveJSON(ctx, m.store, claimsName, c); err != nil {
+			return err
+		}
+		return m.writePort(ctx, req, p, r)
+	})
+}
+
+// lockLive returns the live document of a network, under its lock; nil for the empty name.
+func (m *Manager) lockLive(ctx context.Context, name string) (live *Network, release func(), err error) {
+	if name == "" {
+		return nil, func() {}, nil
+	}
+	if release, err = m.lockNetwork(ctx, name); err != nil {
+		return nil, nil, err
+	}
+	live, err = m.live(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err = m.definition(ctx, name); err == nil {
+			err = fail(ErrInactive, "network %q is not active", name)
+		}
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return live, release, nil
+}
+
+// resolvePort works out what a port gets, apart from what has to be chosen.
+func (m *Manager) resolvePort(live *Network, req PortRequest, p *Port) (*Port, error) {
+	plugged := p.Plug != nil && p.Plug.Type != 0 && p.Plug.Type != PlugNone
+	switch {
+	case req.Reclaim && !plugged:
+		return nil, fail(fs.ErrInvalid, "/networkport/plug: a port that is taken back needs the one it had")
+	case req.Reclaim || live == nil:
+		return p, nil
+	case plugged:
+		return nil, fail(fs.ErrInvalid, "/networkport/plug: a new port of network %q gets its plug from there", live.Name)
+	}
+	r := Resolver{Rules: m.config.Rules, Random: m.config.Rand, Asks: req.Asks}
+	res, err := r.Resolve(live, p)
+	if err != nil {
+		return nil, err
+	}
+	return res.Port, nil
+}
+
+// wants reports whether a port holds something that others then cannot have: a device or a traffic class.
+func (p *Port) wants() bool {
+	return p.floor() > 0 || p.Plug != nil && (p.Plug.Type == PlugDirect || p.Plug.Type == PlugHostdevPCI)
+}
+
+// takePort enters a port into the table of ports, and writes its record. The caller holds the lock of the host.
+func (m *Manager) takePort(ctx context.Context, c *claims, live *Network, req PortRequest, p *Port, r *portRecord) error {
+	return m.ports.change(ctx, m, c, func(t *portTable) (undo func(), err error) {
+		if err := m.enter(ctx, t, live, req, p); err != nil {
+			return nil, err
+		}
+		undo = func() { _ = t.release(req.Network, p.UUID) }
+		_, r.Device, _, err = t.lookup(req.Network, p.UUID)
+		return undo, err
+	}, func() error { return m.writePort(ctx, req, p, r) })
+}
+
+// enter chooses for a port what it needs.
+func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port) error {
+	if live == nil {
+		f, err := m.backend.Facts(ctx, p.Plug.scope())
+		if err != nil {
+			return err
+		}
+		return t.attach(p, f)
+	}
+	if err := m.offer(ctx, t, live, false); err != nil {
+		return err
+	}
+	take := t.allocate
+	if req.Reclaim {
+		take = t.reclaim
+	}
+	err := take(live, p)
+	if !errors.Is(err, ErrFull) || !live.handsOut() {
+		return err
+	}
+	// A device may have become free, or new ones may have come.
+	if err := m.offer(ctx, t, live, true); err != nil {
+		return err
+	}
+	return take(live, p)
+}
+
+// offer tells the table what devices a network hands out, if it does not know or is to know anew.
+func (m *Manager) offer(ctx context.Context, t *portTable, live *Network, anew bool) error {
+	if !live.handsOut() || t.offered(live.Name) && !anew {
+		return nil
+	}
+	f, err := m.backend.Facts(ctx, poolScope(live, m.config.Rules))
+	if err != nil {
+		return err
+	}
+	return t.offer(live, f)
+}
+
+// writePort plans what has to be done for a port, and writes its record.
+func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *portRecord) error {
+	f, err := m.backend.Facts(ctx, req.Scope.And(p.Plug.scope()))
+	if err != nil {
+		return err
+	}
+	if req.Plan != nil {
+		if r.Plan, err = req.Plan(p, r.Link, f); err != nil {
+			return err
+		}
+	}
+	if err := r.Plan.Check(); err != nil {
+		return err
+	}
+	text, err := p.Format()
+	if err != nil {
+		return err
+	}
+	r.Document = string(text)
+	return saveJSON(ctx, m.store, portName(r.Name, p.UUID), r)
+}
+
+// scope names the bridge or the device of a plug, which may be nil.
+func (p *Plug) scope() host.Scope {
+	switch {
+	case p == nil:
+		return host.Scope{}
+	case p.Type == PlugDirect:
+		return host.Scope{Links: []string{p.Dev.String()}}
+	case p.Type == PlugHostdevPCI && p.Address != nil:
+		return host.Scope{PCI: []host.PCI{host.PCI(p.Address.Key())}}
+	case p.Bridge.Given():
+		return host.Scope{Links: []string{p.Bridge.String()}}
+	}
+	return host.Scope{}
+}
+
+// afterPortFailure clears up behind a plan that Apply could not carry out, as afterFailure does.
+func (m *Manager) afterPortFailure(ctx context.Context, r *portRecord, err error) error {
+	var step *host.StepError
+	if errors.As(err, &step) && step.Undo != nil {
+		r.Stage = stopping
+		return m.savePort(ctx, r)
+	}
+	if err := m.hook(ctx, PortUnplug, r); err != nil {
+		r.Stage = stopping
+		return errors.Join(err, m.savePort(ctx, r))
+	}
+	return m.forgetPort(ctx, r)
+}
