@@ -216,8 +216,8 @@ func TestInterfaces(t *testing.T) {
 // TestJudged compares documents of our own that libvirt 11.3 has judged: what is given twice, addresses on all buses,
 // scopes, zeros, and the corners of XML.
 func TestJudged(t *testing.T) {
-	compareAll(t, "judged networks", recordedIn[record](t, "testdata/judged-networks.jsonl"), readOnBareHost, madeForNetwork)
-	compareAll(t, "judged interfaces", recordedIn[record](t, "testdata/judged-interfaces.jsonl"), readInterface, madeForInterface)
+	compareAll(t, "judged networks", recordsIn(t, "testdata/judged-networks.jsonl"), readOnBareHost, madeForNetwork)
+	compareAll(t, "judged interfaces", recordsIn(t, "testdata/judged-interfaces.jsonl"), readInterface, madeForInterface)
 }
 
 // madeForNetwork removes what libvirt makes up for a network: uuid, mac and bridge name, where the input has none or,

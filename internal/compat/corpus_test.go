@@ -44,6 +44,9 @@ func corpus(t testing.TB, name string) string {
 // records reads a file of documents and verdicts.
 func records(t testing.TB, name string) []record { return recorded[record](t, name) }
 
+// recordsIn is records for any path.
+func recordsIn(t testing.TB, path string) []record { return recordedIn[record](t, path) }
+
 // recorded is records for any kind of them.
 func recorded[T any](t testing.TB, name string) []T {
 	t.Helper()
