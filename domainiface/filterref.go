@@ -28,7 +28,7 @@ type Parameter struct {
 // usable reports whether a parameter is one of those that filters take.
 func (p *Parameter) usable() bool {
 	name, value := p.Name.String(), p.Value.String()
-	if name == "" || value == "" {
+	if !p.Name.Given() || value == "" {
 		return false
 	}
 	for i := range len(name) {
@@ -50,7 +50,7 @@ func (f *FilterRef) check(c *schema.Check, kind Type) {
 	for n := range f.Parameters {
 		p := &f.Parameters[n]
 		c.At("parameter", n, func() {
-			c.Deviates(p.usable(), FilterParameter, "", "%s with the value %s is no parameter of a filter: letters, digits and _, in the value . and : too",
+			c.Deviates(p.usable() && p.Name != schema.Empty, FilterParameter, "", "%s with the value %s is no parameter of a filter: letters, digits and _, in the value . and : too",
 				schema.Quote(p.Name.String()), schema.Quote(p.Value.String()))
 		})
 	}

@@ -31,6 +31,16 @@ func (p *IP) check(c *schema.Check) {
 	c.Rule(!p.Peer.Given() || p.Peer.Is6() == is6, "ip-peer", "@peer", "%s is not of the family of %s", p.Peer, p.Address)
 }
 
+// unmap makes IPv4 addresses of those in ::ffff:0:0/96 where the family is IPv4.
+func (p *IP) unmap() {
+	if p.Family == network.IPv4 {
+		p.Address = p.Address.Unmap()
+	}
+	if p.Address.Is4() {
+		p.Peer = p.Peer.Unmap()
+	}
+}
+
 // familyOf returns the family of an address.
 func familyOf(a schema.Addr) network.Family {
 	if a.Is6() {

@@ -63,6 +63,9 @@ func (s *Source) of(t Type, passt bool) *Source {
 		}
 		if a := n.Address; a != nil {
 			a.Nodes = nil
+			if a.Type != pciBus {
+				a.Domain, a.Slot, a.Function = "", "", ""
+			}
 			a.Attrs = slices.DeleteFunc(a.Attrs, func(x xml.Attr) bool { return a.Type == pciBus || x.Name != deviceAttr })
 		}
 	case User:

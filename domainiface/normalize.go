@@ -244,13 +244,21 @@ func isMadeUp(name string, compat bool) bool {
 	return false
 }
 
-// cleanPath returns the path of a file without doubled slashes.
+// cleanPath returns the path of a file without doubled slashes, but for just two at its beginning, and without a slash at
+// its end.
 func cleanPath(path schema.Text) schema.Text {
 	s := string(path)
+	begin := ""
+	if rest, ok := strings.CutPrefix(s, "//"); ok && !strings.HasPrefix(rest, "/") {
+		begin, s = "/", s[1:]
+	}
 	for strings.Contains(s, "//") {
 		s = strings.ReplaceAll(s, "//", "/")
 	}
-	return schema.Text(s)
+	if len(s) > 1 {
+		s = strings.TrimSuffix(s, "/")
+	}
+	return schema.Text(begin + s)
 }
 
 func (d *Driver) normalize() {

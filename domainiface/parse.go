@@ -50,6 +50,7 @@ func (how Reader) Parse(r io.Reader) (*Interface, error) {
 	}
 	if how.Compat {
 		i.dropSurplus()
+		i.dropRead()
 		err = i.dropUnread(err)
 	}
 	if how.Aliases {

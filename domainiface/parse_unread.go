@@ -29,6 +29,22 @@ func (i *Interface) dropSurplus() {
 	i.Nodes = nil
 }
 
+// dropRead drops and changes what libvirt has read otherwise: the driver of a USB device, which it does not look at, and
+// IPv4 addresses in IPv6 ones where it looks for IPv4.
+func (i *Interface) dropRead() {
+	if d := i.Driver; d != nil && i.Kind() == Hostdev && i.Source.hostBus() == usbBus {
+		d.Name, d.Model = 0, ""
+	}
+	for n := range i.IPs {
+		i.IPs[n].unmap()
+	}
+	if i.Source != nil {
+		for n := range i.Source.IPs {
+			i.Source.IPs[n].unmap()
+		}
+	}
+}
+
 // typed returns a with the type of the first of the nodes that has one, if a has none. The nodes are addresses, and
 // sources with addresses in them.
 func (a *Address) typed(nodes []schema.Node) *Address {
@@ -90,6 +106,9 @@ func (i *Interface) unread() []string {
 	}
 	if kind != Hostdev || i.Source.hostBus() != pciBus {
 		paths = append(paths, "/interface/source/@writeFiltering")
+	}
+	if kind == Hostdev && i.Source.hostBus() == usbBus {
+		paths = append(paths, "/interface/driver/@name")
 	}
 	if kind == Hostdev || !i.Model.Virtio() {
 		for _, attr := range []string{"txmode", "ioeventfd", "event_idx", "queues", "rx_queue_size", "tx_queue_size", "rss", "rss_hash_report"} {

@@ -4,7 +4,9 @@ package network
 
 import (
 	"encoding/xml"
+	"math"
 	"slices"
+	"strconv"
 
 	"github.com/go-virtnet/virtnet/network/schema"
 )
@@ -25,6 +27,9 @@ func (n *Network) Normalize(rules schema.Rules) {
 	}
 	n.normalizeForward()
 	n.normalizeBridge()
+	if rules.Compat {
+		n.Bridge.wrapDelay()
+	}
 	if n.Domain != nil && n.Domain.Name == "" && n.Domain.LocalOnly == 0 && n.Domain.Register == 0 && schema.IsBare(n.Domain.Extra) {
 		n.Domain = nil
 	}
@@ -149,6 +154,20 @@ func (n *Network) normalizeBridge() {
 	}
 }
 
+// wrapDelay writes a delay above all numbers with a sign of 64 bits as libvirt does, which writes it with a sign.
+func (b *Bridge) wrapDelay() {
+	if b == nil {
+		return
+	}
+	name := xml.Name{Local: "delay"}
+	if d := b.Delay.Uint(); d > math.MaxInt64 {
+		b.Attrs = append(b.Attrs, xml.Attr{Name: name, Value: strconv.FormatInt(int64(d), 10)})
+	}
+	if slices.ContainsFunc(b.Attrs, func(a xml.Attr) bool { return a.Name == name }) {
+		b.Delay = schema.Number{}
+	}
+}
+
 func (d *DNS) normalize() {
 	for i := range d.SRVs {
 		s := &d.SRVs[i]
@@ -221,7 +240,7 @@ func (n *Network) lose() {
 // nameEmpty names the first device in an attribute if its name is empty, as libvirt does.
 func (f *Forward) nameEmpty() {
 	dev := xml.Attr{Name: xml.Name{Local: "dev"}}
-	if f.Mode != ForwardNone && f.PF == nil && len(f.Interfaces) > 0 && f.Interfaces[0].Dev == schema.Empty && !slices.Contains(f.Attrs, dev) {
+	if f.Mode != ForwardNone && len(f.Interfaces) > 0 && f.Interfaces[0].Dev == schema.Empty && !slices.Contains(f.Attrs, dev) {
 		f.Attrs = append(f.Attrs, dev)
 	}
 }

@@ -64,6 +64,10 @@ func (how Reader) parse(r io.Reader) (*Network, error) {
 	n.Source = src
 	if how.Compat {
 		err = n.dropUnread(err)
+		if f := n.Forward; f != nil && f.NAT != nil && f.NAT.Address != nil {
+			a := f.NAT.Address // which libvirt looks for as IPv4 addresses, and finds in IPv6 ones
+			a.Start, a.End = a.Start.Unmap(), a.End.Unmap()
+		}
 	}
 	return n, err
 }

@@ -164,6 +164,7 @@ var unescaped = []*regexp.Regexp{
 	regexp.MustCompile(`(?sm)^( *<host mac=')(.*?)('(?: id='.*?')?(?: name='.*?')? ip='[^']*'/?>)$`),
 	regexp.MustCompile(`(?sm)^( *<host (?:mac='[^']*' )?id=')(.*?)('(?: name='.*?')? ip='[^']*'/?>)$`),
 	regexp.MustCompile(`(?sm)^( *<host (?:mac='[^']*' )?(?:id='[^']*' )?name=')(.*?)(' ip='[^']*'/?>)$`),
+	regexp.MustCompile(`(?sm)^( *<filterref filter=')(.*?)('/?>)$`),
 	regexp.MustCompile(`(?sm)^( *<parameters [^\n]*?profileid=')(.*?)('/>)$`),
 }
 

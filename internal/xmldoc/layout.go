@@ -180,7 +180,9 @@ func (f *field) read(tag string) {
 				f.whenAttr, f.whenText, _ = strings.Cut(word, "=")
 				continue
 			}
-			f.prefix = strings.TrimPrefix(word, "prefix=")
+			if !strings.HasPrefix(word, "again=") {
+				f.prefix = strings.TrimPrefix(word, "prefix=")
+			}
 		}
 	}
 }

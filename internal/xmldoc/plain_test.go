@@ -103,11 +103,23 @@ func TestGivenTwice(t *testing.T) {
 	}
 }
 
+// TestWrittenAgain checks that a field with the word again is written as the element and not read.
+func TestWrittenAgain(t *testing.T) {
+	d := &twice{First: &both{Word: "a"}, Again: &both{Word: "b"}}
+	text, err := xmldoc.AppendCompact(nil, "doc", d)
+	require.NoError(t, err)
+	assert.Equal(t, "<doc><first word='a' blank=''><text></text></first><text></text><first word='b' blank=''><text></text></first></doc>", string(text))
+	d, problems := twiceRead(t, "<first word='a'/><first word='b'/>")
+	assert.Empty(t, problems)
+	assert.Nil(t, d.Again)
+}
+
 // A twice has elements that may be given twice.
 type twice struct {
 	First  *both  `xml:"first" doc:"first"`
 	Inside *both  `xml:"inside" doc:"inside"`
 	Text   string `xml:"text"`
+	Again  *both  `xml:"-" doc:"again=first"`
 }
 
 type both struct {

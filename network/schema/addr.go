@@ -43,6 +43,9 @@ func (a Addr) String() string {
 	return a.Addr.String()
 }
 
+// Unmap returns the IPv4 address that a stands for in ::ffff:0:0/96, and a itself if it does not.
+func (a Addr) Unmap() Addr { return Addr{a.Addr.Unmap()} }
+
 // Equal reports whether a and b are the same address or both absent.
 func (a Addr) Equal(b Addr) bool { return a == b }
 
