@@ -34,7 +34,8 @@ var may = map[string][]string{
 	"internal/rtnl":    {},
 	"internal/nft":     {"network/host", "internal/rtnl"},
 	"internal/dnsmasq": {"network/host"},
-	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/dnsmasq"},
+	"internal/tc":      {"internal/rtnl"},
+	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq"},
 }
 
 // public are the packages that embedders import.
@@ -42,7 +43,7 @@ var public = []string{"", "network", "network/schema", "network/host", "network/
 
 // modules are those that a program gets by importing any of the public packages.
 var modules = []string{
-	"github.com/mdlayher/netlink", "github.com/mdlayher/socket", "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
+	"github.com/florianl/go-tc", "github.com/josharian/native", "github.com/mdlayher/netlink", "github.com/mdlayher/socket", "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
 	"golang.org/x/net", "golang.org/x/sync", "golang.org/x/sys",
 }
 
@@ -128,7 +129,8 @@ func TestOnlyWhatEmbeddersNeed(t *testing.T) {
 func TestOnlyOnePackageKnowsEachLibrary(t *testing.T) {
 	owners := map[string][]string{
 		"github.com/vishvananda/netlink": {"internal/rtnl"},
-		"github.com/mdlayher/netlink":    {"internal/rtnl", "internal/nft", "network/linux"},
+		"github.com/mdlayher/netlink":    {"internal/rtnl", "internal/nft", "internal/tc", "network/linux"},
+		"github.com/florianl/go-tc":      {"internal/tc"},
 	}
 	for _, p := range list(t, "./...") {
 		for _, imported := range p.Imports {

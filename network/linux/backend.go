@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/internal/tc"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -26,9 +27,12 @@ type Backend struct {
 	rt *rtnl.Conn
 	// nft opens its socket there when it is first needed.
 	nft *nft.Conn
+	// tc opens its socket there when it is first needed.
+	tc *tc.Conn
 	// instance identifies the boot and the namespace.
 	instance string
 	servers  servers
+	shapes   shapes
 }
 
 // Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
@@ -43,6 +47,7 @@ func Open(config Config) (*Backend, error) {
 		return nil, errors.Join(err, b.closeNamespace())
 	}
 	b.nft = nft.New(b.enter)
+	b.tc = tc.New(b.enter, b.rt)
 	if b.instance, err = b.identify(); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -53,7 +58,7 @@ func Open(config Config) (*Backend, error) {
 // be called afterwards.
 func (b *Backend) Close() error {
 	b.servers.close()
-	return errors.Join(b.rt.Close(), b.nft.Close(), b.closeNamespace())
+	return errors.Join(b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
 }
 
 // Facts looks at the machine; see [host.Backend].
@@ -76,10 +81,12 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 
 // netlinkFacts are those that rtnetlink knows.
 func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
-	if !scope.All && !scope.Addrs && !scope.Routes && len(scope.Links) == 0 {
-		return nil
+	if scope.All || scope.Addrs || scope.Routes || len(scope.Links) > 0 {
+		if err := b.linkFacts(scope, f); err != nil {
+			return err
+		}
 	}
-	return b.linkFacts(scope, f)
+	return b.shapeFacts(scope, f)
 }
 
 // procFacts are those that are files.
@@ -143,6 +150,14 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setForwarding(op.IPv6, false)
 	case host.SetFilter:
 		return b.setFilter(ctx, op)
+	case host.SetShape:
+		return b.setShape(op)
+	case host.AddClass:
+		return b.addClass(host.Class(op))
+	case host.DelClass:
+		return b.delClass(host.Class(op))
+	case host.SetClass:
+		return b.setClass(op)
 	case host.Serve:
 		return b.serve(ctx, op)
 	case host.Unserve:

@@ -27,7 +27,6 @@ func TestConformance(t *testing.T) {
 	testenv.NeedRoot(t)
 	hosttest.Suite{
 		Open:      func(t *testing.T) host.Backend { b, _ := open(t); return b },
-		Without:   []host.Op{host.SetShape{}, host.AddClass{}, host.SetClass{}},
 		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
 	}.Run(t)
 }

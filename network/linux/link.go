@@ -35,6 +35,10 @@ func (b *Backend) finish(name string, kind host.Kind, mac host.MAC, change rtnl.
 // delLink removes a link that an operation with this name, kind and hardware address made. Any other counts as missing.
 func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
 	l, err := b.rt.Link(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		// It may have gone by itself, and left behind what its traffic was redirected to.
+		return errors.Join(err, b.delShapeDevice(name))
+	}
 	if err != nil {
 		return err
 	}
@@ -44,7 +48,7 @@ func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
 	if err := b.rt.DelLink(l.Index); err != nil {
 		return fmt.Errorf("%s %s: %w", kind, name, err)
 	}
-	return nil
+	return b.delShapeDevice(name)
 }
 
 // linkFacts looks for the links that a scope names, and for their addresses. Only a scope of everything reads the list of
@@ -59,7 +63,9 @@ func (b *Backend) linkFacts(scope host.Scope, f *host.Facts) error {
 		return err
 	}
 	for _, l := range links {
-		f.Links = append(f.Links, linkFact(l, names))
+		if !isShapeDevice(l) { // which is part of a shape
+			f.Links = append(f.Links, linkFact(l, names))
+		}
 	}
 	if err := b.addrFacts(scope, links, names, f); err != nil {
 		return err

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+func (b *Backend) setShape(o host.SetShape) error {
+	b.shapes.mu.Lock()
+	defer b.shapes.mu.Unlock()
+	now, err := b.lookShape(o.Link)
+	if err != nil {
+		return err
+	}
+	done, err := b.checkShape(o, now)
+	if done || err != nil {
+		return err
+	}
+	if now.link.Index == 0 {
+		return b.delShapeDevice(o.Link)
+	}
+	if err := b.build(now, o.Shape); err != nil {
+		return errors.Join(fmt.Errorf("shape of %s: %w", o.Link, err), b.rebuild(o.Link, now.shape()))
+	}
+	return nil
+}
+
+// checkShape compares what there is with what an operation replaces. Done is whether there is nothing to do.
+func (b *Backend) checkShape(o host.SetShape, now *shaped) (done bool, err error) {
+	is := now.shape()
+	there := !is.IsZero()
+	switch {
+	case now.link.Index == 0 && (!there || !o.Shape.IsZero()):
+		return false, fmt.Errorf("link %s: %w", o.Link, fs.ErrNotExist)
+	case there && o.Was.IsZero():
+		return false, fmt.Errorf("shape of link %s: %w", is, fs.ErrExist)
+	case !there && !o.Was.IsZero():
+		return false, fmt.Errorf("shape of link %s: %w", o.Was, fs.ErrNotExist)
+	case now.egress.foreign != "" && !o.Shape.Egress.IsZero():
+		return false, fmt.Errorf("link %s has a queueing discipline of somebody else, %s: %w", o.Link, now.egress.foreign, fs.ErrExist)
+	case there && !o.Shape.IsZero() && is.Equal(o.Shape):
+		return true, nil
+	case there && is.Other == "" && !is.Equal(o.Was):
+		return false, fmt.Errorf("shape of link %s, which has %s: %w", o.Was, is, fs.ErrNotExist)
+	}
+	if guaranteed, _ := host.Guaranteed(now.classes()); guaranteed > o.Shape.Egress.Ceil {
+		return false, fmt.Errorf("link %s: classes guarantee %d kB/s of %d: %w", o.Link, guaranteed, o.Shape.Egress.Ceil, fs.ErrInvalid)
+	}
+	return false, b.canShape(o.Shape)
+}
+
+// canShape refuses what this kernel cannot do, before anything is made.
+func (b *Backend) canShape(s host.Shape) error {
+	if s.IsZero() {
+		return nil
+	}
+	can, err := b.shaping()
+	if err != nil {
+		return err
+	}
+	if s.Queue != "" && !slices.Contains(can.Queues, s.Queue) || s.Means != "" && !slices.Contains(can.Means, s.Means) {
+		return fmt.Errorf("shape %s: the kernel has %s: %w", s, can, errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// rebuild puts back what was there before a change that failed half way. What was not whole is taken away.
+func (b *Backend) rebuild(link string, was host.Shape) error {
+	now, err := b.lookShape(link)
+	if err != nil {
+		return err
+	}
+	if was.Other != "" {
+		was = host.Shape{}
+	}
+	if err := b.build(now, was); err != nil {
+		return fmt.Errorf("shape of %s, as it was: %w", link, err)
+	}
+	return nil
+}
+
+// shapeFacts looks how links are shaped.
+func (b *Backend) shapeFacts(scope host.Scope, f *host.Facts) (err error) {
+	if scope.Shaping {
+		if f.Shaping, err = b.shaping(); err != nil {
+			return err
+		}
+	}
+	if !scope.All && len(scope.Shapes) == 0 {
+		return nil
+	}
+	var found []*shaped
+	if scope.All {
+		found, err = b.allShapes()
+	} else {
+		names := slices.Clone(scope.Shapes)
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			if host.CheckName(name) != nil {
+				continue
+			}
+			var s *shaped
+			if s, err = b.lookShape(name); err != nil {
+				break
+			}
+			found = append(found, s)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		if shape := s.shape(); !shape.IsZero() {
+			f.Shapes = append(f.Shapes, shape)
+		}
+		f.Classes = append(f.Classes, s.classes()...)
+	}
+	return nil
+}
+
+func (b *Backend) addClass(c host.Class) error {
+	b.shapes.mu.Lock()
+	defer b.shapes.mu.Unlock()
+	now, err := b.lookShaped(c.Link)
+	if err != nil {
+		return err
+	}
+	for _, other := range now.classes() {
+		if other.ID == c.ID || other.MAC == c.MAC {
+			return fmt.Errorf("class %s: %w", other, fs.ErrExist)
+		}
+	}
+	if err := now.canHold(append(now.classes(), c)); err != nil {
+		return err
+	}
+	if err := b.putClass(now, c); err != nil {
+		return errors.Join(fmt.Errorf("class %s: %w", c, err), b.takeClass(c.Link, c.ID))
+	}
+	return nil
+}
+
+func (b *Backend) delClass(c host.Class) error {
+	b.shapes.mu.Lock()
+	defer b.shapes.mu.Unlock()
+	now, err := b.lookShape(c.Link)
+	if err != nil {
+		return err
+	}
+	if is := now.class(c.ID); is == nil || is.MAC != c.MAC && !is.MAC.IsZero() {
+		return fmt.Errorf("class %s: %w", c, fs.ErrNotExist)
+	}
+	if err := b.takeClass(c.Link, c.ID); err != nil {
+		return fmt.Errorf("class %s: %w", c, err)
+	}
+	return nil
+}
+
+func (b *Backend) setClass(o host.SetClass) error {
+	b.shapes.mu.Lock()
+	defer b.shapes.mu.Unlock()
+	now, err := b.lookShaped(o.Class.Link)
+	if err != nil {
+		return err
+	}
+	is := now.class(o.Class.ID)
+	if is == nil || is.MAC != o.Was.MAC && is.MAC != o.Class.MAC && !is.MAC.IsZero() {
+		return fmt.Errorf("class %s: %w", o.Was, fs.ErrNotExist)
+	}
+	others := slices.DeleteFunc(now.classes(), func(c host.Class) bool { return c.ID == o.Class.ID })
+	for _, other := range others {
+		if other.MAC == o.Class.MAC {
+			return fmt.Errorf("class %s: %w", other, fs.ErrExist)
+		}
+	}
+	if err := now.canHold(append(others, o.Class)); err != nil {
+		return err
+	}
+	if err := b.putClass(now, o.Class); err != nil {
+		back := error(nil)
+		if now, lookErr := b.lookShaped(o.Class.Link); lookErr != nil {
+			back = lookErr
+		} else if !is.MAC.IsZero() {
+			back = b.putClass(now, *is)
+		}
+		return errors.Join(fmt.Errorf("class %s: %w", o.Class, err), back)
+	}
+	return nil
+}
+
+// lookShaped is lookShape of a link whose egress is shaped. Any other is fs.ErrNotExist.
+func (b *Backend) lookShaped(link string) (*shaped, error) {
+	now, err := b.lookShape(link)
+	if err != nil {
+		return nil, err
+	}
+	if now.link.Index == 0 || now.egress.limit.IsZero() {
+		return nil, fmt.Errorf("shape of what link %s sends: %w", link, fs.ErrNotExist)
+	}
+	return now, nil
+}
+
+// canHold refuses more guarantees than the link can keep.
+func (s *shaped) canHold(classes []host.Class) error {
+	ceil := s.egress.limit.Ceil
+	if sum, ok := host.Guaranteed(classes); !ok || sum > ceil {
+		return fmt.Errorf("classes of link %s guarantee more than %d kB/s: %w", s.name, ceil, fs.ErrInvalid)
+	}
+	return nil
+}
+
+// delShapeDevice removes the device through which the traffic of a link was redirected. None is no error.
+func (b *Backend) delShapeDevice(link string) error {
+	name := shapeDevice(link)
+	found, err := b.rt.LinksNamed(name)
+	if err != nil || len(found) == 0 || !isShapeDevice(found[0]) {
+		return err
+	}
+	if err := b.rt.DelLink(found[0].Index); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("link %s: %w", name, err)
+	}
+	return nil
+}
+
+// isShapeDevice knows the devices that belong to a shape by their kind, and by an address that follows from the name.
+func isShapeDevice(l rtnl.Link) bool { return l.Kind == "ifb" && l.MAC == shapeMAC(l.Name) }

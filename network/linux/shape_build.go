@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/internal/tc"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// rates are the kernel's numbers for a class of that rate in a tree with that ceiling.
+func rates(rate, ceil, burst uint64) tc.Rates {
+	r := tc.Rates{Rate: rate * 1000, Ceil: max(rate, ceil) * 1000}
+	r.Buffer = tc.Ticks(burst*1024, r.Rate)
+	r.CBuffer = tc.Ticks(host.UsualBurst(max(rate, ceil))*1024, r.Ceil)
+	// Between two that want more than they were guaranteed, the quantum decides: a hundredth of a second of each.
+	r.Quantum = uint32(min(max(r.Rate/100, minQuantum), maxQuantum))
+	return r
+}
+
+const (
+	// minQuantum is a whole frame; with less, everybody sends one frame in turn, whatever the rate.
+	minQuantum = 1514
+	// maxQuantum keeps one class from making the others wait.
+	maxQuantum = 200_000
+)
+
+// readLimit is the limit that the numbers of class 1:1 mean.
+func readLimit(r tc.Rates) host.Limit {
+	if r.Rate == 0 {
+		return host.Limit{}
+	}
+	burst := (tc.Bytes(r.Buffer, r.Rate) + 512) / 1024
+	return host.Limit{Rate: r.Rate / 1000, Ceil: r.Ceil / 1000, Burst: min(burst, host.MaxBurst)}
+}
+
+// rates are those of all classes of a tree with this limit.
+func (t *tree) rates() map[tc.Handle]tc.Rates {
+	guaranteed, _ := host.Guaranteed(t.classes)
+	all := map[tc.Handle]tc.Rates{
+		whole: wholeRates(t.limit),
+		rest:  rates(host.Residual(t.limit.Rate, guaranteed), t.limit.Ceil, t.limit.Burst),
+	}
+	for _, c := range t.classes {
+		all[tc.MakeHandle(1, c.ID)] = rates(c.Rate, t.limit.Ceil, host.UsualBurst(c.Rate))
+	}
+	return all
+}
+
+// wholeRates are those of class 1:1. Its quantum is never used, and the kernel does not change it while there are classes
+// in it.
+func wholeRates(l host.Limit) tc.Rates {
+	r := rates(l.Rate, l.Ceil, l.Burst)
+	r.Quantum = minQuantum
+	return r
+}
+
+// queueLimit is how many bytes wait in a bfifo: a tenth of a second, and not less than three of the largest packets.
+func queueLimit(l host.Limit) uint32 { return uint32(min(max(l.Ceil*100, 3<<16), 64<<20)) }
+
+// build makes a link shaped as wanted, from what was seen of it.
+func (b *Backend) build(now *shaped, want host.Shape) error {
+	if want.Egress.IsZero() {
+		if now.egress.there {
+			if err := b.tc.DelQdisc(now.link.Index, tc.Root, "htb"); err != nil {
+				return err
+			}
+		}
+	} else if err := b.buildTree(now.link.Index, &now.egress, want.Egress, want.Queue); err != nil {
+		return err
+	}
+	if want.Ingress.IsZero() {
+		return b.release(now)
+	}
+	return b.redirect(now, want)
+}
+
+// buildTree gives a link our root with this limit. Classes stay.
+func (b *Backend) buildTree(index int, now *tree, limit host.Limit, queue host.Queue) error {
+	if !now.there {
+		if err := b.tc.AddRoot(index, rest.Minor()); err != nil {
+			return err
+		}
+	}
+	want := tree{limit: limit, queue: queue, classes: now.classes}
+	all := want.rates()
+	for _, c := range []tc.Handle{whole, rest} {
+		if err := b.tc.SetClass(index, parentOf(c), c, all[c]); err != nil {
+			return err
+		}
+	}
+	for _, c := range want.classes {
+		class := tc.MakeHandle(1, c.ID)
+		if err := b.tc.SetClass(index, whole, class, all[class]); err != nil {
+			return err
+		}
+	}
+	if now.there && len(now.other) == 0 && now.queue == queue && queueLimit(now.limit) == queueLimit(limit) {
+		return nil
+	}
+	for class := range all {
+		if class == whole {
+			continue
+		}
+		if err := b.tc.SetQueue(index, class, string(queue), queueLimit(limit)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parentOf(class tc.Handle) tc.Handle {
+	if class == whole {
+		return root
+	}
+	return whole
+}
+
+// redirect has what a link receives wait in a device of its own. It waits there before anything is sent there.
+func (b *Backend) redirect(now *shaped, want host.Shape) error {
+	if now.device.Index == 0 {
+		name := shapeDevice(now.name)
+		if err := b.rt.AddIFB(rtnl.NewLink{Name: name, MAC: shapeMAC(name)}); err != nil {
+			return fmt.Errorf("link %s: %w", name, err)
+		}
+		var err error
+		if now.device, err = b.rt.Link(name); err != nil {
+			return err
+		}
+	}
+	if err := b.buildTree(now.device.Index, &now.ingress, want.Ingress, want.Queue); err != nil {
+		return err
+	}
+	if !now.device.Up {
+		// It has no addresses; without this the kernel would give it one.
+		err := b.enter(func() error { return writeSysctl("net/ipv6/conf/"+now.device.Name+"/disable_ipv6", "1") })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("link %s: %w", now.device.Name, err)
+		}
+		if err := b.rt.SetLinkIndex(now.device.Index, rtnl.Change{Alias: now.name, Up: true}); err != nil {
+			return fmt.Errorf("link %s: %w", now.device.Name, err)
+		}
+	}
+	if slices.ContainsFunc(now.filters, func(f tc.Filter) bool { return f.Redirect == now.device.Index }) {
+		return nil
+	}
+	if !now.clsact {
+		if err := b.tc.AddClsact(now.link.Index); err != nil {
+			return err
+		}
+	}
+	return b.tc.AddRedirect(now.link.Index, now.device.Index)
+}
+
+// release lets what a link receives through again, and removes the device it was redirected to.
+func (b *Backend) release(now *shaped) error {
+	if now.device.Index == 0 {
+		return nil
+	}
+	others := 0
+	for _, f := range now.filters {
+		if f.Redirect != now.device.Index {
+			others++
+			continue
+		}
+		if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f.Handle); err != nil {
+			return err
+		}
+	}
+	if now.clsact && others == 0 {
+		// Filters on what is sent belong to somebody else as well.
+		sent, err := b.tc.Filters(now.link.Index, tc.Egress)
+		if err != nil {
+			return err
+		}
+		if len(sent) == 0 {
+			if err := b.tc.DelQdisc(now.link.Index, tc.Clsact, "clsact"); err != nil {
+				return err
+			}
+		}
+	}
+	return b.delShapeDevice(now.name)
+}
+
+// putClass makes or changes a class of a tree, and then what is left for the rest.
+func (b *Backend) putClass(now *shaped, c host.Class) error {
+	index, t, class := now.link.Index, now.egress, tc.MakeHandle(1, c.ID)
+	if err := b.tc.SetClass(index, whole, class, rates(c.Rate, t.limit.Ceil, host.UsualBurst(c.Rate))); err != nil {
+		return err
+	}
+	if now.class(c.ID) == nil {
+		if err := b.tc.SetQueue(index, class, string(t.queue), queueLimit(t.limit)); err != nil {
+			return err
+		}
+	}
+	if t.destination(c.ID) != c.MAC {
+		if err := b.tc.AddDestination(index, c.MAC, class); err != nil {
+			return err
+		}
+		for _, f := range t.destinations {
+			if f.Class == class && f.MAC != c.MAC {
+				if err := b.tc.DelFilter(index, root, f.Handle); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return b.settle(index, t.limit)
+}
+
+// takeClass removes a class and what leads to it, as far as they are there.
+func (b *Backend) takeClass(link string, id uint16) error {
+	now, err := b.lookShape(link)
+	if err != nil {
+		return err
+	}
+	for _, f := range now.egress.destinations {
+		if f.Class == tc.MakeHandle(1, id) {
+			if err := b.tc.DelFilter(now.link.Index, root, f.Handle); err != nil {
+				return err
+			}
+		}
+	}
+	if now.class(id) != nil {
+		if err := b.tc.DelClass(now.link.Index, tc.MakeHandle(1, id)); err != nil {
+			return err
+		}
+	}
+	if !now.egress.there {
+		return nil
+	}
+	return b.settle(now.link.Index, now.egress.limit)
+}
+
+// settle gives class 1:2 what the guarantees leave. It looks once more afterwards, for another process may have changed
+// them in between.
+func (b *Backend) settle(index int, limit host.Limit) error {
+	for range settles {
+		classes, err := b.tc.Classes(index)
+		if err != nil {
+			return err
+		}
+		var guaranteed uint64
+		var is tc.Rates
+		for _, c := range classes {
+			switch {
+			case c.Handle == rest:
+				is = c.Rates
+			case c.Handle.Minor() >= host.MinClass:
+				guaranteed += c.Rates.Rate / 1000
+			}
+		}
+		want := rates(host.Residual(limit.Rate, guaranteed), limit.Ceil, limit.Burst)
+		if is == want {
+			return nil
+		}
+		if err := b.tc.SetClass(index, whole, rest, want); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("class %s: %w", rest, rtnl.ErrInterrupted)
+}
+
+// settles is how often settle tries.
+const settles = 20

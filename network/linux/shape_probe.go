@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/internal/tc"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// shapes is what a backend knows about shaping.
+type shapes struct {
+	// mu is held while a shape or its classes are changed.
+	mu sync.Mutex
+	// probe is held while the kernel is tried out, which is done once.
+	probe sync.Mutex
+	known bool
+	can   host.Shaping
+}
+
+// shaping is what the kernel can do. It is tried out in a network namespace that is thrown away.
+func (b *Backend) shaping() (host.Shaping, error) {
+	b.shapes.probe.Lock()
+	defer b.shapes.probe.Unlock()
+	if !b.shapes.known {
+		can, err := probeShaping()
+		if err != nil {
+			return host.Shaping{}, fmt.Errorf("what the kernel can do about traffic: %w", err)
+		}
+		b.shapes.can, b.shapes.known = can, true
+	}
+	return host.Shaping{Queues: append([]host.Queue(nil), b.shapes.can.Queues...), Means: append([]host.Means(nil), b.shapes.can.Means...)}, nil
+}
+
+// probeShaping makes a link for each thing that is tried. A user that may make no namespace of its own cannot shape either.
+func probeShaping() (can host.Shaping, err error) {
+	enter, done, err := scratch()
+	if err != nil {
+		return can, rtnl.Translate(err)
+	}
+	defer done()
+	rt, err := rtnl.Open(enter)
+	if err != nil {
+		return can, err
+	}
+	defer rt.Close()
+	c := tc.New(enter, rt)
+	defer c.Close()
+	index, err := trial(rt, "a", func(n rtnl.NewLink) error { return rt.AddBridge(n, rtnl.BridgeOptions{}) })
+	if err != nil {
+		return can, err
+	}
+	if c.AddRoot(index, 2) != nil || c.SetClass(index, root, whole, rates(1000, 1000, 2)) != nil {
+		return can, nil
+	}
+	for _, queue := range []host.Queue{host.FQCoDel, host.SFQ, host.BFIFO} {
+		if c.SetQueue(index, whole, string(queue), 3<<16) == nil {
+			can.Queues = append(can.Queues, queue)
+		}
+	}
+	device, err := trial(rt, "b", rt.AddIFB)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return can, nil
+	}
+	if err != nil {
+		return can, err
+	}
+	if c.AddClsact(index) == nil && c.AddRedirect(index, device) == nil {
+		can.Means = append(can.Means, host.Redirect)
+	}
+	return can, nil
+}
+
+// trial makes a link and finds its index.
+func trial(rt *rtnl.Conn, name string, add func(rtnl.NewLink) error) (int, error) {
+	if err := add(rtnl.NewLink{Name: name, MAC: shapeMAC(name)}); err != nil {
+		return 0, err
+	}
+	l, err := rt.Link(name)
+	return l.Index, err
+}
+
+// scratch makes a network namespace and a function that works in it. It ends when it is done, with all that is in it.
+func scratch() (enter func(func() error) error, done func(), err error) {
+	result := make(chan error)
+	var ns *os.File
+	go func() {
+		// The thread is never unlocked, so it ends with the goroutine.
+		runtime.LockOSThread()
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		if err == nil {
+			ns, err = os.Open("/proc/thread-self/ns/net")
+		}
+		result <- err
+	}()
+	if err := <-result; err != nil {
+		return nil, nil, err
+	}
+	inside := &Backend{ns: ns}
+	return inside.enter, func() { ns.Close() }, nil
+}
