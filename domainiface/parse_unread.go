@@ -17,11 +17,18 @@ func unreadable(err error, path string) bool {
 	return errors.As(err, &vs) && slices.ContainsFunc(vs, func(v *schema.Violation) bool { return v.Path == path })
 }
 
-// dropSurplus drops all but the first <source> and all but the first <address> in it. libvirt looks only for the type of
-// the address of a device of the host in all of them.
+// dropSurplus drops all but the first <source> and all but the first <address> in it. libvirt looks in all of them for the
+// type of the address of a device of the host, and for a kind of USB device, which stands for it.
 func (i *Interface) dropSurplus() {
 	if i.Kind() == Hostdev && i.Source != nil {
-		i.Source.Address = i.Source.Address.typed(slices.Concat(i.Source.Nodes, i.Nodes))
+		s := i.Source
+		s.Address = s.Address.typed(slices.Concat(s.Nodes, i.Nodes))
+		if s.hostBus() == "" && (s.Address == nil || s.Address.Type.String() == "") && hasVendor(i.Nodes) {
+			if s.Address == nil {
+				s.Address = noUSB()
+			}
+			s.Address.Type = usbBus
+		}
 	}
 	if i.Source != nil {
 		i.Source.Nodes = nil
@@ -62,8 +69,8 @@ func (a *Address) typed(nodes []schema.Node) *Address {
 			if !ok || text == "" {
 				continue
 			}
-			if a == nil && text == usbBus { // the address that is none
-				a = &Address{Bus: "0", Extra: schema.Extra{Attrs: []xml.Attr{{Name: deviceAttr, Value: "0"}}}}
+			if a == nil && text == usbBus {
+				a = noUSB()
 			} else if a == nil {
 				a = new(Address)
 			}
@@ -72,6 +79,18 @@ func (a *Address) typed(nodes []schema.Node) *Address {
 		}
 	}
 	return a
+}
+
+// noUSB returns the address on a USB bus that is none; see [Address.isZeroUSB].
+func noUSB() *Address {
+	return &Address{Bus: "0", Extra: schema.Extra{Attrs: []xml.Attr{{Name: deviceAttr, Value: "0"}}}}
+}
+
+// hasVendor reports whether there is a kind of USB device in one of the sources.
+func hasVendor(nodes []schema.Node) bool {
+	return slices.ContainsFunc(nodes, func(n schema.Node) bool {
+		return n.Name == xml.Name{Local: "source"} && slices.ContainsFunc(n.Nodes, func(k schema.Node) bool { return k.Name == xml.Name{Local: "vendor"} })
+	})
 }
 
 // dropUnread removes the violations of values that libvirt never looks at.
