@@ -35,6 +35,11 @@ type Link struct {
 	Lower int
 	// VLAN is the number of a device that puts frames in a VLAN, and 0 on others.
 	VLAN int
+	// Mode is that of a macvtap or macvlan device, in the word of "ip link ... mode"; empty on others.
+	Mode string
+	// Parent is what the hardware is called on its Bus, such as 0000:03:00.0 on pci; both are empty if the link is no
+	// hardware.
+	Parent, Bus string
 	// Bridge, Port and Tap are set as far as the link is one.
 	Bridge BridgeOptions
 	Port   PortOptions
@@ -163,6 +168,24 @@ func (c *Conn) Links() ([]Link, error) {
 	})
 }
 
+// LinksOfKind lists all links of one kind. The kernel leaves out the others.
+func (c *Conn) LinksOfKind(kind string) ([]Link, error) {
+	body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.IFLA_EXT_MASK, skipStatistics)
+		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
+			ae.String(unix.IFLA_INFO_KIND, kind)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list(c, request{kind: unix.RTM_GETLINK, body: body}, func(body []byte) (Link, bool, error) {
+		l, err := parseLink(body)
+		return l, err == nil && l.Kind == kind, err // a kernel that does not know the kind lists all
+	})
+}
+
 // skipStatistics leaves counters out of an answer (RTEXT_FILTER_SKIP_STATS); virtual functions are left out unless asked
 // for.
 const skipStatistics = 1 << 3
@@ -208,6 +231,10 @@ func parseLink(body []byte) (Link, error) {
 			l.Lower = int(ad.Uint32())
 		case unix.IFLA_LINK_NETNSID:
 			elsewhere = true
+		case unix.IFLA_PARENT_DEV_NAME:
+			l.Parent = ad.String()
+		case unix.IFLA_PARENT_DEV_BUS_NAME:
+			l.Bus = ad.String()
 		case unix.IFLA_ADDRESS:
 			ad.Do(func(b []byte) error {
 				if len(b) == len(l.MAC) {
@@ -256,6 +283,8 @@ func (l *Link) parseInfo(ad *netlink.AttributeDecoder) error {
 				ad.Nested(l.Tap.parse)
 			case "vlan":
 				ad.Nested(l.parseVLAN)
+			case "macvtap", "macvlan":
+				ad.Nested(l.parseMacvlan)
 			}
 		case unix.IFLA_INFO_SLAVE_DATA:
 			if l.MasterKind == "bridge" {
@@ -270,6 +299,18 @@ func (l *Link) parseVLAN(ad *netlink.AttributeDecoder) error {
 	for ad.Next() {
 		if ad.Type() == unix.IFLA_VLAN_ID {
 			l.VLAN = int(ad.Uint16())
+		}
+	}
+	return nil
+}
+
+// modes are the words for the modes of macvtap devices.
+var modes = map[uint32]string{1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
+
+func (l *Link) parseMacvlan(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		if ad.Type() == unix.IFLA_MACVLAN_MODE {
+			l.Mode = modes[ad.Uint32()]
 		}
 	}
 	return nil

@@ -19,6 +19,8 @@ func sortedFacts() *host.Facts {
 		Links: []host.Link{
 			{Name: "br0", Kind: host.Bridge, MAC: mac1, MTU: 1400, Up: true, Owner: "virtnet 8f1c", STP: true, ForwardDelay: 200},
 			{Name: "eth0", MTU: 1500},
+			{Name: "eth8v1", MTU: 1500, Member: "bond0", PCI: host.PCI{Bus: 8, Slot: 2, Function: 1}},
+			{Name: "mv0", Kind: host.Macvtap, MTU: 1500, Lower: "eth0", Mode: "passthru"},
 			{Name: "tap0", Kind: host.Tap, MAC: mac2, MTU: 1500, Master: "br0", Isolated: true, NoLearning: true, NoFlood: true},
 		},
 		Addrs: []host.Addr{
@@ -43,6 +45,11 @@ func sortedFacts() *host.Facts {
 		Classes:    []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
 		Shaping:    host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
 		Servers:    []host.Server{server(), {Name: "9", Link: "br1"}},
+		Functions: []host.Function{
+			{PCI: host.PCI{Bus: 3}, Driver: "igb", Link: "eth3"},
+			{PCI: host.PCI{Bus: 8, Slot: 2, Function: 1}, PF: "eth8", Driver: "igbvf", Link: "eth8v1"},
+			{PCI: host.PCI{Bus: 8, Slot: 2}, PF: "eth8", Index: 2},
+		},
 	}
 }
 
@@ -64,6 +71,7 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Shapes)
 		slices.Reverse(f.Classes)
 		slices.Reverse(f.Servers)
+		slices.Reverse(f.Functions)
 		f.Sort()
 		require.Equal(t, sortedFacts(), f)
 	}

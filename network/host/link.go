@@ -22,6 +22,12 @@ const (
 	Veth   Kind = "veth"
 )
 
+// The kinds that stand on another device and take a part of its traffic, or all of it, by hardware address.
+const (
+	Macvtap Kind = "macvtap"
+	Macvlan Kind = "macvlan"
+)
+
 // A Link is a network device as it was seen.
 type Link struct {
 	Name string

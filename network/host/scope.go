@@ -35,7 +35,7 @@ type Scope struct {
 	Functions []string
 	// PCI names devices of the PCI bus that are wanted, with their links and the addresses of those.
 	PCI []PCI
-	// Macvtaps asks for every macvtap and macvlan device of the machine.
+	// Macvtaps asks for every macvtap and macvlan device of the machine, with its addresses.
 	Macvtaps bool
 }
 

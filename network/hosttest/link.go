@@ -106,6 +106,13 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 		port.free()
 	}
 	m.followPorts(l.Master)
+	for _, upper := range m.links {
+		if upper.Lower == name {
+			if err := m.delLink(upper.Name, upper.Kind, upper.MAC); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -39,6 +39,8 @@ type Machine struct {
 	log []host.Op
 	// boots counts the starts; 0 is a zero Machine that was not used yet.
 	boots int
+	// functions are the cards on the PCI bus with their virtual functions.
+	functions []*function
 	state
 }
 
@@ -113,6 +115,7 @@ func (m *Machine) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 
 func (m *Machine) facts(scope host.Scope) *host.Facts {
 	f := &host.Facts{Instance: fmt.Sprintf("boot %d", m.boots)}
+	scope = m.functionFacts(scope, f)
 	m.linkFacts(scope, f)
 	m.addrFacts(scope, f)
 	m.routeFacts(scope, f)
@@ -226,6 +229,7 @@ func (m *Machine) boot() {
 			links[name] = newCard(name, l.MAC)
 		}
 	}
+	m.bootFunctions(links)
 	m.boots++
 	m.state = state{
 		links:      links,

@@ -30,6 +30,10 @@ type Suite struct {
 	// Without lists operations that the machine cannot do; only their types matter. They have to fail with
 	// errors.ErrUnsupported, and what needs them is skipped. Any other operation has to work.
 	Without []host.Op
+	// PF puts a network card with virtual functions into the machine that was opened last, and returns its name and the
+	// number of its functions, which have network devices. It is for the facts about functions, which are not tested if it
+	// is nil.
+	PF func(t *testing.T) (name string, functions int)
 }
 
 // Run runs the tests, each as a subtest of t.
@@ -46,6 +50,7 @@ func (s Suite) Run(t *testing.T) {
 	})
 	t.Run("plan", s.testPlans)
 	t.Run("facts", s.testFacts)
+	t.Run("functions", s.testFunctions)
 	t.Run("canceled", s.testCanceled)
 	t.Run("shaping", s.testShaping)
 	t.Run("concurrent", s.testConcurrent)

@@ -17,6 +17,7 @@ func TestMachine(t *testing.T) {
 		Suite{
 			Open:      func(*testing.T) host.Backend { m = New(); return m },
 			Namespace: func(*testing.T) string { m.AddNamespace("/run/netns/blue"); return "/run/netns/blue" },
+			PF:        func(t *testing.T) (string, int) { return "eth8", addPF(t, m, "eth8", 12) },
 		}.Run(t)
 	})
 }
@@ -28,4 +29,12 @@ func TestLoopbackIsUp(t *testing.T) {
 		do(t, m, up(loopback))
 		return m
 	})
+}
+
+func addPF(t *testing.T, m *Machine, name string, functions int) int {
+	t.Helper()
+	if err := m.AddPF(name, functions); err != nil {
+		t.Fatal(err)
+	}
+	return functions
 }

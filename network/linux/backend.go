@@ -33,6 +33,8 @@ type Backend struct {
 	instance string
 	servers  servers
 	shapes   shapes
+	// sys is the folder of sysfs.
+	sys string
 }
 
 // Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
@@ -42,7 +44,7 @@ func Open(config Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{config: config, ns: ns}
+	b := &Backend{config: config, ns: ns, sys: "/sys"}
 	if b.rt, err = rtnl.Open(b.enter); err != nil {
 		return nil, errors.Join(err, b.closeNamespace())
 	}
@@ -67,6 +69,10 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	f := &host.Facts{Instance: b.instance}
+	scope, err := b.functionFacts(scope, f)
+	if err != nil {
+		return nil, err
+	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
 		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts,
 	}

@@ -91,13 +91,13 @@ func (b *Backend) links(scope host.Scope) ([]rtnl.Link, error) {
 	return b.rt.LinksNamed(names...)
 }
 
-// names finds the names of the links, and of the bridges they are plugged into and the devices they stand on.
+// names finds the names of the links, and of the devices they are a part of or stand on.
 func (b *Backend) names(scope host.Scope, links []rtnl.Link) (map[int]string, error) {
 	names := map[int]string{}
 	var others []int
 	for _, l := range links {
 		names[l.Index] = l.Name
-		if l.MasterKind == string(host.Bridge) {
+		if l.Master != 0 {
 			others = append(others, l.Master)
 		}
 		if l.Lower != 0 {
@@ -131,12 +131,18 @@ func (b *Backend) moreNames(names map[int]string, indexes []int) (map[int]string
 func linkFact(l rtnl.Link, names map[int]string) host.Link {
 	fact := host.Link{
 		Name: l.Name, Kind: kindOf(l), MAC: l.MAC, MTU: l.MTU, Up: l.Up, Owner: l.Alias,
-		Lower: names[l.Lower], VLAN: l.VLAN,
+		Lower: names[l.Lower], VLAN: l.VLAN, Mode: l.Mode,
 		STP: l.Bridge.STP, ForwardDelay: l.Bridge.ForwardDelay,
 		Isolated: l.Port.Isolated, NoLearning: l.Port.NoLearning, NoFlood: l.Port.NoFlood,
 	}
-	if l.MasterKind == string(host.Bridge) {
+	switch l.MasterKind {
+	case string(host.Bridge):
 		fact.Master = names[l.Master]
+	default:
+		fact.Member = names[l.Master]
+	}
+	if place, err := host.ParsePCI(l.Parent); err == nil && l.Bus == "pci" {
+		fact.PCI = place
 	}
 	return fact
 }
