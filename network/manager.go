@@ -158,6 +158,11 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
+	if r.Stage == updating {
+		if err := m.turnBack(ctx, r, false); err != nil {
+			return err
+		}
+	}
 	lost := m.keepLeases(ctx, r)
 	if lost != nil {
 		lost = fmt.Errorf("network %q is stopped, but its leases are not kept: %w", name, lost)
@@ -217,7 +222,7 @@ func (m *Manager) running(ctx context.Context, name string) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Stage != running {
+	if r.Stage != running && r.Stage != updating {
 		return nil, fail(fs.ErrNotExist, "network %q is %s", name, r.Stage)
 	}
 	return r, nil

@@ -27,6 +27,11 @@ func (m *Manager) settle(ctx context.Context, name string) error {
 		return nil
 	case err != nil:
 		return err
+	case r.Stage == updating:
+		if err := m.turnBack(context.WithoutCancel(ctx), r, false); err != nil {
+			return err
+		}
+		return fail(ErrActive, "network %q is active", name)
 	case r.Stage == running:
 		return fail(ErrActive, "network %q is active", name)
 	}

@@ -14,12 +14,14 @@ import (
 )
 
 // A stage is how far a recorded plan has come. A record in any stage but running is taken back by whoever finds it
-// when nobody holds its lock: the program that worked on it has ended.
+// when nobody holds its lock: the program that worked on it has ended. Of one that is being updated that is the update; the
+// network runs.
 type stage string
 
 const (
 	starting stage = "starting"
 	running  stage = "running"
+	updating stage = "updating"
 	stopping stage = "stopping"
 )
 
@@ -35,6 +37,8 @@ type record struct {
 	// Document is the live <network> or <networkport>.
 	Document string    `json:"document"`
 	Plan     host.Plan `json:"plan"`
+	// Turning is set while the network is being updated.
+	Turning *turning `json:"turning,omitempty"`
 }
 
 // loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist.

@@ -144,6 +144,11 @@ func (m *Manager) recoverRecord(ctx context.Context, key, instance string) (*rec
 		return nil, err
 	}
 	defer release()
+	if r.Stage == updating {
+		if err := m.turnBack(context.WithoutCancel(ctx), r, false); err != nil {
+			return nil, err
+		}
+	}
 	if r.Stage == running {
 		return r, nil
 	}
@@ -196,6 +201,9 @@ func (m *Manager) mend(ctx context.Context, seen *record) error {
 		return err
 	}
 	defer release()
+	if r.Stage == updating {
+		return m.turnBack(context.WithoutCancel(ctx), r, false)
+	}
 	if r.Stage != running {
 		// Whoever was at work on it has ended since it was seen.
 		return m.takeBack(context.WithoutCancel(ctx), r)
@@ -215,10 +223,14 @@ func (m *Manager) mend(ctx context.Context, seen *record) error {
 func (m *Manager) recoverClaims(ctx context.Context, instance string) error {
 	return m.ledger.change(ctx, instance, func(c *claims) error {
 		for id, has := range c.Networks {
-			if _, err := loadRecord(ctx, m.store, runName(has.Name), instance); errors.Is(err, fs.ErrNotExist) {
+			r, err := loadRecord(ctx, m.store, runName(has.Name), instance)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
 				delete(c.Networks, id)
-			} else if err != nil {
+			case err != nil:
 				return err
+			case r.Stage == running:
+				c.Networks[id] = claimOf(r.Name, r.Plan) // an update may have left more
 			}
 		}
 		return m.ledger.giveBack(ctx, c)

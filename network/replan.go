@@ -54,7 +54,7 @@ func Replan(was, next host.Plan) []Change {
 	return slices.Concat(filters, gone, made)
 }
 
-// PlanOf is the plan of changes.
+// planOf is the plan of changes.
 func planOf(changes []Change) host.Plan {
 	var plan host.Plan
 	for _, c := range changes {
@@ -169,7 +169,7 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 	case host.Serve:
 		was := old.(host.Serve).Server //nolint:forcetypeassert // as above
 		c.Op = host.SetServer{Server: op.Server, Was: was}
-		return c, !reflect.DeepEqual(op.Server, was)
+		return c, !op.Holds(&host.Facts{Servers: []host.Server{was}})
 	case host.SetSysctl:
 		was := old.(host.SetSysctl).Value //nolint:forcetypeassert // as above
 		c.Op = host.SetSysctl{Key: op.Key, Value: op.Value, Was: was}
@@ -197,20 +197,29 @@ func bridgeChange(b, was host.AddBridge) string {
 	return "the time in which ports learn changes"
 }
 
-// filterChange says what guests notice of another filter: nothing of more ways to the outside.
+// filterChange says what guests notice of another filter: nothing if all subnets have a way to the outside as before, by
+// whatever links it leads.
 func filterChange(f, was host.Filter) string {
-	if f.Link == was.Link && keeps(f.From, was.From) && keeps(f.To, was.To) && keeps(f.NAT, was.NAT) {
+	if f.Link == was.Link && keeps(f.Link, f.From, was.From) && keeps(f.Link, f.To, was.To) && keeps(f.Link, f.NAT, was.NAT) {
 		return ""
 	}
 	return "connections to the outside may end"
 }
 
-// keeps reports whether a list of rules has all that were in the old one, in their order.
-func keeps(rules, was []host.Rule) bool {
-	for _, r := range rules {
-		if len(was) > 0 && r == was[0] {
-			was = was[1:]
+// keeps reports whether a list of rules has all that were in the old one, but for the links besides the bridge.
+func keeps(bridge string, rules, was []host.Rule) bool {
+	anyLink := func(r host.Rule) host.Rule {
+		if r.In != bridge {
+			r.In = ""
 		}
+		if r.Out != bridge {
+			r.Out = ""
+		}
+		return r
 	}
-	return len(was) == 0
+	now := map[host.Rule]bool{}
+	for _, r := range rules {
+		now[anyLink(r)] = true
+	}
+	return !slices.ContainsFunc(was, func(r host.Rule) bool { return !now[anyLink(r)] })
 }

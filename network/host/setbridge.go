@@ -10,8 +10,8 @@ import "fmt"
 //	ip link set LINK address MAC mtu MTU
 //
 // Both sides have the same link and owner. An MTU of 0 after another one makes the bridge as large as its smallest port is now,
-// or 1500; the kernel has no way back to following the ports. A bridge of that name with neither the new nor the old hardware address is not ours and counts as
-// missing: fs.ErrNotExist.
+// or 1500; the kernel has no way back to following the ports. A bridge of that name with neither the new nor the old
+// hardware address is not ours and counts as missing: fs.ErrNotExist.
 type SetBridge struct {
 	Bridge AddBridge
 	Was    AddBridge
@@ -31,8 +31,10 @@ func (o SetBridge) Inverse() Op { return SetBridge{Bridge: o.Was, Was: o.Bridge}
 // Scope is the link.
 func (o SetBridge) Scope() Scope { return o.Bridge.Scope() }
 
-// Holds if there is a bridge of that name, with all the properties of the operation.
-func (o SetBridge) Holds(f *Facts) bool { return o.Bridge.Holds(f) }
+// Holds if there is a bridge of that name, with all the properties of the operation. An MTU of 0 is not that of before.
+func (o SetBridge) Holds(f *Facts) bool {
+	return o.Bridge.Holds(f) && (o.Bridge.MTU != 0 || o.Was.MTU == 0 || f.Link(o.Bridge.Link).MTU != o.Was.MTU)
+}
 
 func (o SetBridge) String() string {
 	text := func(b AddBridge) string {

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
+)
+
+// A turn is one network on the way from one document to another. Who has it has the lock of the network and, until release, of
+// what is changed besides.
+type turn struct {
+	name   string
+	record *record // of the network that runs; nil if only the definition changes
+	plan   UpdatePlan
+	next   host.Plan // what then stands
+	facts  *host.Facts
+	was    string // the definition, if that changes
+	locks  []func()
+}
+
+func (t *turn) release() {
+	for _, release := range slices.Backward(t.locks) {
+		release()
+	}
+}
+
+// turn plans a change. The caller has the lock of the network.
+func (m *Manager) turn(ctx context.Context, name string, req UpdateRequest, edit func(*Network) (*Network, error)) (*turn, error) {
+	t := &turn{name: name}
+	done := false
+	defer func() {
+		if !done {
+			t.release()
+		}
+	}()
+	release, err := m.store.Lock(ctx, "host")
+	if err != nil {
+		return nil, err
+	}
+	t.locks = append(t.locks, release)
+	r, err := m.running(ctx, name)
+	runs := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if !runs {
+		if _, err := m.definition(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	live, config := req.Live, req.Config
+	if !live && !config {
+		live, config = runs, !runs
+	}
+	if live && !runs {
+		return nil, fail(ErrInactive, "network %q is not active", name)
+	}
+	if config {
+		if err := m.turnDefinition(ctx, t, edit); err != nil {
+			return nil, err
+		}
+	}
+	if live {
+		t.record = r
+		if err := m.turnLive(ctx, t, edit); err != nil {
+			return nil, err
+		}
+	}
+	done = true
+	return t, nil
+}
+
+// turnDefinition finds what the definition becomes.
+func (m *Manager) turnDefinition(ctx context.Context, t *turn, edit func(*Network) (*Network, error)) error {
+	n, err := m.definition(ctx, t.name)
+	if err != nil {
+		return err
+	}
+	text, err := m.store.Load(ctx, definitionName(t.name))
+	if err != nil {
+		return err
+	}
+	t.was = string(text)
+	if n, err = edit(n); err != nil {
+		return err
+	}
+	if n, err = m.complete(ctx, n); err != nil {
+		return err
+	}
+	t.plan.Definition = n
+	return m.checkBridge(ctx, n)
+}
+
+// turnLive finds what the network that runs becomes, and how.
+func (m *Manager) turnLive(ctx context.Context, t *turn, edit func(*Network) (*Network, error)) error {
+	was, err := Parse(strings.NewReader(t.record.Document))
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", runName(t.name), err)
+	}
+	was.Source = schema.Source{}
+	ports, err := m.pluggedPorts(ctx, t.name)
+	if err != nil {
+		return err
+	}
+	n, err := edit(was.counted(ports))
+	if err != nil {
+		return err
+	}
+	n.uncount()
+	if n, err = m.complete(ctx, n); err != nil {
+		return err
+	}
+	t.plan.Live = n
+	if err := checkKind(was, n, len(ports)); err != nil {
+		return err
+	}
+	if err := m.checkBridge(ctx, n); err != nil {
+		return err
+	}
+	if t.facts, err = m.backend.Facts(ctx, PlanScope(n).And(t.record.Plan.Scope())); err != nil {
+		return err
+	}
+	if t.next, err = Plan(n, without(t.facts, claimOf(t.name, t.record.Plan).Link), nil); err != nil {
+		return err
+	}
+	t.plan.Changes = Replan(t.record.Plan, t.next)
+	if err := m.keepInPlan(ctx, t.plan.Changes); err != nil {
+		return err
+	}
+	return planOf(t.plan.Changes).Check()
+}
+
+// keepInPlan notes the leases of a server that ends, so that it has them again if it is taken back.
+func (m *Manager) keepInPlan(ctx context.Context, changes []Change) error {
+	reader, ok := m.backend.(host.LeaseReader)
+	for i := range changes {
+		end, ends := changes[i].Op.(host.Unserve)
+		if !ends || !ok {
+			continue
+		}
+		leases, err := reader.Leases(ctx, end.Server.Name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		end.Leases = leases
+		changes[i].Op = end
+	}
+	return nil
+}
+
+// without is the facts but for what a network has on its bridge.
+func without(f *host.Facts, bridge string) *host.Facts {
+	g := *f
+	g.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l host.Link) bool { return l.Name == bridge })
+	g.Addrs = slices.DeleteFunc(slices.Clone(f.Addrs), func(a host.Addr) bool { return a.Link == bridge })
+	g.Routes = slices.DeleteFunc(slices.Clone(f.Routes), func(r host.Route) bool { return r.Link == bridge })
+	return &g
+}
+
+// checkKind refuses to make another kind of network of one with ports: they would have to be plugged into something else.
+func checkKind(was, n *Network, ports int) error {
+	same := was.Mode() == n.Mode() || was.Managed() && n.Managed()
+	if same && bridgeOf(was) == bridgeOf(n) {
+		return nil
+	}
+	if same && ports == 0 && !n.Managed() {
+		return nil
+	}
+	if same && n.Managed() {
+		return fail(errors.ErrUnsupported, "/network/bridge/@name: the bridge of a network that runs cannot have another name than %s", bridgeOf(was))
+	}
+	if ports == 0 {
+		return nil
+	}
+	return fail(errors.ErrUnsupported, "/network/forward/@mode: %d ports are plugged into a network of mode %s, and cannot be moved to one of mode %s", ports, was.Mode(), n.Mode())
+}
+
+func bridgeOf(n *Network) string {
+	if n.Bridge == nil {
+		return ""
+	}
+	return n.Bridge.Name
+}
+
+// pluggedPorts are the ports of a network.
+func (m *Manager) pluggedPorts(ctx context.Context, name string) ([]*Port, error) {
+	var ports []*Port
+	for s, err := range m.Ports(ctx, name) {
+		if err != nil {
+			return nil, err
+		}
+		ports = append(ports, s.Port)
+	}
+	return ports, nil
+}
+
+// counted is n with the number of ports at each device.
+func (n *Network) counted(ports []*Port) *Network {
+	n = n.Clone()
+	if n.Forward == nil {
+		return n
+	}
+	users := map[string]uint64{}
+	for _, p := range ports {
+		if p.Plug != nil && p.Plug.Dev.Given() {
+			users[p.Plug.Dev.String()]++
+		}
+	}
+	for i := range n.Forward.Interfaces {
+		if used := users[n.Forward.Interfaces[i].Dev.String()]; used > 0 {
+			n.Forward.Interfaces[i].Connections = schema.Num(used)
+		}
+	}
+	return n
+}
+
+// uncount takes the numbers away again.
+func (n *Network) uncount() {
+	n.Connections = schema.Number{}
+	if n.Forward != nil {
+		for i := range n.Forward.Interfaces {
+			n.Forward.Interfaces[i].Connections = schema.Number{}
+		}
+	}
+}
