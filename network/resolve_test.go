@@ -175,6 +175,17 @@ func TestResolve(t *testing.T) {
 					assert.Equal(t, portText(t, request(t, test.port)), portText(t, r.Port))
 				}
 				assert.Equal(t, portText(t, request(t, test.request)), portText(t, req), "the request stays as it is")
+				twice, err := network.Resolver{Rules: rules}.Resolve(n, r.Port)
+				require.NoError(t, err)
+				assert.Equal(t, portText(t, r.Port), portText(t, twice.Port), "what is settled is settled")
+				assert.Equal(t, r.Choice, twice.Choice)
+				alone, err := network.Resolver{Rules: rules}.Resolve(nil, r.Port)
+				if r.Port.Bandwidth == nil || r.Port.Bandwidth.Inbound == nil || !r.Port.Bandwidth.Inbound.Floor.Given() {
+					require.NoError(t, err)
+					assert.Equal(t, portText(t, r.Port), portText(t, alone.Port), "and needs no network any more")
+				} else {
+					require.ErrorIs(t, err, errors.ErrUnsupported)
+				}
 				again, err := n.Format()
 				require.NoError(t, err)
 				fresh, err := networkOf(t, test.network).Format()
@@ -216,7 +227,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"two identities", "named", "<virtualport><parameters interfaceid='" + idA + "'/></virtualport>",
 			`/networkport/virtualport/parameters/@interfaceid: the interface says interfaceid "` + idA + `", and the network says "` + idB + `" (/network/virtualport/parameters/@interfaceid) [virtualport-conflict]`, fs.ErrInvalid},
 		{"not complete", "macvtap", "<virtualport type='802.1Qbg'><parameters managerid='1'/></virtualport>",
-			`/networkport/virtualport/parameters/@typeid: 802.1Qbg, the type by the interface, needs a value for typeid, and nobody gives one [virtualport-complete]`, fs.ErrInvalid},
+			`/networkport/virtualport/parameters/@typeid: the interface makes it a port of type 802.1Qbg, which needs a typeid, and nobody gives one [virtualport-complete]`, fs.ErrInvalid},
 		{"a managed network has no switch", "nat", "<virtualport type='openvswitch'/>",
 			`/networkport/virtualport/@type: a network of mode nat has no use for a port of type openvswitch [port-virtualport-type]`, fs.ErrInvalid},
 		{"a Linux bridge", "office", "<virtualport type='802.1Qbh'><parameters profileid='x'/></virtualport>",

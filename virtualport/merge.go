@@ -123,7 +123,7 @@ func (m *Merged) fold(rules schema.Rules, name string, s Source) error {
 		identity := slices.Contains(Type(0).Generates(), name)
 		if s.Profile.Type == 0 && !identity && !rules.Skips(ForeignParameter) {
 			return &schema.Violation{Path: given.Path, Rule: string(ForeignParameter),
-				Msg: fmt.Sprintf("%s, the type by the %s, has no %s", t, m.Settings[0].Layer, name)}
+				Msg: fmt.Sprintf("the %s makes it a port of type %s, which has no %s", m.Settings[0].Layer, t, name)}
 		}
 		m.Dropped = append(m.Dropped, given)
 		return nil
@@ -169,7 +169,7 @@ func (m *Merged) Complete(random io.Reader) error {
 	}
 	if missing := v.Missing(true); len(missing) > 0 {
 		return &schema.Violation{Path: m.asks + "/parameters/@" + missing[0], Rule: "virtualport-complete",
-			Msg: fmt.Sprintf("%s, the type by the %s, needs a value for %s, and nobody gives one", v.Type, m.Settings[0].Layer, missing[0])}
+			Msg: fmt.Sprintf("the %s makes it a port of type %s, which needs a %s, and nobody gives one", m.Settings[0].Layer, v.Type, missing[0])}
 	}
 	made := slices.DeleteFunc(v.Type.Generates(), func(name string) bool { return v.Parameters.Get(name) != "" })
 	if random != nil {

@@ -181,7 +181,7 @@ func TestMidonetMerge(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "type=midonet by network", told(got.Settings))
 		require.EqualError(t, got.Complete(nil),
-			"/interface/virtualport/parameters/@interfaceid: midonet, the type by the network, needs a value for interfaceid, and nobody gives one [virtualport-complete]")
+			"/interface/virtualport/parameters/@interfaceid: the network makes it a port of type midonet, which needs a interfaceid, and nobody gives one [virtualport-complete]")
 		got, err = virtualport.Merge(rules, layered(t, "|interfaceid='"+id2+"'", "type='midonet'|interfaceid='"+id1+"'")...)
 		require.NoError(t, err, "not even a contradiction is found")
 		require.NoError(t, got.Complete(nil))
@@ -196,9 +196,9 @@ func TestForeignParameter(t *testing.T) {
 		want    string
 	}{
 		{"of the interface", []string{"|managerid='7'", "type='openvswitch'"},
-			"/interface/virtualport/parameters/@managerid: openvswitch, the type by the network, has no managerid [virtualport-foreign]"},
+			"/interface/virtualport/parameters/@managerid: the network makes it a port of type openvswitch, which has no managerid [virtualport-foreign]"},
 		{"of the group", []string{"", "type='802.1Qbg'", "|profileid='p'"},
-			"/network/portgroup[1]/virtualport/parameters/@profileid: 802.1Qbg, the type by the network, has no profileid [virtualport-foreign]"},
+			"/network/portgroup[1]/virtualport/parameters/@profileid: the network makes it a port of type 802.1Qbg, which has no profileid [virtualport-foreign]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestMergedComplete(t *testing.T) {
 			err = m.Complete(strings.NewReader(strings.Repeat("\x07", 16)))
 			if test.fails != "" {
 				require.ErrorContains(t, err, "/interface/virtualport/parameters/@"+test.fails+": ")
-				require.ErrorContains(t, err, "needs a value for "+test.fails)
+				require.ErrorContains(t, err, "needs a "+test.fails)
 				return
 			}
 			require.NoError(t, err)
