@@ -41,7 +41,19 @@ type Machine struct {
 	boots int
 	// functions are the cards on the PCI bus with their virtual functions.
 	functions []*function
+	// watches are those who watch, and seen is what they were last told of.
+	watches []*watch
+	seen    *host.Facts
 	state
+}
+
+// A hold is the use of a machine, which ends with Unlock.
+type hold Machine
+
+// Unlock tells those who watch what has changed.
+func (h *hold) Unlock() {
+	(*Machine)(h).tell()
+	h.mu.Unlock()
 }
 
 // A state is what a machine loses when it is switched off.
@@ -213,12 +225,12 @@ func (m *Machine) do(op host.Op) error {
 // lock begins the use of the machine, and makes a zero Machine ready:
 //
 //	defer m.lock().Unlock()
-func (m *Machine) lock() *sync.Mutex {
+func (m *Machine) lock() *hold {
 	m.mu.Lock()
 	if m.boots == 0 {
 		m.boot()
 	}
-	return &m.mu
+	return (*hold)(m)
 }
 
 // boot puts the machine into the state it has after a start.

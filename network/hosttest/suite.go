@@ -59,6 +59,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("TapOpener", s.testTapOpener)
 	t.Run("LeaseReader", s.testLeaseReader)
 	t.Run("Batcher", s.testBatcher)
+	t.Run("Watcher", s.testWatcher)
 }
 
 // lacks reports whether the machine cannot do one of the operations.
