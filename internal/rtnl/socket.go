@@ -147,9 +147,14 @@ func (s *socket) send(requests []request) error {
 	}
 }
 
-func (s *socket) receive() ([]byte, error) {
+func (s *socket) receive() ([]byte, error) { return s.receiveWith(0) }
+
+// receiveNow does not wait: with nothing there, the error is EAGAIN.
+func (s *socket) receiveNow() ([]byte, error) { return s.receiveWith(unix.MSG_DONTWAIT) }
+
+func (s *socket) receiveWith(flags int) ([]byte, error) {
 	for {
-		n, from, err := unix.Recvfrom(s.fd, s.in, unix.MSG_TRUNC)
+		n, from, err := unix.Recvfrom(s.fd, s.in, unix.MSG_TRUNC|flags)
 		if err == unix.EINTR {
 			continue
 		}

@@ -212,6 +212,7 @@ func (b *Backend) restart(ctx context.Context, files serverFiles) error {
 	}
 	// The program has it now.
 	done = func(lock *os.File) { lock.Close() }
+	b.servers.wakeAll()
 	return nil
 }
 
