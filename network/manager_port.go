@@ -65,7 +65,7 @@ type portRecord struct {
 	// Holds says that the port is in the table of what ports hold.
 	Holds  bool   `json:"holds,omitempty"`
 	Broken string `json:"broken,omitempty"`
-	Origin []byte         `json:"origin,omitempty"`
+	Origin []byte `json:"origin,omitempty"`
 }
 
 func portName(network string, id schema.UUID) string {

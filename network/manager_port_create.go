@@ -84,7 +84,7 @@ func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*por
 	}
 	r := &portRecord{
 		record: record{Instance: instance, Stage: starting, Since: m.config.Now(), Name: req.Network},
-		Link:   req.Link, Origin: req.Origin, Holds: p.wants(),
+		Link:   req.Link, Origin: req.Origin, Holds: p.wants() || req.Reclaim && live != nil,
 	}
 	template := strings.Contains(req.Link, "%d")
 	if !template && !r.Holds {
@@ -175,19 +175,42 @@ func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req Po
 	if err := m.offer(ctx, t, live, false); err != nil {
 		return err
 	}
-	take := t.allocate
 	if req.Reclaim {
-		take = t.reclaim
+		return m.anew(ctx, t, live, func() error { return t.reclaim(live, p) })
 	}
-	err := take(live, p)
+	return m.anew(ctx, t, live, func() error { return m.allocate(ctx, t, live, p) })
+}
+
+// anew tries once more with devices that may have become free, or that may have come.
+func (m *Manager) anew(ctx context.Context, t *portTable, live *Network, take func() error) error {
+	err := take()
 	if !errors.Is(err, ErrFull) || !live.handsOut() {
 		return err
 	}
-	// A device may have become free, or new ones may have come.
 	if err := m.offer(ctx, t, live, true); err != nil {
 		return err
 	}
-	return take(live, p)
+	return take()
+}
+
+// allocate gives a port the first of the devices that it could have which the host does not need itself by now.
+func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *Port) error {
+	for {
+		if err := t.allocate(live, p); err != nil || !live.handsOut() || m.config.Rules.Skips(BusyDevice) {
+			return err
+		}
+		_, device, _, err := t.lookup(live.Name, p.UUID)
+		if err != nil {
+			return err
+		}
+		f, err := m.backend.Facts(ctx, recheckScope(p, device))
+		if err == nil && t.recheck(live, p, f) {
+			return nil
+		}
+		if err := errors.Join(err, t.release(live.Name, p.UUID)); err != nil {
+			return err
+		}
+	}
 }
 
 // offer tells the table what devices a network hands out, if it does not know or is to know anew.

@@ -65,7 +65,10 @@ func poolScope(n *Network, rules schema.Rules) host.Scope {
 }
 
 // offered reports whether the table knows what devices a network hands out.
-func (t *portTable) offered(network string) bool { n := t.networks[network]; return n != nil && n.pool != nil }
+func (t *portTable) offered(network string) bool {
+	n := t.networks[network]
+	return n != nil && n.pool != nil
+}
 
 // offer tells the table what devices a network hands out now, by its live document and the facts in its [poolScope]. Ports
 // keep what they have, also of what is offered no more. It takes time in proportion to the devices, and is for the start
@@ -106,6 +109,59 @@ func (t *portTable) offer(live *Network, f *host.Facts) error {
 	return nil
 }
 
+// recheckScope names the facts that [portTable.recheck] needs for the device of a port.
+func recheckScope(p *Port, d hostdev.Device) host.Scope {
+	s := host.Scope{Macvtaps: p.isAlone()}
+	if d.OnPCI() {
+		s.PCI = []host.PCI{host.PCI(d.PCI)}
+	}
+	if d.Name != "" {
+		s.Links = []string{d.Name}
+	}
+	return s
+}
+
+// recheck reports whether a port that was just given a device can have it, by what is seen of the device now: it may have
+// been some time since the network offered it. If it cannot, the table takes note, and the port has to be released and to
+// get another one.
+func (t *portTable) recheck(live *Network, p *Port, f *host.Facts) bool {
+	e, n := t.ports[portKey{live.Name, p.UUID}], t.networks[live.Name]
+	if t.rules.Skips(BusyDevice) || e == nil || e.device.IsZero() || n.pool == nil {
+		return true
+	}
+	d := t.identify(e.device)
+	o, known := n.offers[d]
+	if !known {
+		return true // it is taken back, and the network has others now
+	}
+	whole := live.Mode() == ForwardHostdev
+	v := newView(f)
+	o.closed, o.shared = "", ""
+	if fn := v.places[host.PCI(d.PCI)]; fn != nil && d.OnPCI() {
+		if live.Forward.expands(t.rules) {
+			o.device.Name = fn.Link
+		}
+		o.closed = noDevice(whole, fn)
+	}
+	if o.closed == "" {
+		o.closed, o.shared = v.busy(o.device, whole, len(t.holdings[d].ports) > 1)
+	}
+	n.offers[d] = o
+	t.judgeIn(live.Name, n, d)
+	return o.closed == "" && (o.shared == "" || !p.isAlone()) && (whole || o.device.Name == e.device.Name)
+}
+
+// noDevice says that a function has no network device, if it needs one to be handed out.
+func noDevice(whole bool, fn *host.Function) hostdev.Reason {
+	switch {
+	case whole || fn.Link != "":
+		return ""
+	case fn.Driver == "":
+		return "has no network device, and no driver"
+	}
+	return hostdev.Reason("has no network device, its driver is " + fn.Driver)
+}
+
 // fill makes the pool of a network anew.
 func (t *portTable) fill(network string, n *portNetwork, order []hostdev.Device, offers map[hostdev.Device]offer) {
 	n.offers = make(map[hostdev.Device]offer, len(order))
@@ -138,12 +194,7 @@ func (t *portTable) functions(live *Network, v *view, pf string) []offer {
 		if fn.Index != len(offers) {
 			break
 		}
-		if live.Mode() != ForwardHostdev && fn.Link == "" {
-			o.closed = "has no network device, and no driver"
-			if fn.Driver != "" {
-				o.closed = hostdev.Reason("has no network device, its driver is " + fn.Driver)
-			}
-		}
+		o.closed = noDevice(live.Mode() == ForwardHostdev, fn)
 		offers = append(offers, o)
 	}
 	if !t.rules.Skips(BusyDevice) {

@@ -98,7 +98,7 @@ func (t *portTable) release(network string, id schema.UUID) error {
 		return err
 	}
 	if n := t.networks[network]; t.rules.Skips(ReleaseRecorded) && network != "" && !e.device.IsZero() {
-		if n.pool == nil || !n.pool.Has(t.identify(e.device)) {
+		if n.pool != nil && !n.pool.Has(t.identify(e.device)) {
 			return fail(fs.ErrNotExist, "/networkport/plug: %s is no device of network %q", e.device, network)
 		}
 	}
