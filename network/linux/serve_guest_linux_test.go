@@ -84,8 +84,14 @@ func ask(t testing.TB, ns *testenv.Namespace, server, name string, kind dnsmessa
 
 func askAddr(t testing.TB, ns *testenv.Namespace, name string) (list []string) {
 	t.Helper()
+	return askAddr4(t, ns, "10.9.0.1", name)
+}
+
+// askAddr4 asks the server of that address.
+func askAddr4(t testing.TB, ns *testenv.Namespace, server, name string) (list []string) {
+	t.Helper()
 	for _, kind := range []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA} {
-		for _, body := range ask(t, ns, "10.9.0.1", name, kind) {
+		for _, body := range ask(t, ns, server, name, kind) {
 			switch body := body.(type) {
 			case *dnsmessage.AResource:
 				list = append(list, netip.AddrFrom4(body.A).String())
