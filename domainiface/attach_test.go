@@ -55,6 +55,18 @@ func TestAttachPlans(t *testing.T) {
 				"link set vnet0 up",
 			},
 		},
+		"bandwidth": {
+			domainiface.Guest{Name: "web"},
+			`<interface type='network'><mac address='52:54:00:00:00:01'/><source network='lan'/>
+				<bandwidth><inbound average='1000' peak='5000' burst='1024'/><outbound average='128' peak='256'/></bandwidth></interface>`,
+			[]string{
+				"tuntap add dev vnet0 mode tap vnet_hdr address fe:54:00:00:00:01 mtu 1400",
+				"sysctl net/ipv6/conf/vnet0/disable_ipv6=1 (was 0)",
+				"tc shape add vnet0 egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 128kbps ceil 256kbps burst 2kb by ifb queue fq_codel",
+				"link set vnet0 master lan0",
+				"link set vnet0 up",
+			},
+		},
 		"queues, name, mtu, a model without virtio headers": {
 			domainiface.Guest{Name: "web"},
 			`<interface type='network'><mac address='fe:54:00:00:00:01'/><source network='lan'/><target dev='web%d'/>
@@ -146,9 +158,7 @@ func TestAttachRefuses(t *testing.T) {
 		"no such namespace": {domainiface.Guest{Name: "box", Namespace: "/run/netns/gone"}, `<interface type='network'><source network='lan'/></interface>`,
 			fs.ErrNotExist, "/interface: link add vnet0"},
 		"direct": {web, `<interface type='direct'><source dev='eth0'/></interface>`, errors.ErrUnsupported, "/interface/@type"},
-		"bandwidth": {web, `<interface type='network'><source network='lan'/><bandwidth><inbound average='1000'/></bandwidth></interface>`,
-			errors.ErrUnsupported, "/interface/bandwidth"},
-		"vlan": {web, `<interface type='network'><source network='lan'/><vlan><tag id='7'/></vlan></interface>`, errors.ErrUnsupported, "/interface/vlan"},
+		"vlan":   {web, `<interface type='network'><source network='lan'/><vlan><tag id='7'/></vlan></interface>`, errors.ErrUnsupported, "/interface/vlan"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, nets := onLAN(t)

@@ -26,6 +26,11 @@ func planDevice(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 	if was, ok := f.Sysctl(ipv6Default); ok {
 		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
 	}
+	shape, err := network.PlanShape(p.Bandwidth, "/interface/bandwidth", link, false, f.Shaping)
+	if err != nil {
+		return nil, err
+	}
+	plan = append(plan, shape...)
 	isolated := p.Port != nil && p.Port.Isolated == schema.Yes
 	return append(plan,
 		host.Step{From: "/interface/source", Op: host.Plug{Link: link, Bridge: bridge.Name, Isolated: isolated}},

@@ -26,9 +26,10 @@ func request(g Guest, i *Interface) (network.PortRequest, error) {
 	}
 	req := network.PortRequest{
 		Port: &network.Port{
-			Owner: &network.Owner{Name: g.Name, UUID: g.UUID},
-			MAC:   &network.MAC{Address: i.MAC.Address},
-			Port:  i.Port.Clone(),
+			Owner:     &network.Owner{Name: g.Name, UUID: g.UUID},
+			MAC:       &network.MAC{Address: i.MAC.Address},
+			Port:      i.Port.Clone(),
+			Bandwidth: i.Bandwidth.Clone(),
 		},
 		Link:  deviceTemplate,
 		Scope: host.Scope{Sysctls: []string{ipv6Default}},
@@ -61,7 +62,6 @@ func supported(i *Interface) error {
 		{i.Source.PortGroup.String() != "", "/interface/source/@portgroup"},
 		{i.VLAN != nil, "/interface/vlan"},
 		{i.VirtualPort != nil, "/interface/virtualport"},
-		{i.Bandwidth != nil, "/interface/bandwidth"},
 		{i.FilterRef != nil, "/interface/filterref"},
 		{i.Coalesce != nil, "/interface/coalesce"},
 		{i.TrustGuestRxFilters == schema.Yes, "/interface/@trustGuestRxFilters"},

@@ -30,7 +30,7 @@ func TestBadInputLeavesTheHostAlone(t *testing.T) {
 		"bridge in use on the host":      {in("<bridge name='eth0'/>"), "/network/bridge/@name"},
 		"route in use on the host":       {in("<ip address='10.1.1.1' prefix='24'/><route address='192.0.2.0' prefix='24' gateway='10.1.1.2'/>"), "/network/route[1]"},
 		"bridge of the host that is not": {in("<forward mode='bridge'/><bridge name='br7'/>"), "/network/bridge/@name"},
-		"what this version cannot do":    {in("<bandwidth><inbound average='1000'/></bandwidth>"), "/network/bandwidth"},
+		"what this version cannot do":    {in("<bridge zone='trusted'/>"), "/network/bridge/@zone"},
 		"reverse zone that cannot be":    {in("<ip address='10.1.1.1' prefix='26' localPtr='yes'/>"), "/network/ip[1]/@localPtr"},
 		"50 MB":                          {"<network><name>x</name><description>" + strings.Repeat("x", 50<<20) + "</description></network>", "/"},
 		"100,000 levels":                 {"<network><name>x</name>" + strings.Repeat("<a>", 100_000), "/network/a"},

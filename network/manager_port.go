@@ -173,6 +173,11 @@ func (r *portRecord) moveTo(bridge string) (moved bool, err error) {
 			r.Plan[i].Op = plug
 			moved = true
 		}
+		if class, ok := step.Op.(host.AddClass); ok && bridge != "" && class.Link != bridge {
+			class.Link = bridge
+			r.Plan[i].Op = class
+			moved = true
+		}
 	}
 	if !moved {
 		return false, nil

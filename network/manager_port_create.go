@@ -227,7 +227,7 @@ func (m *Manager) offer(ctx context.Context, t *portTable, live *Network, anew b
 
 // writePort plans what has to be done for a port, and writes its record.
 func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *portRecord) error {
-	f, err := m.backend.Facts(ctx, req.Scope.And(p.Plug.scope()))
+	f, err := m.backend.Facts(ctx, req.Scope.And(p.Plug.scope()).And(host.Scope{Shaping: p.Bandwidth != nil}))
 	if err != nil {
 		return err
 	}
@@ -236,6 +236,11 @@ func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *po
 			return err
 		}
 	}
+	floor, err := planFloor(p)
+	if err != nil {
+		return err
+	}
+	r.Plan = append(r.Plan, floor...)
 	if err := r.Plan.Check(); err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ func PlanScope(n *Network) host.Scope {
 		return host.Scope{}
 	}
 	s := host.Scope{Links: []string{n.Bridge.Name}}
+	if n.Bandwidth != nil {
+		s.Shapes, s.Shaping = s.Links, true
+	}
 	if n.Managed() {
 		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
 	}
@@ -26,13 +29,17 @@ func PlanScope(n *Network) host.Scope {
 
 // Plan turns a complete document into what has to be done on a host with these facts, so that the network runs: for a
 // network of the host's own making a bridge, its packet filter, addresses, routes and server, in an order in which
-// nothing is open before it is guarded. The other kinds of network only use what exists, and have an empty plan.
+// nothing is open before it is guarded. The other kinds of network only use what exists, and have an empty plan but for
+// the shape of a bridge with a <bandwidth>.
 //
 // Leases are those that guests still hold from an earlier run. The same document, facts and leases make the same plan.
 // Its errors begin with the path in the document that asks for what the host cannot give.
 func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if !n.Managed() {
-		return nil, checkHostBridge(n, f)
+		if err := checkHostBridge(n, f); err != nil || !n.HostBridge() {
+			return nil, err
+		}
+		return planShape(n, f)
 	}
 	if n.Bridge == nil || n.Bridge.Name == "" || n.MAC == nil || n.MAC.Address.IsZero() || n.UUID.IsZero() {
 		return nil, fmt.Errorf("/network: not complete: it has no bridge name, hardware address or uuid: %w", fs.ErrInvalid)
@@ -44,11 +51,15 @@ func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	shape, err := planShape(n, f)
+	if err != nil {
+		return nil, err
+	}
 	server, err := planServer(n, leases)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(planFilter(n), planBridge(n, f), planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
+	return slices.Concat(planFilter(n), planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
 }
 
 // checkHostBridge refuses a network on a bridge that the host does not have.
@@ -65,7 +76,6 @@ func checkSupported(n *Network) error {
 		given bool
 		path  string
 	}{
-		{n.Bandwidth != nil, "/network/bandwidth"},
 		{n.VLAN != nil, "/network/vlan"},
 		{n.VirtualPort != nil, "/network/virtualport"},
 		{n.Bridge.Zone != "", "/network/bridge/@zone"},

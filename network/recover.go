@@ -107,7 +107,9 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 		return m.takeBackPort(context.WithoutCancel(ctx), r)
 	}
 	for _, step := range todo {
-		if plug, ok := step.Op.(host.Plug); ok && f.Link(plug.Bridge) == nil {
+		plug, ok := step.Op.(host.Plug)
+		class, isClass := step.Op.(host.AddClass)
+		if ok && f.Link(plug.Bridge) == nil || isClass && f.Link(class.Link) == nil {
 			return nil // until its network is started again
 		}
 	}
@@ -129,6 +131,23 @@ func mendable(p host.Plan, f *host.Facts) (todo host.Plan, lost bool) {
 				op.Was = op.Filter
 			}
 			todo = append(todo, host.Step{From: step.From, Op: op})
+		case host.SetShape:
+			if is := f.Shape(op.Link); !is.IsZero() {
+				op.Was = op.Shape // damaged
+				if is.Other == "" {
+					op.Was = is
+				}
+			}
+			todo = append(todo, host.Step{From: step.From, Op: op})
+		case host.AddClass:
+			var mend host.Op = op
+			if is := f.Class(op.Link, op.ID); is.ID != 0 {
+				if is.MAC.IsZero() {
+					is = host.Class(op)
+				}
+				mend = host.SetClass{Class: host.Class(op), Was: is}
+			}
+			todo = append(todo, host.Step{From: step.From, Op: mend})
 		default:
 			todo = append(todo, step)
 		}

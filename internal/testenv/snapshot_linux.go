@@ -36,10 +36,12 @@ var volatile = []struct {
 	// A link gets this with its first IPv6 address, and keeps it.
 	{regexp.MustCompile(`(?m)^multicast ff00::/8 .*\n`), ""},
 	{regexp.MustCompile(`[ \t]+\n`), "\n"},
+	// What the kernel gives a link by itself, once it is up.
+	{regexp.MustCompile(`(?m)^qdisc \w+ 0: .*\n`), ""},
 }
 
 // Snapshot is everything that is set up in the namespace as text, as the machine's own tools tell it: links, addresses,
-// routes, rules, kernel parameters and the packet filter. What changes by itself is left out, so that two texts are equal
+// routes, rules, queues, kernel parameters and the packet filter. What changes by itself is left out, so that two texts are equal
 // if nobody changed anything in between. It is slow, for it starts some ten programs.
 func (n *Namespace) Snapshot(t testing.TB) string {
 	t.Helper()
@@ -51,6 +53,7 @@ func (n *Namespace) Snapshot(t testing.TB) string {
 		{"ip", "-6", "rule"},
 		{"ip", "-4", "-d", "route", "show", "table", "all"},
 		{"ip", "-6", "-d", "route", "show", "table", "all"},
+		{"tc", "qdisc"},
 		{"nft", "list", "ruleset"},
 	} {
 		if _, err := exec.LookPath(look[0]); err != nil {

@@ -81,7 +81,8 @@ type AddClass Class
 type DelClass Class
 
 // SetClass changes what a class guarantees, and to whom: tc class change dev LINK parent 1:1 classid 1:ID htb rate RATE ceil
-// CEIL. Was is what it replaces; both have the same link and number. The errors are those of AddClass and DelClass.
+// CEIL. Was is what it replaces; both have the same link and number. The same twice mends a class that nothing is sent into
+// any more. The errors are those of AddClass and DelClass.
 type SetClass struct {
 	Class, Was Class
 }
@@ -92,8 +93,8 @@ func (o AddClass) Check() error { return Class(o).check() }
 // Inverse takes the class away.
 func (o AddClass) Inverse() Op { return DelClass(o) }
 
-// Scope is the shape of the link.
-func (o AddClass) Scope() Scope { return Scope{Shapes: []string{o.Link}} }
+// Scope is the link and its shape.
+func (o AddClass) Scope() Scope { return Scope{Links: []string{o.Link}, Shapes: []string{o.Link}} }
 
 // Holds if the link has exactly this class.
 func (o AddClass) Holds(f *Facts) bool { return f.Class(o.Link, o.ID) == Class(o) }
@@ -117,9 +118,9 @@ func (o DelClass) Holds(f *Facts) bool {
 
 func (o DelClass) String() string { return "tc class del " + Class(o).String() }
 
-// Check refuses what that of AddClass refuses, and two different classes.
+// Check refuses what that of AddClass refuses, and two different numbers or links.
 func (o SetClass) Check() error {
-	if o.Class.Link != o.Was.Link || o.Class.ID != o.Was.ID || o.Class == o.Was {
+	if o.Class.Link != o.Was.Link || o.Class.ID != o.Was.ID {
 		return invalid("class %d of %s in place of class %d of %s", o.Class.ID, o.Class.Link, o.Was.ID, o.Was.Link)
 	}
 	return firstError(o.Class.check(), o.Was.check())

@@ -196,8 +196,8 @@ func (s Shape) check(link string) error {
 // Was is what it replaces; a zero Shape on either side is none. A link that is missing, or is not shaped although Was says
 // so, or shaped in another whole way, is fs.ErrNotExist; one that is shaped although Was says nothing is fs.ErrExist, also
 // if it was somebody else. Classes stay; taking away the shape they stand in, or one below what they guarantee, is
-// fs.ErrInvalid. A queue or means that the machine lacks is errors.ErrUnsupported. What was left half done can be taken
-// away, whatever Was says, with the device that Redirect uses and also when the link itself is gone.
+// fs.ErrInvalid. A queue or means that the machine lacks is errors.ErrUnsupported. What was left half done or
+// changed by somebody can be replaced, by the same as well, and taken away, whatever Was says, with the device that Redirect uses and also when the link itself is gone.
 type SetShape struct {
 	Link  string
 	Shape Shape `json:",omitzero"`
@@ -206,8 +206,8 @@ type SetShape struct {
 
 // Check refuses shapes that contradict themselves, and those of another link.
 func (o SetShape) Check() error {
-	if o.Shape == o.Was {
-		return invalid("shape of %s: nothing changes", o.Link)
+	if o.Shape == (Shape{}) && o.Was == (Shape{}) {
+		return invalid("shape of %s: none in place of none", o.Link)
 	}
 	return firstError(CheckName(o.Link), o.Shape.check(o.Link), o.Was.check(o.Link))
 }
