@@ -65,6 +65,9 @@ func updatesOfRunning(t testing.TB) []updateOfRunning {
 			"nft filter of br1 (UUID): 2 rules from it, 2 to it, 0 nat  # /network/forward (disruptive: connections to the outside may end)\n" + fmt.Sprintf(again, "", "") + "\n"},
 		{"open, with IPv6", whole(`<network><name>net1</name><forward mode='open'/><bridge stp='off'/>
 <ip address='10.9.1.1' prefix='24'/><ip family='ipv6' address='fd00:9::1' prefix='64'/><mtu size='1400'/></network>`), "*"},
+		{"another bridge", whole(`<network><name>net1</name><forward mode='nat' dev='eth0'/><bridge name='lan' stp='off' delay='2'/>
+<ip address='10.9.1.1' prefix='24'><dhcp><range start='10.9.1.2' end='10.9.1.99'/></dhcp></ip>
+<ip address='10.9.2.1' prefix='24'/><route address='10.77.0.0' prefix='16' gateway='10.9.2.9'/></network>`), "*"},
 		{"nothing to serve", whole(`<network><name>net1</name><forward mode='nat' dev='eth0'/><bridge stp='off'/><dns enable='no'/><ip address='10.9.1.1' prefix='24'/></network>`), "*"},
 	}
 }
@@ -140,7 +143,12 @@ func TestUpdateRunning(t *testing.T) {
 			drift, err := w.nets.Plan(ctx, "net1")
 			require.NoError(t, err)
 			require.Empty(t, drift, "it runs as its document says")
-			require.Contains(t, w.String(), "link vnet0 type tap mac fe:01:02:03:04:05 mtu 1500 up master br1", "the guest is plugged in")
+			require.Contains(t, w.String(), "link vnet0 type tap mac fe:01:02:03:04:05 mtu 1500 up master "+s.Live.Bridge.Name+"\n", "the guest is plugged in")
+			for port, err := range w.nets.Ports(ctx, "net1") {
+				require.NoError(t, err)
+				require.Equal(t, s.Live.Bridge.Name, port.Port.Plug.Bridge.String())
+				require.Contains(t, port.Built.String(), "master "+s.Live.Bridge.Name)
+			}
 			if c.name != "nothing to serve" && c.name != "open, with IPv6" {
 				require.Contains(t, w.String(), "lease 10.9.1.50", "the lease is known")
 			}
@@ -149,7 +157,7 @@ func TestUpdateRunning(t *testing.T) {
 			require.NotEqual(t, built.String()+w.documents(t), s.Built.String())
 
 			require.NoError(t, w.nets.Stop(ctx, "net1"))
-			require.NotContains(t, w.String(), "br1 type bridge")
+			require.NotContains(t, w.String(), "type bridge")
 			require.NotContains(t, w.String(), "server")
 			require.NotContains(t, w.String(), "filter")
 			require.NoError(t, w.nets.Start(ctx, "net1"))
@@ -278,6 +286,10 @@ func TestUpdateKilled(t *testing.T) {
 				drift, err := w.nets.Plan(t.Context(), "net1")
 				require.NoError(t, err)
 				require.Empty(t, drift)
+				for port, err := range w.nets.Ports(t.Context(), "net1") {
+					require.NoError(t, err)
+					require.Equal(t, w.status(t).Live.Bridge.Name, port.Port.Plug.Bridge.String(), "killed after %d", k)
+				}
 				require.NoError(t, w.nets.Stop(t.Context(), "net1"))
 				require.NoError(t, w.nets.Start(t.Context(), "net1"))
 			}
@@ -309,10 +321,10 @@ func TestUpdateRefuses(t *testing.T) {
 	before := w.String()
 	for text, want := range map[string]string{
 		`<network><name>net1</name><forward mode='vepa' dev='eth0'/></network>`:                        "/network/forward/@mode: 1 ports are plugged into a network of mode nat, and cannot be moved to one of mode vepa",
-		`<network><name>net1</name><bridge name='br7'/></network>`:                                     "/network/bridge/@name: the bridge of a network that runs cannot have another name than br1",
 		`<network><name>net7</name></network>`:                                                         `/network/name: the network is "net1", not "net7"`,
 		`<network><name>net1</name><uuid>0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9</uuid></network>`:        `/network/uuid: network "net1" has the uuid ` + w.uuid,
 		`<network><name>net1</name><bridge name='br1'/><ip address='10.9.5.1' prefix='24'/></network>`: "overlaps",
+		`<network><name>net1</name><bridge name='eth1'/></network>`:                                    "the host has a link eth1 already",
 		`<network><name>net1</name><forward/></network>`:                                               "forward-needs-ip",
 	} {
 		_, err := w.nets.Update(ctx, "net1", network.UpdateRequest{Document: parse(t, text), Disruptive: true})

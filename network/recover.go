@@ -62,14 +62,21 @@ func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
 	if err != nil {
 		return err
 	}
+	bridge := ""
 	if end > 0 {
 		release, err := m.store.Lock(ctx, "networks/"+key[:end])
 		if err != nil {
 			return err
 		}
 		defer release()
+		r, err := loadRecord(ctx, m.store, "run/networks/"+key[:end], instance)
+		if err == nil && r.Stage == running {
+			bridge = claimOf(r.Name, r.Plan).Link // it may have another one since the port was recorded
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	return m.settlePort(ctx, "run/ports/"+key, id, instance, "")
+	return m.settlePort(ctx, "run/ports/"+key, id, instance, bridge)
 }
 
 // settlePort takes back a port that is half made, and does for one that stands what no longer holds. A port whose own

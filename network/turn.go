@@ -125,13 +125,22 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, edit func(*Network) (*N
 	if err := m.checkBridge(ctx, n); err != nil {
 		return err
 	}
-	if t.facts, err = m.backend.Facts(ctx, PlanScope(n).And(t.record.Plan.Scope())); err != nil {
+	scope := PlanScope(n).And(t.record.Plan.Scope())
+	for _, p := range ports {
+		scope = scope.And(host.Scope{Links: []string{p.Link}})
+	}
+	if t.facts, err = m.backend.Facts(ctx, scope); err != nil {
 		return err
 	}
-	if t.next, err = Plan(n, without(t.facts, claimOf(t.name, t.record.Plan).Link), nil); err != nil {
+	bridge := claimOf(t.name, t.record.Plan).Link
+	if t.next, err = Plan(n, without(t.facts, bridge), nil); err != nil {
 		return err
 	}
-	t.plan.Changes = Replan(t.record.Plan, t.next)
+	if next := claimOf(t.name, t.next).Link; bridge != "" && next != "" && next != bridge {
+		t.plan.Changes = replanMoved(t.record.Plan, t.next, plugsInto(bridge, ports, t.facts))
+	} else {
+		t.plan.Changes = Replan(t.record.Plan, t.next)
+	}
 	if err := m.keepInPlan(ctx, t.plan.Changes); err != nil {
 		return err
 	}
@@ -168,17 +177,11 @@ func without(f *host.Facts, bridge string) *host.Facts {
 // checkKind refuses to make another kind of network of one with ports: they would have to be plugged into something else.
 func checkKind(was, n *Network, ports int) error {
 	same := was.Mode() == n.Mode() || was.Managed() && n.Managed()
-	if same && bridgeOf(was) == bridgeOf(n) {
+	if ports == 0 || same && (n.Managed() || bridgeOf(was) == bridgeOf(n)) {
 		return nil
 	}
-	if same && ports == 0 && !n.Managed() {
-		return nil
-	}
-	if same && n.Managed() {
-		return fail(errors.ErrUnsupported, "/network/bridge/@name: the bridge of a network that runs cannot have another name than %s", bridgeOf(was))
-	}
-	if ports == 0 {
-		return nil
+	if same {
+		return fail(errors.ErrUnsupported, "/network/bridge/@name: %d ports are plugged into %s, which is the host's, and stay there", ports, bridgeOf(was))
 	}
 	return fail(errors.ErrUnsupported, "/network/forward/@mode: %d ports are plugged into a network of mode %s, and cannot be moved to one of mode %s", ports, was.Mode(), n.Mode())
 }
@@ -191,27 +194,27 @@ func bridgeOf(n *Network) string {
 }
 
 // pluggedPorts are the ports of a network.
-func (m *Manager) pluggedPorts(ctx context.Context, name string) ([]*Port, error) {
-	var ports []*Port
+func (m *Manager) pluggedPorts(ctx context.Context, name string) ([]*PortStatus, error) {
+	var ports []*PortStatus
 	for s, err := range m.Ports(ctx, name) {
 		if err != nil {
 			return nil, err
 		}
-		ports = append(ports, s.Port)
+		ports = append(ports, s)
 	}
 	return ports, nil
 }
 
 // counted is n with the number of ports at each device.
-func (n *Network) counted(ports []*Port) *Network {
+func (n *Network) counted(ports []*PortStatus) *Network {
 	n = n.Clone()
 	if n.Forward == nil {
 		return n
 	}
 	users := map[string]uint64{}
 	for _, p := range ports {
-		if p.Plug != nil && p.Plug.Dev.Given() {
-			users[p.Plug.Dev.String()]++
+		if plug := p.Port.Plug; plug != nil && plug.Dev.Given() {
+			users[plug.Dev.String()]++
 		}
 	}
 	for i := range n.Forward.Interfaces {

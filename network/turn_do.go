@@ -43,8 +43,13 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 	if err != nil {
 		return errors.Join(err, m.turnBack(context.WithoutCancel(ctx), t.record, undone))
 	}
-	// The network is what it was to become. Claims that are too wide are narrowed by the next Open.
-	_ = m.settleClaims(context.WithoutCancel(ctx), &after)
+	// The network is what it was to become. Claims that are too wide are narrowed by the next Open, and ports whose records
+	// name the bridge of before are found in the new one.
+	ctx = context.WithoutCancel(ctx)
+	_ = m.settleClaims(ctx, &after)
+	if claimOf(t.name, t.record.Plan).Link != claimOf(t.name, t.next).Link {
+		_ = m.plugAgain(ctx, &after)
+	}
 	return nil
 }
 

@@ -202,5 +202,15 @@ func TestUpdateDisruptive(t *testing.T) {
 	sent, back := u.talk()()
 	require.Equal(t, sent, back, "the guest is reached at its own address")
 	require.Equal(t, plugged, master())
+
+	s, err := u.nets.Lookup(t.Context(), "net0")
+	require.NoError(t, err)
+	s.Live.Bridge.Name = "lan0"
+	u.update(network.UpdateRequest{Document: s.Live, Disruptive: true})
+	require.Equal(t, strings.ReplaceAll(plugged, "master br0", "master lan0"), master())
+	require.NotContains(t, u.ns.Snapshot(t), "br0")
+	sent, back = u.talk()()
+	require.Equal(t, sent, back, "the guest is reached by the other bridge")
+	require.Equal(t, u.grant.Addr, lease(t, u.guest, dhcpclient.Options{Hostname: "web"}).Addr)
 	require.NoError(t, u.nets.Stop(context.Background(), "net0"))
 }
