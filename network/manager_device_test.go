@@ -159,6 +159,35 @@ func TestDevicesAreLookedAtAgain(t *testing.T) {
 	})
 }
 
+func TestNetworkWithoutFunctions(t *testing.T) {
+	h := newDeviceHouse(t, schema.Rules{})
+	require.NoError(t, h.m.AddPF("card7", 0))
+	require.NoError(t, h.m.AddPF("card9", 1))
+	require.NoError(t, h.m.Bind(host.PCI{Domain: 3, Bus: 1}, "vfio-pci"))
+	for pf, mode := range map[string]string{"card7": "hostdev", "card6": "hostdev", "card9": "passthrough"} {
+		err := h.nets.Create(t.Context(), parse(t, "<network><name>n</name><forward mode='"+mode+"'><pf dev='"+pf+"'/></forward></network>"))
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		assert.Equal(t, "/network/forward/pf/@dev: "+pf+" has no virtual functions that mode "+mode+" could use", err.Error())
+	}
+	h.create("n", "<forward mode='hostdev'><pf dev='card9'/></forward>")
+	h.want("n", "0003:01:00.0")
+}
+
+// TestDevicesOfAnotherDocument changes the devices of a network between two runs of it.
+func TestDevicesOfAnotherDocument(t *testing.T) {
+	h := newDeviceHouse(t, schema.Rules{})
+	h.create("n", cardsAlone)
+	p := h.want("n", "card1")
+	require.NoError(t, h.nets.DeletePort(t.Context(), "n", p.Port.UUID))
+	require.NoError(t, h.nets.Stop(t.Context(), "n"))
+	h.create("n", "<forward mode='passthrough'><interface dev='card2'/></forward>")
+	h.want("n", "card2")
+	h.full("n")
+	require.NoError(t, h.nets.Stop(t.Context(), "n"))
+	h.create("n", functionsWhole)
+	h.want("n", "0001:01:00.0")
+}
+
 // TestDevicesForMany has many guests of two managers ask for the devices of networks that have some in common.
 func TestDevicesForMany(t *testing.T) {
 	h := newDeviceHouse(t, schema.Rules{})

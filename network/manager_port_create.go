@@ -215,7 +215,7 @@ func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *
 
 // offer tells the table what devices a network hands out, if it does not know or is to know anew.
 func (m *Manager) offer(ctx context.Context, t *portTable, live *Network, anew bool) error {
-	if !live.handsOut() || t.offered(live.Name) && !anew {
+	if !live.handsOut() || t.offered(live) && !anew {
 		return nil
 	}
 	f, err := m.backend.Facts(ctx, poolScope(live, m.config.Rules))

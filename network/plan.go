@@ -14,6 +14,9 @@ import (
 
 // PlanScope names the facts that [Plan] needs for a network.
 func PlanScope(n *Network) host.Scope {
+	if n.handsOut() && n.Forward.PF != nil {
+		return host.Scope{Functions: []string{n.Forward.PF.Dev.String()}}
+	}
 	if n.Bridge == nil || n.Bridge.Name == "" {
 		return host.Scope{}
 	}
@@ -36,7 +39,7 @@ func PlanScope(n *Network) host.Scope {
 // Its errors begin with the path in the document that asks for what the host cannot give.
 func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if !n.Managed() {
-		if err := checkHostBridge(n, f); err != nil || !n.HostBridge() {
+		if err := firstOf(checkHostBridge(n, f), checkFunctions(n, f)); err != nil || !n.HostBridge() {
 			return nil, err
 		}
 		return planShape(n, f)

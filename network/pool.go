@@ -5,6 +5,7 @@ package network
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/hostdev"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -64,10 +65,29 @@ func poolScope(n *Network, rules schema.Rules) host.Scope {
 	return s
 }
 
-// offered reports whether the table knows what devices a network hands out.
-func (t *portTable) offered(network string) bool {
-	n := t.networks[network]
-	return n != nil && n.pool != nil
+// A poolSource is what a document says of the devices that it hands out.
+type poolSource struct {
+	mode ForwardMode
+	pf   string
+	// named are its own devices; nil if they are the functions of pf.
+	named []hostdev.Device
+}
+
+func (t *portTable) source(live *Network) poolSource {
+	if live.Forward.expands(t.rules) {
+		return poolSource{mode: live.Mode(), pf: live.Forward.PF.Dev.String()}
+	}
+	return poolSource{mode: live.Mode(), named: live.Forward.names()}
+}
+
+// offered reports whether the table knows what devices a network hands out that runs with this document.
+func (t *portTable) offered(live *Network) bool {
+	n := t.networks[live.Name]
+	if n == nil || n.pool == nil {
+		return false
+	}
+	s := t.source(live)
+	return n.source.mode == s.mode && n.source.pf == s.pf && slices.Equal(n.source.named, s.named)
 }
 
 // offer tells the table what devices a network hands out now, by its live document and the facts in its [poolScope]. Ports
@@ -82,19 +102,20 @@ func (t *portTable) offer(live *Network, f *host.Facts) error {
 	n := t.network(live.Name)
 	v := newView(f)
 	var offers []offer
-	if live.Forward.expands(t.rules) {
-		if t.rules.Skips(FreshFunctions) && n.pool != nil && n.pool.Len() > 0 {
+	source := t.source(live)
+	if source.pf != "" {
+		if t.rules.Skips(FreshFunctions) && n.pool != nil && n.pool.Len() > 0 && t.offered(live) {
 			return nil
 		}
-		pf := live.Forward.PF.Dev.String()
-		if offers = t.functions(live, v, pf); len(offers) == 0 {
-			return fail(fs.ErrNotExist, "/network/forward/pf/@dev: %s has no virtual functions that mode %s could use", pf, live.Mode())
+		if offers = t.functions(live, v, source.pf); len(offers) == 0 {
+			return noFunctions(live)
 		}
 	} else {
-		for _, d := range live.Forward.names() {
+		for _, d := range source.named {
 			offers = append(offers, offer{device: t.locate(d)})
 		}
 	}
+	n.source = source
 	order := make([]hostdev.Device, len(offers))
 	by := make(map[hostdev.Device]offer, len(offers))
 	for i, o := range offers {
@@ -107,6 +128,24 @@ func (t *portTable) offer(live *Network, f *host.Facts) error {
 	}
 	t.fill(live.Name, n, order, by)
 	return nil
+}
+
+// noFunctions is the error of a network whose <pf> has nothing to hand out.
+func noFunctions(n *Network) error {
+	return fail(fs.ErrNotExist, "/network/forward/pf/@dev: %s has no virtual functions that mode %s could use", n.Forward.PF.Dev, n.Mode())
+}
+
+// checkFunctions refuses a network whose <pf> has nothing to hand out on a host with these facts.
+func checkFunctions(n *Network, f *host.Facts) error {
+	if !n.handsOut() || n.Forward.PF == nil || n.Forward.devices() > 0 {
+		return nil
+	}
+	for i := range f.Functions {
+		if fn := &f.Functions[i]; fn.PF == n.Forward.PF.Dev.String() && noDevice(n.Mode() == ForwardHostdev, fn) == "" {
+			return nil
+		}
+	}
+	return noFunctions(n)
 }
 
 // recheckScope names the facts that [portTable.recheck] needs for the device of a port.

@@ -53,6 +53,8 @@ type portNetwork struct {
 	floors floors
 	// pool is what the network hands out, by what identifies the devices; nil before it was offered anything.
 	pool *hostdev.Pool
+	// source is what the pool was made of.
+	source poolSource
 	// offers are its devices as they were offered, by what identifies them.
 	offers map[hostdev.Device]offer
 }
