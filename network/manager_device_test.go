@@ -251,3 +251,30 @@ func TestReclaimOfAnotherBridge(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, h.nets.DeletePort(t.Context(), "net1", s.Port.UUID))
 }
+
+// BenchmarkLastDevice makes and deletes the port that gets the last free virtual function.
+func BenchmarkLastDevice(b *testing.B) {
+	for _, functions := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(functions), func(b *testing.B) {
+			m := hosttest.New()
+			require.NoError(b, m.AddPF("card8", functions))
+			nets := open(b, m, network.Memory())
+			require.NoError(b, nets.Create(b.Context(), parse(b, "<network><name>n</name>"+functionsWhole+"</network>")))
+			add := func(i int) schema.UUID {
+				id, err := schema.ParseUUID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
+				require.NoError(b, err)
+				_, err = nets.CreatePort(b.Context(), network.PortRequest{Network: "n", Port: &network.Port{
+					UUID: id, Owner: &network.Owner{Name: "g", UUID: id}, MAC: &network.MAC{Address: schema.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}},
+				}})
+				require.NoError(b, err)
+				return id
+			}
+			for i := range functions - 1 {
+				add(i)
+			}
+			for b.Loop() {
+				require.NoError(b, nets.DeletePort(b.Context(), "n", add(functions)))
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ package hosttest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -60,6 +61,10 @@ func (m *Machine) putFunction(fn *function, name string) {
 	n := len(m.functions)
 	fn.name, fn.mac = name, host.MAC{0: 2, 1: 1, 3: byte(n >> 16), 4: byte(n >> 8), 5: byte(n)}
 	m.functions = append(m.functions, fn)
+	if m.places == nil {
+		m.places = map[host.PCI]*function{}
+	}
+	m.places[fn.PCI] = fn
 	m.bind(fn, fn.driver)
 }
 
@@ -67,21 +72,19 @@ func (m *Machine) putFunction(fn *function, name string) {
 // had one, and comes if the driver is the one it had at first, as it does when the machine is switched off and on.
 func (m *Machine) Bind(place host.PCI, driver string) error {
 	defer m.lock().Unlock()
-	for _, fn := range m.functions {
-		if fn.PCI != place {
-			continue
-		}
-		if fn.Link != "" && fn.Driver != driver {
-			l := m.links[fn.Link]
-			if err := m.delLink(l.Name, l.Kind, l.MAC); err != nil {
-				return err
-			}
-			fn.Link = ""
-		}
-		m.bind(fn, driver)
-		return nil
+	fn := m.places[place]
+	if fn == nil {
+		return missing("PCI device %s", place)
 	}
-	return missing("PCI device %s", place)
+	if fn.Link != "" && fn.Driver != driver {
+		l := m.links[fn.Link]
+		if err := m.delLink(l.Name, l.Kind, l.MAC); err != nil {
+			return err
+		}
+		fn.Link = ""
+	}
+	m.bind(fn, driver)
+	return nil
 }
 
 func (m *Machine) bind(fn *function, driver string) {
@@ -110,21 +113,35 @@ func (m *Machine) bootFunctions(links map[string]*link) {
 // functionFacts returns the scope together with the links of the functions and macvtap devices that it asks for.
 func (m *Machine) functionFacts(scope host.Scope, f *host.Facts) host.Scope {
 	var more []string
-	for _, fn := range m.functions {
-		if fn.PF != "" && slices.Contains(scope.Functions, fn.PF) || slices.Contains(scope.PCI, fn.PCI) {
-			f.Functions = append(f.Functions, fn.Function)
-			if fn.Link != "" {
-				more = append(more, fn.Link)
+	see := func(fn *function) {
+		f.Functions = append(f.Functions, fn.Function)
+		if fn.Link != "" {
+			more = append(more, fn.Link)
+		}
+	}
+	for _, place := range slices.Compact(slices.SortedFunc(slices.Values(scope.PCI), comparePlaces)) {
+		if fn := m.places[place]; fn != nil && (fn.PF == "" || !slices.Contains(scope.Functions, fn.PF)) {
+			see(fn)
+		}
+	}
+	if len(scope.Functions) > 0 {
+		for _, fn := range m.functions {
+			if fn.PF != "" && slices.Contains(scope.Functions, fn.PF) {
+				see(fn)
 			}
 		}
 	}
-	for name, l := range m.links {
-		if scope.Macvtaps && (l.Kind == host.Macvtap || l.Kind == host.Macvlan) {
-			more = append(more, name)
+	if scope.Macvtaps {
+		for name, l := range m.links {
+			if l.Kind == host.Macvtap || l.Kind == host.Macvlan {
+				more = append(more, name)
+			}
 		}
 	}
 	return scope.And(host.Scope{Links: more})
 }
+
+func comparePlaces(a, b host.PCI) int { return strings.Compare(a.String(), b.String()) }
 
 // AddMacvtap puts a macvtap device on another one, as somebody else would do it: ip link add NAME link LOWER type macvtap
 // mode MODE. The modes are those of the kernel.

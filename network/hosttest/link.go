@@ -5,6 +5,8 @@ package hosttest
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -73,8 +75,14 @@ func (m *Machine) AddVLAN(name, lower string, id int) error {
 }
 
 func (m *Machine) linkFacts(scope host.Scope, f *host.Facts) {
-	for name, l := range m.links {
-		if scope.HasLink(name) {
+	var names []string
+	if scope.All {
+		names = slices.Sorted(maps.Keys(m.links))
+	} else {
+		names = slices.Compact(slices.Sorted(slices.Values(scope.Links)))
+	}
+	for _, name := range names {
+		if l := m.links[name]; l != nil {
 			f.Links = append(f.Links, l.Link)
 		}
 	}

@@ -41,6 +41,7 @@ type Machine struct {
 	boots int
 	// functions are the cards on the PCI bus with their virtual functions.
 	functions []*function
+	places    map[host.PCI]*function
 	// watches are those who watch, and seen is what they were last told of.
 	watches []*watch
 	seen    *host.Facts
