@@ -23,6 +23,8 @@ type UpdateRequest struct {
 	// Document, if it is not nil, is what the whole network is to become first. What it leaves open of uuid, bridge name and hardware
 	// address stays what it is. It stays the caller's.
 	Document *Network
+	// Metadata, if it is not nil, is what becomes of title, description and metadata.
+	Metadata *MetadataChange
 	// Live changes the network as it runs, Config what it is started with next. Both change both, in one go; neither is
 	// Live if the network runs, else Config.
 	Live, Config bool
@@ -107,6 +109,12 @@ func (req UpdateRequest) updated(n *Network) (*Network, error) {
 		}
 		d.Source = schema.Source{}
 		n = d
+	}
+	if req.Metadata != nil {
+		var err error
+		if n, err = n.WithMetadata(*req.Metadata); err != nil {
+			return nil, err
+		}
 	}
 	updated, err := n.UpdatedAs(req.Rules, req.Updates...)
 	if err != nil {
