@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/linux"
+)
+
+// updaterEnv makes this test binary a program that makes one network of another for ever: its order is "namespace folder".
+const updaterEnv = "VIRTNET_TEST_UPDATER"
+
+// The two documents of a network that is updated from one to the other: nearly everything differs.
+var turns = []string{
+	`<network><name>net0</name><forward mode='nat'/><bridge name='br0' stp='off'/><mac address='52:54:00:00:00:01'/>
+<ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.100' end='10.9.0.199'/></dhcp></ip></network>`,
+	`<network><name>net0</name><forward mode='route' dev='eth0'/><bridge name='br0' stp='off' delay='3'/><mac address='52:54:00:00:00:02'/><mtu size='1400'/>
+<dns><txt name='a' value='1'/></dns><ip address='10.9.1.1' prefix='24'/>
+<ip address='10.9.0.2' prefix='24'><dhcp><range start='10.9.0.100' end='10.9.0.199'/><host mac='52:54:00:00:00:09' name='web' ip='10.9.0.9'/></dhcp></ip>
+<route address='10.88.0.0' prefix='16' gateway='10.9.1.9'/></network>`,
+}
+
+func updater(order string) error {
+	var namespace, folder string
+	if _, err := fmt.Sscan(order, &namespace, &folder); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	b, err := linux.Open(linux.Config{Namespace: namespace, RunDir: filepath.Join(folder, "run")})
+	if err != nil {
+		return err
+	}
+	nets, err := network.Open(ctx, b, network.Dir(filepath.Join(folder, "state")))
+	if err != nil {
+		return err
+	}
+	for i := 1; ; i++ {
+		n, err := network.Parse(strings.NewReader(turns[i%2]))
+		if err != nil {
+			return err
+		}
+		if _, err := nets.Update(ctx, "net0", network.UpdateRequest{Document: n, Live: true, Config: true, Disruptive: true}); err != nil {
+			return err
+		}
+	}
+}
+
+// TestUpdateKilled kills a program that updates a network at moments that chance chooses: whoever opens the folder next finds
+// one of the two networks, live and in the definition, whole and with its lease.
+func TestUpdateKilled(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.NeedProgram(t, "dnsmasq")
+	w := newKillWorld(t, "")
+	ctx := context.Background()
+	open := func() (*linux.Backend, *network.Manager) {
+		b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+		require.NoError(t, err)
+		nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
+		require.NoError(t, err)
+		return b, nets
+	}
+	b, nets := open()
+	n, err := network.Parse(strings.NewReader(turns[0]))
+	require.NoError(t, err)
+	require.NoError(t, nets.Define(ctx, n))
+	require.NoError(t, nets.Start(ctx, "net0"))
+	s, err := nets.Lookup(ctx, "net0")
+	require.NoError(t, err)
+	giveLease(t, b, s)
+	require.NoError(t, b.Close())
+
+	rounds := 30
+	if testing.Short() {
+		rounds = 5
+	}
+	found := map[string]int{}
+	chance := rand.New(rand.NewPCG(3, 4))
+	for range rounds {
+		after := time.Duration(chance.IntN(120_000)) * time.Microsecond
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder)
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		require.NoError(t, cmd.Start())
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		w.requireKilled(err, []byte(out.String()))
+
+		b, nets := open()
+		s, err := nets.Lookup(ctx, "net0")
+		require.NoError(t, err)
+		require.True(t, s.Active())
+		require.Equal(t, s.Definition.MAC.Address, s.Live.MAC.Address, "killed after %s: live and the definition differ", after)
+		found[s.Live.MAC.Address.String()]++
+		drift, err := nets.Plan(ctx, "net0")
+		require.NoError(t, err)
+		require.Empty(t, drift, "killed after %s", after)
+		for _, step := range s.Built {
+			if serve, ok := step.Op.(host.Serve); ok {
+				leases, err := b.Leases(ctx, serve.Server.Name)
+				require.NoError(t, err)
+				require.Len(t, leases, 1, "killed after %s", after)
+			}
+		}
+		require.NoError(t, b.Close())
+	}
+	t.Log(found)
+	require.Len(t, found, 2, "killed before and behind updates")
+	b, nets = open()
+	require.NoError(t, nets.Stop(ctx, "net0"))
+	require.NoError(t, b.Close())
+	if diff := testenv.Diff(w.before, w.snapshot()); diff != "" {
+		t.Fatalf("stopped, the host is not as it was:\n%s", diff)
+	}
+}
+
+// giveLease starts the server of a network again with a lease.
+func giveLease(t *testing.T, b *linux.Backend, s *network.Status) {
+	t.Helper()
+	for _, step := range s.Built {
+		if serve, ok := step.Op.(host.Serve); ok {
+			do(t, b, serve.Inverse())
+			serve.Leases = []host.Lease{{Addr: netip.MustParseAddr("10.9.0.150"), MAC: host.MAC{2, 0, 0, 0, 0, 7}, Hostname: "seven", Expires: time.Now().Add(time.Hour)}}
+			do(t, b, serve)
+		}
+	}
+}
