@@ -211,7 +211,7 @@ func (t *portTable) fill(network string, n *portNetwork, order []hostdev.Device,
 		n.offers[again[i]] = o
 	}
 	n.pool = hostdev.NewPool(again...)
-	for _, d := range again {
+	for _, d := range n.pool.Devices() { // which has each once, whatever it was called
 		h := t.holdings[d]
 		if h != nil {
 			for range h.users[network] {

@@ -101,16 +101,30 @@ func (b *Backend) cardNames() (map[host.PCI]string, error) {
 	}
 	names := map[host.PCI]string{}
 	for _, l := range links {
-		if place, ok := placeOfLink(l); ok {
+		if place, ok := b.placeOfLink(l); ok {
 			names[place] = l.Name
 		}
 	}
 	return names, nil
 }
 
-func placeOfLink(l rtnl.Link) (host.PCI, bool) {
-	place, err := host.ParsePCI(l.Parent)
-	return place, err == nil && l.Bus == "pci"
+// placeOfLink finds the place of a card by what the kernel says of its link. A card of virtio is on a bus of its own,
+// whose devices are inside those of the PCI bus.
+func (b *Backend) placeOfLink(l rtnl.Link) (host.PCI, bool) {
+	name := l.Parent
+	switch l.Bus {
+	case "pci":
+	case "virtio":
+		target, err := os.Readlink(filepath.Join(b.sys, "bus/virtio/devices", l.Parent))
+		if err != nil {
+			return host.PCI{}, false
+		}
+		name = filepath.Base(filepath.Dir(target))
+	default:
+		return host.PCI{}, false
+	}
+	place, err := host.ParsePCI(name)
+	return place, err == nil
 }
 
 // placeOf finds a card by the name of its network device.
@@ -123,7 +137,7 @@ func (b *Backend) placeOf(name string) (place host.PCI, ok bool, err error) {
 		return host.PCI{}, false, err
 	}
 	for _, l := range links {
-		if place, ok := placeOfLink(l); ok {
+		if place, ok := b.placeOfLink(l); ok {
 			return place, true, nil
 		}
 	}

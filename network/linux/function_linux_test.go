@@ -158,6 +158,24 @@ func TestDevicesOfOtherNamespaces(t *testing.T) {
 	assert.Equal(t, host.Function{PCI: host.PCI{Bus: 8, Slot: 16}, Driver: "igbvf"}, f.Functions[0], "sysfs tells of the network devices of another namespace")
 }
 
+func TestPlaceOfLink(t *testing.T) {
+	b, s, _ := openSys(t)
+	s.link("../../../devices/pci0000:00/0000:09:00.0/virtio3", "bus/virtio/devices/virtio3")
+	s.link("../../../devices/platform/a0.virtio_mmio/virtio4", "bus/virtio/devices/virtio4")
+	for _, c := range []struct {
+		bus, parent, want string
+	}{
+		{"pci", "0000:08:10.2", "0000:08:10.2"}, {"virtio", "virtio3", "0000:09:00.0"}, {"virtio", "virtio4", ""}, {"virtio", "virtio5", ""},
+		{"", "", ""}, {"pci", "", ""}, {"usb", "1-1:1.0", ""}, {"netdevsim", "0000:08:10.2", ""},
+	} {
+		place, ok := b.PlaceOf(c.bus, c.parent)
+		assert.Equal(t, c.want != "", ok, c.parent)
+		if ok {
+			assert.Equal(t, c.want, place.String())
+		}
+	}
+}
+
 func TestMacvtapFacts(t *testing.T) {
 	testenv.NeedProgram(t, "ip")
 	b, ns := open(t)

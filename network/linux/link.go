@@ -64,7 +64,9 @@ func (b *Backend) linkFacts(scope host.Scope, f *host.Facts) error {
 	}
 	for _, l := range links {
 		if !isShapeDevice(l) { // which is part of a shape
-			f.Links = append(f.Links, linkFact(l, names))
+			fact := linkFact(l, names)
+			fact.PCI, _ = b.placeOfLink(l)
+			f.Links = append(f.Links, fact)
 		}
 	}
 	if err := b.addrFacts(scope, links, names, f); err != nil {
@@ -140,9 +142,6 @@ func linkFact(l rtnl.Link, names map[int]string) host.Link {
 		fact.Master = names[l.Master]
 	default:
 		fact.Member = names[l.Master]
-	}
-	if place, err := host.ParsePCI(l.Parent); err == nil && l.Bus == "pci" {
-		fact.PCI = place
 	}
 	return fact
 }
