@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/go-virtnet/virtnet/network"
@@ -25,6 +26,12 @@ type Port struct {
 	MAC schema.MAC
 	// Built is what was done on the host.
 	Built host.Plan
+	// Guest is who the interface belongs to, and Interface what was asked for, with what was made up for it. Both are zero for
+	// a port that was made without [Attach].
+	Guest     Guest
+	Interface *Interface
+	// Document is what the port has: see [network.Manager.CreatePort].
+	Document *network.Port
 
 	nets *network.Manager
 }
@@ -37,14 +44,15 @@ type Port struct {
 // errors.ErrUnsupported; a network that is not active is [network.ErrInactive]; a failed step is a [*host.StepError].
 // The port stays until [Port.Detach], also when this program ends; [Lookup] finds it again.
 func Attach(ctx context.Context, nets *network.Manager, g Guest, i *Interface) (*Port, error) {
-	if err := i.Validate(); err != nil {
+	rules := nets.Rules()
+	if err := i.ValidateAs(rules); err != nil {
 		return nil, err
 	}
-	i, err := i.Complete(rand.Reader)
+	i, err := i.CompleteAs(rand.Reader, rules)
 	if err != nil {
 		return nil, err
 	}
-	req, err := request(g, i)
+	req, err := request(g, i, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +60,7 @@ func Attach(ctx context.Context, nets *network.Manager, g Guest, i *Interface) (
 	if err != nil {
 		return nil, err
 	}
-	return portOf(nets, s), nil
+	return portOf(nets, s)
 }
 
 // Lookup finds a port that was attached earlier, perhaps by another program. An unknown one wraps fs.ErrNotExist.
@@ -61,15 +69,23 @@ func Lookup(ctx context.Context, nets *network.Manager, networkName string, id s
 	if err != nil {
 		return nil, err
 	}
-	return portOf(nets, s), nil
+	return portOf(nets, s)
 }
 
-func portOf(nets *network.Manager, s *network.PortStatus) *Port {
-	p := &Port{Network: s.Network, ID: s.Port.UUID, Link: s.Link, Built: s.Built, nets: nets}
+func portOf(nets *network.Manager, s *network.PortStatus) (*Port, error) {
+	p := &Port{Network: s.Network, ID: s.Port.UUID, Link: s.Link, Built: s.Built, Document: s.Port, nets: nets}
 	if s.Port.MAC != nil {
 		p.MAC = s.Port.MAC.Address
 	}
-	return p
+	if len(s.Origin) == 0 {
+		return p, nil // of somebody who uses the manager by himself
+	}
+	var kept origin
+	if err := kept.UnmarshalText(s.Origin); err != nil {
+		return nil, fmt.Errorf("port %s: %w", p.ID, err)
+	}
+	p.Guest, p.Interface = kept.guest, kept.asked
+	return p, nil
 }
 
 // Open opens the guest's side of a tap: as many descriptors as queues are wanted, at most as many as the interface's

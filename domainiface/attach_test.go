@@ -158,7 +158,9 @@ func TestAttachRefuses(t *testing.T) {
 		"no such namespace": {domainiface.Guest{Name: "box", Namespace: "/run/netns/gone"}, `<interface type='network'><source network='lan'/></interface>`,
 			fs.ErrNotExist, "/interface: link add vnet0"},
 		"direct": {web, `<interface type='direct'><source dev='eth0'/></interface>`, errors.ErrUnsupported, "/interface/@type"},
-		"vlan":   {web, `<interface type='network'><source network='lan'/><vlan><tag id='7'/></vlan></interface>`, errors.ErrUnsupported, "/interface/vlan"},
+		"vlan":   {web, `<interface type='bridge'><source bridge='virbr0'/><vlan><tag id='7'/></vlan></interface>`, errors.ErrUnsupported, "/interface/vlan"},
+		"unknown group": {web, `<interface type='network'><source network='lan' portgroup='red'/></interface>`, fs.ErrNotExist,
+			"/interface/source/@portgroup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, nets := onLAN(t)
@@ -174,6 +176,11 @@ func TestAttachRefuses(t *testing.T) {
 	var violations schema.Violations
 	_, err := domainiface.Attach(t.Context(), nets, web, &domainiface.Interface{Type: domainiface.Network})
 	require.ErrorAs(t, err, &violations)
+
+	_, nets = onLAN(t)
+	_, err = domainiface.Attach(t.Context(), nets, web, nic(t, `<interface type='network'><source network='lan'/><vlan><tag id='7'/></vlan></interface>`))
+	require.ErrorAs(t, err, &violations)
+	require.Equal(t, "/interface/vlan", violations[0].Path)
 }
 
 func TestAttachAtomic(t *testing.T) {

@@ -9,7 +9,7 @@ type Guest struct {
 	// Name is what the guest is called; it may not be empty.
 	Name string
 	// UUID may be zero; a guest that has none is told from others by its name.
-	UUID schema.UUID
+	UUID schema.UUID `json:",omitzero"`
 	// Namespace is the file of the network namespace of a container, such as /proc/123/ns/net. The container gets one
 	// end of a pair of virtual Ethernet devices. Empty is a virtual machine, which gets a tap device.
 	Namespace string

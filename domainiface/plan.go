@@ -18,6 +18,9 @@ const ipv6Default = "net/ipv6/conf/default/disable_ipv6"
 // on the device: what guests advertise there must not configure the host.
 func planDevice(g Guest, i *Interface, p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 	const from = "/interface"
+	if err := supportedPort(p); err != nil {
+		return nil, err
+	}
 	bridge := f.Link(p.Plug.Bridge.String())
 	if bridge == nil || bridge.Kind != host.Bridge {
 		return nil, fmt.Errorf("/interface/source: the host has no bridge %s: %w", p.Plug.Bridge, fs.ErrNotExist)

@@ -16,7 +16,7 @@ import (
 const deviceTemplate = "vnet%d"
 
 // request turns a complete interface into what is asked of the manager of networks.
-func request(g Guest, i *Interface) (network.PortRequest, error) {
+func request(g Guest, i *Interface, rules schema.Rules) (network.PortRequest, error) {
 	var none network.PortRequest
 	if g.Name == "" {
 		return none, fmt.Errorf("guest without a name: %w", fs.ErrInvalid)
@@ -24,27 +24,25 @@ func request(g Guest, i *Interface) (network.PortRequest, error) {
 	if err := supported(i); err != nil {
 		return none, err
 	}
+	kept, err := origin{g, i}.MarshalText()
+	if err != nil {
+		return none, err
+	}
 	req := network.PortRequest{
-		Port: &network.Port{
-			Owner:     &network.Owner{Name: g.Name, UUID: g.UUID},
-			MAC:       &network.MAC{Address: i.MAC.Address},
-			Port:      i.Port.Clone(),
-			Bandwidth: i.Bandwidth.Clone(),
-		},
+		Port: i.Request(), Asks: Places(), Origin: kept,
+		Check: func(r *network.Resolution) error { return i.ValidatePort(r, Hypervisor{}, rules) },
 		Link:  deviceTemplate,
 		Scope: host.Scope{Sysctls: []string{ipv6Default}},
 		Plan: func(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 			return planDevice(g, i, p, link, f)
 		},
 	}
+	req.Port.Owner = &network.Owner{Name: g.Name, UUID: g.UUID}
 	if i.Target != nil && i.Target.Dev.String() != "" {
 		req.Link = i.Target.Dev.String()
 	}
-	switch i.Kind() {
-	case Network:
+	if i.Kind() == Network {
 		req.Network = i.Source.Network.String()
-	case Bridge:
-		req.Port.Plug = &network.Plug{Type: network.PlugBridge, Bridge: i.Source.Bridge}
 	}
 	return req, nil
 }
@@ -55,20 +53,26 @@ func supported(i *Interface) error {
 	if kind := i.Kind(); kind != Network && kind != Bridge {
 		return unsupported("/interface/@type", "interfaces of type "+kind.String())
 	}
-	for _, setting := range []struct {
-		given bool
-		path  string
-	}{
-		{i.Source.PortGroup.String() != "", "/interface/source/@portgroup"},
-		{i.VLAN != nil, "/interface/vlan"},
-		{i.VirtualPort != nil, "/interface/virtualport"},
-		{i.FilterRef != nil, "/interface/filterref"},
-		{i.Coalesce != nil, "/interface/coalesce"},
-		{i.TrustGuestRxFilters == schema.Yes, "/interface/@trustGuestRxFilters"},
-	} {
-		if setting.given {
-			return unsupported(setting.path, "this setting")
-		}
+	if i.FilterRef != nil {
+		return unsupported("/interface/filterref", "this setting")
+	}
+	if i.Coalesce != nil {
+		return unsupported("/interface/coalesce", "this setting")
+	}
+	return nil
+}
+
+// supportedPort is supported for what the network and its port group add.
+func supportedPort(p *network.Port) error {
+	switch {
+	case p.Plug == nil || p.Plug.Type != network.PlugNetwork && p.Plug.Type != network.PlugBridge:
+		return unsupported("/interface/source", "a device of the host")
+	case p.VLAN != nil:
+		return unsupported("/interface/vlan", "a VLAN")
+	case p.VirtualPort != nil:
+		return unsupported("/interface/virtualport", "a profile")
+	case p.Plug.MACTableManager == schema.ManagedByLibvirt:
+		return unsupported("/interface/source", "a bridge whose MAC table is not the kernel's")
 	}
 	return nil
 }

@@ -17,10 +17,12 @@ import (
 //
 // What is not to be had wraps ErrFull, a port that exists fs.ErrExist, a network without devices fs.ErrNotExist, and a
 // floor where none can be guaranteed errors.ErrUnsupported.
-func (t *portTable) allocate(live *Network, p *Port) error { return t.allocateLike(live, p, nil) }
+func (t *portTable) allocate(live *Network, p *Port) error {
+	return t.allocateLike(live, p, hostdev.Device{})
+}
 
-// allocateLike is allocate for a port that keeps the device of an old one where it can.
-func (t *portTable) allocateLike(live *Network, p *Port, old *portEntry) error {
+// allocateLike is allocate for a port that keeps the device that it had where it can.
+func (t *portTable) allocateLike(live *Network, p *Port, had hostdev.Device) error {
 	e := &portEntry{portKey: portKey{live.Name, p.UUID}}
 	if t.ports[e.portKey] != nil {
 		return fail(fs.ErrExist, "/networkport/uuid: network %q has port %s already", live.Name, p.UUID)
@@ -29,7 +31,7 @@ func (t *portTable) allocateLike(live *Network, p *Port, old *portEntry) error {
 		return fail(fs.ErrInvalid, "/networkport/plug: a port of network %q needs one", live.Name)
 	}
 	if p.Plug.Type == PlugDirect || p.Plug.Type == PlugHostdevPCI {
-		d, err := t.choose(live, p, old)
+		d, err := t.choose(live, p, had)
 		if err != nil {
 			return err
 		}
@@ -69,14 +71,14 @@ func classID(class uint64) schema.Number {
 }
 
 // choose chooses a device for a port: POOL-1 to POOL-3.
-func (t *portTable) choose(live *Network, p *Port, old *portEntry) (hostdev.Device, error) {
+func (t *portTable) choose(live *Network, p *Port, had hostdev.Device) (hostdev.Device, error) {
 	n := t.network(live.Name)
 	if n.pool == nil || n.pool.Len() == 0 {
 		return hostdev.Device{}, fail(fs.ErrNotExist, "/network/forward: network %q is of mode %s and has no devices", live.Name, live.Mode())
 	}
 	alone := p.isAlone()
-	if old != nil && !old.device.IsZero() {
-		if d := t.identify(old.device); n.pool.Obstacle(d, alone) == nil {
+	if !had.IsZero() {
+		if d := t.identify(had); n.pool.Obstacle(d, alone) == nil {
 			return n.offers[d].device, nil
 		}
 	}
@@ -239,7 +241,7 @@ func (t *portTable) replace(live *Network, old schema.UUID, p *Port) error {
 		return nil
 	}
 	t.remove(e)
-	if err := t.allocateLike(live, p, e); err != nil {
+	if err := t.allocateLike(live, p, e.device); err != nil {
 		t.add(e)
 		return err
 	}

@@ -67,6 +67,9 @@ func (c Config) Open(ctx context.Context, b host.Backend, s Store) (*Manager, er
 // Backend is the host that the manager works on.
 func (m *Manager) Backend() host.Backend { return m.backend }
 
+// Rules are those of the configuration.
+func (m *Manager) Rules() schema.Rules { return m.config.Rules }
+
 // instance is the identity of the machine now.
 func (m *Manager) instance(ctx context.Context) (string, error) {
 	f, err := m.backend.Facts(ctx, host.Scope{})

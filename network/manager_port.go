@@ -26,6 +26,8 @@ type PortRequest struct {
 	Reclaim bool
 	// Asks is where in the caller's document the port's settings stand, for messages.
 	Asks Places
+	// Check may refuse what came out of the request and its network, before anything is chosen. Nil refuses nothing.
+	Check func(*Resolution) error
 	// Link is the device that is made for the guest. It may hold a %d, which stands for a number that was not used before;
 	// empty makes no device.
 	Link string
@@ -66,6 +68,8 @@ type portRecord struct {
 	Holds  bool   `json:"holds,omitempty"`
 	Broken string `json:"broken,omitempty"`
 	Origin []byte `json:"origin,omitempty"`
+	// Was is the record before a change that is not done yet.
+	Was *portRecord `json:"was,omitempty"`
 }
 
 func portName(network string, id schema.UUID) string {
@@ -80,6 +84,15 @@ func portLock(id schema.UUID) string { return "ports/" + id.String() }
 
 // port is the document of a record.
 func (r *portRecord) port() (*Port, error) { return ParsePort(strings.NewReader(r.Document)) }
+
+// id is the uuid of the port.
+func (r *portRecord) id() (schema.UUID, error) {
+	p, err := r.port()
+	if err != nil {
+		return schema.UUID{}, err
+	}
+	return p.UUID, nil
+}
 
 // Port returns the status of one port. An unknown one wraps fs.ErrNotExist.
 func (m *Manager) Port(ctx context.Context, network string, id schema.UUID) (*PortStatus, error) {

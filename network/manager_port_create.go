@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/go-virtnet/virtnet/hostdev"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
@@ -133,13 +134,16 @@ func (m *Manager) resolvePort(live *Network, req PortRequest, p *Port) (*Port, e
 	switch {
 	case req.Reclaim && !plugged:
 		return nil, fail(fs.ErrInvalid, "/networkport/plug: a port that is taken back needs the one it had")
-	case req.Reclaim || live == nil:
+	case req.Reclaim:
 		return p, nil
-	case plugged:
+	case plugged && live != nil:
 		return nil, fail(fs.ErrInvalid, "/networkport/plug: a new port of network %q gets its plug from there", live.Name)
 	}
 	r := Resolver{Rules: m.config.Rules, Random: m.config.Rand, Asks: req.Asks}
 	res, err := r.Resolve(live, p)
+	if err == nil && req.Check != nil {
+		err = req.Check(res)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +169,11 @@ func (m *Manager) takePort(ctx context.Context, c *claims, live *Network, req Po
 
 // enter chooses for a port what it needs.
 func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port) error {
+	return m.enterLike(ctx, t, live, req, p, nil)
+}
+
+// enterLike is enter for a port that had a plug before, whose device it keeps where it can.
+func (m *Manager) enterLike(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port, had *Plug) error {
 	if live == nil {
 		f, err := m.backend.Facts(ctx, p.Plug.scope())
 		if err != nil {
@@ -178,7 +187,7 @@ func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req Po
 	if req.Reclaim {
 		return m.anew(ctx, t, live, func() error { return t.reclaim(live, p) })
 	}
-	return m.anew(ctx, t, live, func() error { return m.allocate(ctx, t, live, p) })
+	return m.anew(ctx, t, live, func() error { return m.allocate(ctx, t, live, p, had.device()) })
 }
 
 // anew tries once more with devices that may have become free, or that may have come.
@@ -193,10 +202,11 @@ func (m *Manager) anew(ctx context.Context, t *portTable, live *Network, take fu
 	return take()
 }
 
-// allocate gives a port the first of the devices that it could have which the host does not need itself by now.
-func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *Port) error {
+// allocate gives a port the device that it had, or else the first of those that it could have which the host does not need
+// itself by now.
+func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *Port, had hostdev.Device) error {
 	for {
-		if err := t.allocate(live, p); err != nil || !live.handsOut() || m.config.Rules.Skips(BusyDevice) {
+		if err := t.allocateLike(live, p, had); err != nil || !live.handsOut() || m.config.Rules.Skips(BusyDevice) {
 			return err
 		}
 		_, device, _, err := t.lookup(live.Name, p.UUID)
@@ -227,6 +237,14 @@ func (m *Manager) offer(ctx context.Context, t *portTable, live *Network, anew b
 
 // writePort plans what has to be done for a port, and writes its record.
 func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *portRecord) error {
+	if err := m.planPort(ctx, req, p, r); err != nil {
+		return err
+	}
+	return m.savePort(ctx, r)
+}
+
+// planPort enters into a record what has to be done for a port, and its document.
+func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *portRecord) error {
 	f, err := m.backend.Facts(ctx, req.Scope.And(p.Plug.scope()).And(host.Scope{Shaping: p.Bandwidth != nil}))
 	if err != nil {
 		return err
@@ -249,7 +267,7 @@ func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *po
 		return err
 	}
 	r.Document = string(text)
-	return saveJSON(ctx, m.store, portName(r.Name, p.UUID), r)
+	return nil
 }
 
 // scope names the bridge or the device of a plug, which may be nil.

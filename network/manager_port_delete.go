@@ -21,7 +21,14 @@ func (m *Manager) DeletePort(ctx context.Context, network string, id schema.UUID
 	if err != nil {
 		return err
 	}
-	return m.takeBackPort(context.WithoutCancel(ctx), r)
+	ctx = context.WithoutCancel(ctx)
+	if r.Stage == updating {
+		if err := m.takeBackChange(ctx, r); err != nil {
+			return err
+		}
+		r = r.Was
+	}
+	return m.takeBackPort(ctx, r)
 }
 
 // takeBackPort undoes what a port's record says and forgets it. The caller holds the port's lock.
@@ -43,26 +50,26 @@ func (m *Manager) takeBackPort(ctx context.Context, r *portRecord) error {
 
 // savePort writes the record of a port.
 func (m *Manager) savePort(ctx context.Context, r *portRecord) error {
-	p, err := r.port()
+	id, err := r.id()
 	if err != nil {
 		return err
 	}
-	return saveJSON(ctx, m.store, portName(r.Name, p.UUID), r)
+	return saveJSON(ctx, m.store, portName(r.Name, id), r)
 }
 
 // forgetPort removes the record of a port, and gives back what it held, when nothing of it stands any more.
 func (m *Manager) forgetPort(ctx context.Context, r *portRecord) error {
-	p, err := r.port()
+	id, err := r.id()
 	if err != nil {
 		return err
 	}
-	remove := func() error { return m.store.Remove(ctx, portName(r.Name, p.UUID)) }
+	remove := func() error { return m.store.Remove(ctx, portName(r.Name, id)) }
 	if !r.Holds {
 		return remove()
 	}
 	return m.ledger.locked(ctx, r.Instance, func(c *claims) error {
 		return m.ports.change(ctx, m, c, func(t *portTable) (func(), error) {
-			err := t.release(r.Name, p.UUID)
+			err := t.release(r.Name, id)
 			return func() { m.ports.forget() }, err
 		}, remove)
 	})

@@ -95,12 +95,19 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	if err != nil {
 		return err
 	}
-	if r.Stage != running {
+	switch r.Stage {
+	case running:
+	case updating:
+		if err := m.takeBackChange(context.WithoutCancel(ctx), r); err != nil {
+			return err
+		}
+		r = r.Was
+	default:
 		return m.takeBackPort(context.WithoutCancel(ctx), r)
 	}
 	moved, err := r.moveTo(bridge)
 	if err == nil && moved {
-		err = saveJSON(ctx, m.store, stored, r)
+		err = m.savePort(ctx, r)
 	}
 	if err != nil {
 		return err

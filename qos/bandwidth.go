@@ -47,6 +47,32 @@ func (b *Bandwidth) Clone() *Bandwidth {
 	return &c
 }
 
+// With returns b, which may be nil, with other directions: a nil one stays, and one that says neither an average nor a floor
+// is taken away. What limits nothing is nil.
+func (b *Bandwidth) With(inbound, outbound *Rate) *Bandwidth {
+	c := b.Clone()
+	if c == nil {
+		c = new(Bandwidth)
+	}
+	for _, d := range []struct {
+		to   **Rate
+		from *Rate
+	}{{&c.Inbound, inbound}, {&c.Outbound, outbound}} {
+		switch {
+		case d.from == nil:
+		case d.from.Average.Uint() == 0 && d.from.Floor.Uint() == 0:
+			*d.to = nil
+		default:
+			*d.to = d.from.Clone()
+		}
+	}
+	c.ClassID = schema.Number{}
+	if c.Inbound == nil && c.Outbound == nil && schema.IsBare(c.Extra) {
+		return nil
+	}
+	return c
+}
+
 // Clone returns a copy that shares nothing with r, nil for nil.
 func (r *Rate) Clone() *Rate {
 	if r == nil {

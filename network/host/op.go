@@ -46,7 +46,7 @@ func operations() []Op {
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
 		Serve{}, Unserve{}, SetServer{},
-		SetBridge{},
+		SetBridge{}, SetPlug{},
 	}
 }
 
@@ -57,6 +57,7 @@ func (o AddVeth) makes() string   { return o.Link }
 
 func (o SetUp) on() string     { return o.Link }
 func (o SetBridge) on() string { return o.Bridge.Link }
+func (o SetPlug) on() string   { return o.Plug.Link }
 func (o SetDown) on() string   { return o.Link }
 func (o SetMTU) on() string    { return o.Link }
 func (o Plug) on() string      { return o.Link }

@@ -54,6 +54,28 @@ func (m *Machine) plug(o host.Plug) error {
 	return nil
 }
 
+func (m *Machine) setPlug(o host.SetPlug) error {
+	l, err := m.link(o.Plug.Link)
+	if err != nil {
+		return err
+	}
+	bridge := m.links[o.Plug.Bridge]
+	switch {
+	case l.Master == "" || l.Master != o.Was.Bridge && l.Master != o.Plug.Bridge:
+		return missing("link %s as a port of %s", o.Was.Link, o.Was.Bridge)
+	case bridge == nil || bridge.Kind != host.Bridge:
+		return missing("bridge %s", o.Plug.Bridge)
+	case l.Master != o.Plug.Bridge && len(m.ports(o.Plug.Bridge)) >= maxPorts:
+		return refused("bridge %s has %d ports, which is all a bridge can have", o.Plug.Bridge, maxPorts)
+	}
+	l.Master, l.Isolated, l.NoLearning, l.NoFlood = o.Plug.Bridge, o.Plug.Isolated, o.Plug.NoLearning, o.Plug.NoFlood
+	if was := m.links[o.Was.Bridge]; was != nil {
+		m.followPorts(o.Was.Bridge)
+	}
+	m.followPorts(o.Plug.Bridge)
+	return nil
+}
+
 func (m *Machine) unplug(o host.Unplug) error {
 	l := m.links[o.Link]
 	if l == nil || l.Master != o.Bridge {

@@ -168,6 +168,34 @@ func linkCases() []opCase {
 		dangling: []host.Op{plug("tap0", "br9"), plug("tap9", "br0"), plug("tap0", "lo")},
 		foreign:  [][]host.Op{{br0, br1, tap0, plug("tap0", "br1")}},
 	}, {
+		name:   "SetPlug",
+		before: []host.Op{br0, br1, tap0, host.Plug{Link: "tap0", Bridge: "br0", Isolated: true}},
+		op:     host.SetPlug{Plug: host.Plug{Link: "tap0", Bridge: "br1", NoFlood: true}, Was: host.Plug{Link: "tap0", Bridge: "br0", Isolated: true}},
+		changes: "-link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 isolated owner \"guest 1\"\n" +
+			"+link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br1 flood off owner \"guest 1\"\n",
+		bad: []host.Op{
+			host.SetPlug{Plug: plug("tap0", "br0"), Was: plug("tap1", "br0")},
+			host.SetPlug{Plug: plug("tap0", ""), Was: plug("tap0", "br0")},
+			host.SetPlug{Plug: plug("tap0", "br0"), Was: plug("tap0", "tap0")},
+		},
+		dangling: []host.Op{
+			host.SetPlug{Plug: plug("tap0", "br9"), Was: host.Plug{Link: "tap0", Bridge: "br0", Isolated: true}},
+			host.SetPlug{Plug: plug("tap9", "br1"), Was: plug("tap9", "br0")},
+		},
+		repeatable: true,
+		foreign:    [][]host.Op{{br0, br1, tap0}},
+	}, {
+		name:   "SetPlug of its flags",
+		before: []host.Op{br0, tap0, host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true}},
+		op: host.SetPlug{
+			Plug: host.Plug{Link: "tap0", Bridge: "br0", NoFlood: true},
+			Was:  host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true},
+		},
+		changes: "-link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 isolated learning off owner \"guest 1\"\n" +
+			"+link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 flood off owner \"guest 1\"\n",
+		repeatable: true,
+		dangling:   []host.Op{host.SetPlug{Plug: plug("tap9", "br0"), Was: plug("tap9", "br0")}},
+	}, {
 		name:   "SetUp",
 		before: []host.Op{br0},
 		op:     up("br0"),

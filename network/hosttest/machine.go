@@ -219,6 +219,8 @@ func (m *Machine) do(op host.Op) error {
 		return m.setServer(op)
 	case host.SetBridge:
 		return m.setBridge(op)
+	case host.SetPlug:
+		return m.setPlug(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

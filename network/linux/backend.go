@@ -172,6 +172,8 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setServer(ctx, op)
 	case host.SetBridge:
 		return b.setBridge(op)
+	case host.SetPlug:
+		return b.setPlug(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

@@ -118,6 +118,33 @@ func (b *Backend) plugInto(link, bridge rtnl.Link, o host.Plug) error {
 	return nil
 }
 
+// setPlug moves a port, or sets its flags. What one message has changed is changed back if the next is refused.
+func (b *Backend) setPlug(o host.SetPlug) error {
+	link, bridge, err := b.portAndBridge(o.Plug.Link, o.Plug.Bridge)
+	if err != nil {
+		return err
+	}
+	if link.Master != 0 && link.Master == bridge.Index {
+		options := rtnl.PortOptions{Isolated: o.Plug.Isolated, NoLearning: o.Plug.NoLearning, NoFlood: o.Plug.NoFlood}
+		if err := b.rt.SetPort(link.Index, options); err != nil {
+			return fmt.Errorf("port %s of %s: %w", o.Plug.Link, o.Plug.Bridge, err)
+		}
+		return nil
+	}
+	_, was, err := b.portAndBridge(o.Was.Link, o.Was.Bridge)
+	if err != nil {
+		return err
+	}
+	if link.Master != was.Index {
+		return fmt.Errorf("link %s is no port of %s: %w", o.Was.Link, o.Was.Bridge, fs.ErrNotExist)
+	}
+	// The kernel takes it out of the one bridge first, and leaves it there if the other refuses it.
+	if err := b.plugInto(link, bridge, o.Plug); err != nil {
+		return errors.Join(err, b.plugInto(link, was, o.Was))
+	}
+	return nil
+}
+
 func (b *Backend) unplug(o host.Unplug) error {
 	link, bridge, err := b.portAndBridge(o.Link, o.Bridge)
 	if err != nil {
