@@ -297,6 +297,73 @@ func TestUpdateKilled(t *testing.T) {
 	}
 }
 
+// Whatever cannot be saved, nothing is changed, or all of it.
+func TestUpdateStoreFails(t *testing.T) {
+	for _, c := range updatesOfRunning(t) {
+		t.Run(c.name, func(t *testing.T) {
+			c.req.Live, c.req.Config, c.req.Disruptive = true, true, true
+			for k := 0; ; k++ {
+				w := newUpdateWorld(t)
+				machine, documents := w.String(), w.documents(t)
+				s := &failingStore{Store: w.store, left: 1 << 30}
+				nets := open(t, w.Machine, s)
+				s.left = k
+				_, err := nets.Update(t.Context(), "net1", c.req)
+				if err != nil {
+					require.ErrorIs(t, err, errKilled)
+					require.Equal(t, machine, w.String(), "save %d failed", k+1)
+					require.Equal(t, documents, w.documents(t), "save %d failed", k+1)
+				} else {
+					require.NotEqual(t, documents, w.documents(t))
+				}
+				drift, err := w.nets.Plan(t.Context(), "net1")
+				require.NoError(t, err)
+				require.Empty(t, drift)
+				if s.left >= 0 {
+					require.Greater(t, k, 3, "an update saves more than that")
+					return
+				}
+			}
+		})
+	}
+}
+
+// A failingStore fails to save once.
+type failingStore struct {
+	network.Store
+	left int
+}
+
+func (s *failingStore) Save(ctx context.Context, name string, data []byte) error {
+	if s.left--; s.left == -1 {
+		return errKilled
+	}
+	return s.Store.Save(ctx, name, data)
+}
+
+// A network without ports may become one of any kind.
+func TestUpdateKindOfNetwork(t *testing.T) {
+	ctx, m := t.Context(), hosttest.New("eth0")
+	before := m.String()
+	nets := open(t, m, network.Memory())
+	require.NoError(t, nets.Define(ctx, parse(t, `<network><name>net1</name><forward mode='vepa' dev='eth0'/></network>`)))
+	require.NoError(t, nets.Start(ctx, "net1"))
+	for range 2 {
+		nat := network.UpdateRequest{Document: small(t, 1), Live: true, Config: true, Disruptive: true}
+		_, err := nets.Update(ctx, "net1", nat)
+		require.NoError(t, err)
+		s, err := nets.Lookup(ctx, "net1")
+		require.NoError(t, err)
+		require.Equal(t, s.Definition.MAC, s.Live.MAC, "chosen once")
+		require.Equal(t, s.Definition.Bridge.Name, s.Live.Bridge.Name, "chosen once")
+		require.Contains(t, m.String(), "server")
+		_, err = nets.Update(ctx, "net1", network.UpdateRequest{Live: true, Config: true, Disruptive: true,
+			Document: parse(t, `<network><name>net1</name><forward mode='vepa' dev='eth0'/></network>`)})
+		require.NoError(t, err)
+		require.Equal(t, before, m.String())
+	}
+}
+
 func TestUpdateRefuses(t *testing.T) {
 	ctx := t.Context()
 	w := newUpdateWorld(t)

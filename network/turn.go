@@ -115,6 +115,11 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, edit func(*Network) (*N
 		return err
 	}
 	n.uncount()
+	if d := t.plan.Definition; d != nil && n.UUID == d.UUID {
+		if err := n.adopt(d); err != nil { // what is chosen now is chosen once
+			return err
+		}
+	}
 	if n, err = m.complete(ctx, n); err != nil {
 		return err
 	}
