@@ -202,14 +202,6 @@ func (t *portTable) held(network string, d hostdev.Device, alone bool) *holding 
 	return nil
 }
 
-// holders says who holds a device, in words that follow its name; nil if nobody does.
-func (t *portTable) holders(d hostdev.Device) fmt.Stringer {
-	if h := t.holdings[t.identify(d)]; h != nil {
-		return h
-	}
-	return nil
-}
-
 // obstacles says why devices of the network cannot be had, by what they were offered as.
 func (n *portNetwork) obstacles(alone bool) string {
 	return n.pool.Obstacles(alone, func(d hostdev.Device) string { return n.offers[d].device.String() })

@@ -225,7 +225,7 @@ func (s sysfs) link(place host.PCI) string {
 	}
 	var names []string
 	for _, pattern := range []string{"net/*", "virtio*/net/*"} {
-		found, _ := filepath.Glob(filepath.Join(s.dir(place), pattern)) //nolint:errcheck // the pattern is right
+		found, _ := filepath.Glob(filepath.Join(s.dir(place), pattern))
 		for _, path := range found {
 			names = append(names, filepath.Base(path))
 		}
