@@ -29,9 +29,6 @@ const (
 	BrokenCounts schema.Deviation = "port-broken-counts"
 	// ClassLimit corrects that traffic classes are numbered beyond 65535, the last that the kernel has.
 	ClassLimit schema.Deviation = "class-limit"
-	// FloorRest corrects that guests without a floor are left a rate of 0, which the kernel refuses, where floors take all
-	// there is: they are left 1 kB/s.
-	FloorRest schema.Deviation = "floor-rest"
 	// PortGivesBack corrects that a port that takes the place of another cannot have the floor and the device of the other.
 	PortGivesBack schema.Deviation = "port-gives-back"
 	// OwnClass corrects that a traffic class which the document of a new port names is kept, although there is none.

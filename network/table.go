@@ -108,16 +108,6 @@ func (t *portTable) release(network string, id schema.UUID) error {
 	return nil
 }
 
-// drop forgets a network that has stopped, with its ports. Class ids begin anew.
-func (t *portTable) drop(network string) {
-	for key, e := range t.ports {
-		if key.network == network {
-			t.remove(e)
-		}
-	}
-	delete(t.networks, network)
-}
-
 // lookup returns the document of a port, which is the caller's, the device it holds, and why it is broken, if it is.
 func (t *portTable) lookup(network string, id schema.UUID) (p *Port, device hostdev.Device, broken, err error) {
 	e, err := t.entry(network, id)

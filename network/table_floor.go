@@ -3,10 +3,8 @@
 package network
 
 import (
-	"cmp"
 	"errors"
 	"math/bits"
-	"slices"
 
 	"github.com/go-virtnet/virtnet/qos"
 )
@@ -135,39 +133,4 @@ func (t *portTable) newClass(live *Network) (uint64, error) {
 		return 0, fail(ErrFull, "%s: network %q has no traffic class left, all of %d to %d are in use", floorPath, live.Name, firstClass, lastClass)
 	}
 	return class, nil
-}
-
-// A floorClass is the traffic class of one port on the bridge of its network.
-type floorClass struct {
-	Class uint64
-	MAC   *MAC
-	// Floor is what it is guaranteed, in kB/s.
-	Floor uint64
-}
-
-// A floorState is what the bridge of a network has to be told of the floors of its guests. Rates are in kB/s.
-type floorState struct {
-	// Ceiling is the most that any class gets; 0 if the network does not limit what its guests receive.
-	Ceiling uint64
-	// Rest is what the guests without a floor share: what floors leave of the ceiling.
-	Rest    uint64
-	Classes []floorClass
-}
-
-// floorState returns what the bridge of a network has to be told now.
-func (t *portTable) floorState(live *Network) floorState {
-	most, _ := ceiling(live)
-	s := floorState{Ceiling: most}
-	if f := &t.network(live.Name).floors; f.high == 0 && f.low < most {
-		s.Rest = most - f.low
-	} else if most > 0 && !t.rules.Skips(FloorRest) {
-		s.Rest = 1
-	}
-	for key, e := range t.ports {
-		if key.network == live.Name && e.class != 0 {
-			s.Classes = append(s.Classes, floorClass{Class: e.class, MAC: e.port.MAC.clone(), Floor: e.port.floor()})
-		}
-	}
-	slices.SortFunc(s.Classes, func(a, b floorClass) int { return cmp.Compare(a.Class, b.Class) })
-	return s
 }

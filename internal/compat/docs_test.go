@@ -297,7 +297,6 @@ var behaviours = []behaviour{
 	{"network.BrokenCounts", "lists it uncounted", "network: TestBrokenPort"},
 	{"network.BusyDevice", "fails when the guest is started", "network: TestBusyDevices"},
 	{"network.ClassLimit", "asks the kernel for a class it cannot have", "network: TestClasses"},
-	{"network.FloorRest", "only warns that the kernel refused", "network: TestFloors"},
 	{"network.FreshFunctions", "refuses a port that could have a device", "network: TestFunctionsComeAndGo"},
 	{"network.HeldAlone", "accepts it", "network: TestPrivateDevices"},
 	{"network.HeldElsewhere", "accepts it", "network: TestAcrossNetworks"},
