@@ -15,7 +15,7 @@ const (
 	// BusyDevice corrects that devices are given which the host itself uses, or does not have: they are passed over.
 	BusyDevice schema.Deviation = "device-busy"
 	// FreshFunctions corrects that the virtual functions of a <pf> are looked for once, when the network starts, and the
-	// <pf> is forgotten: they are looked for whenever a device is wanted.
+	// <pf> is forgotten: they are looked for again before a port is refused, and for each port that shares one.
 	FreshFunctions schema.Deviation = "pf-fresh"
 	// ReleaseRecorded corrects that a port whose device has left the network can never be deleted.
 	ReleaseRecorded schema.Deviation = "release-recorded"

@@ -173,6 +173,22 @@ func TestNetworkWithoutFunctions(t *testing.T) {
 	h.want("n", "0003:01:00.0")
 }
 
+func TestSharedFunctionsComeAndGo(t *testing.T) {
+	second := host.PCI{Domain: 1, Bus: 1, Function: 1}
+	for _, rules := range []schema.Rules{{}, {Compat: true}} {
+		h := newDeviceHouse(t, rules)
+		require.NoError(t, h.m.Bind(second, "vfio-pci"))
+		h.create("n", "<forward mode='vepa'><pf dev='card8'/></forward>")
+		h.want("n", "card8v0")
+		require.NoError(t, h.m.Bind(second, hosttest.FunctionDriver))
+		if !rules.Compat {
+			h.want("n", "card8v1")
+		}
+		h.want("n", "card8v2")
+		h.want("n", "card8v0")
+	}
+}
+
 // TestDevicesOfAnotherDocument changes the devices of a network between two runs of it.
 func TestDevicesOfAnotherDocument(t *testing.T) {
 	h := newDeviceHouse(t, schema.Rules{})

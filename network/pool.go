@@ -80,8 +80,18 @@ func (t *portTable) source(live *Network) poolSource {
 	return poolSource{mode: live.Mode(), named: live.Forward.names()}
 }
 
-// offered reports whether the table knows what devices a network hands out that runs with this document.
+// offered reports whether the table knows what devices a network hands out that runs with this document. Of functions
+// that guests share it never does: nobody is ever refused for want of one, which would be the moment to look for others.
 func (t *portTable) offered(live *Network) bool {
+	shared := live.Mode() != ForwardHostdev && live.Mode() != ForwardPassthrough
+	if shared && live.Forward.expands(t.rules) && !t.rules.Skips(FreshFunctions) {
+		return false
+	}
+	return t.made(live)
+}
+
+// made reports whether the pool of a network was made of this document.
+func (t *portTable) made(live *Network) bool {
 	n := t.networks[live.Name]
 	if n == nil || n.pool == nil {
 		return false
@@ -104,7 +114,7 @@ func (t *portTable) offer(live *Network, f *host.Facts) error {
 	var offers []offer
 	source := t.source(live)
 	if source.pf != "" {
-		if t.rules.Skips(FreshFunctions) && n.pool != nil && n.pool.Len() > 0 && t.offered(live) {
+		if t.rules.Skips(FreshFunctions) && n.pool != nil && n.pool.Len() > 0 && t.made(live) {
 			return nil
 		}
 		if offers = t.functions(live, v, source.pf); len(offers) == 0 {
