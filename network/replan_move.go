@@ -8,9 +8,9 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-// replanMoved is [Replan] for plans whose bridges have different names. Plugs are the steps by which links were plugged into
-// the old bridge: they are moved to the new one, which has all that the old one had before it gets them. What the old bridge had is taken back
-// before the new one is made, so that the way back finds nothing in its way either.
+// replanMoved is [Replan] for plans whose bridges have different names. Plugs are the steps of ports that plugged links into
+// the old bridge and gave them a class there: they are moved to the new one, which before has all that the old one had. The
+// addresses are taken from the old bridge before the new one is made, so that the way back finds nothing in its way either.
 func replanMoved(was, next host.Plan, plugs host.Plan) []Change {
 	r := replan{was: was, next: next}
 	bridge := claimOf("", next).Link
@@ -48,13 +48,11 @@ func replanMoved(was, next host.Plan, plugs host.Plan) []Change {
 		}
 	}
 	var moved []Change
+	for _, step := range slices.Backward(plugs) {
+		moved = append(moved, Change{Step: host.Step{Op: step.Op.Inverse(), From: step.From}, Disruptive: "guests are plugged into another bridge"})
+	}
 	for _, step := range plugs {
-		plug := step.Op.(host.Plug) //nolint:forcetypeassert // all are
-		into := plug
-		into.Bridge = bridge
-		moved = append(moved,
-			Change{Step: host.Step{Op: plug.Inverse(), From: step.From}, Disruptive: "the guest is plugged into another bridge"},
-			Change{Step: host.Step{Op: into, From: step.From}})
+		moved = append(moved, Change{Step: host.Step{Op: onBridge(step.Op, bridge), From: step.From}})
 	}
 	return slices.Concat(filter, gone, made, moved, served, last)
 }
@@ -64,14 +62,30 @@ func plugsInto(bridge string, ports []*PortStatus, f *host.Facts) host.Plan {
 	var plugs host.Plan
 	for _, p := range ports {
 		for _, step := range p.Built {
-			plug, ok := step.Op.(host.Plug)
-			if !ok || plug.Bridge != bridge {
-				continue
-			}
-			if l := f.Link(plug.Link); l != nil && l.Master == bridge {
-				plugs = append(plugs, step)
+			switch op := step.Op.(type) {
+			case host.Plug:
+				if op.Bridge == bridge && op.Holds(f) {
+					plugs = append(plugs, step)
+				}
+			case host.AddClass:
+				if op.Link == bridge && op.Holds(f) {
+					plugs = append(plugs, step)
+				}
 			}
 		}
 	}
 	return plugs
+}
+
+// onBridge is the operation of a port with another bridge.
+func onBridge(op host.Op, bridge string) host.Op {
+	switch op := op.(type) {
+	case host.Plug:
+		op.Bridge = bridge
+		return op
+	case host.AddClass:
+		op.Link = bridge
+		return op
+	}
+	return op
 }

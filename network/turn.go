@@ -70,7 +70,7 @@ func (m *Manager) turn(ctx context.Context, name string, req UpdateRequest, edit
 	}
 	if live {
 		t.record = r
-		if err := m.turnLive(ctx, t, edit); err != nil {
+		if err := m.turnLive(ctx, t, req, edit); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +100,7 @@ func (m *Manager) turnDefinition(ctx context.Context, t *turn, edit func(*Networ
 }
 
 // turnLive finds what the network that runs becomes, and how.
-func (m *Manager) turnLive(ctx context.Context, t *turn, edit func(*Network) (*Network, error)) error {
+func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit func(*Network) (*Network, error)) error {
 	was, err := Parse(strings.NewReader(t.record.Document))
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", runName(t.name), err)
@@ -124,7 +124,7 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, edit func(*Network) (*N
 		return err
 	}
 	t.plan.Live = n
-	if err := checkKind(was, n, len(ports)); err != nil {
+	if err := firstOf(checkKind(was, n, len(ports)), checkUsed(was.counted(ports), n, req.Rules)); err != nil {
 		return err
 	}
 	if err := m.checkBridge(ctx, n); err != nil {
@@ -132,13 +132,13 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, edit func(*Network) (*N
 	}
 	scope := PlanScope(n).And(t.record.Plan.Scope())
 	for _, p := range ports {
-		scope = scope.And(host.Scope{Links: []string{p.Link}})
+		scope = scope.And(p.Built.Scope())
 	}
 	if t.facts, err = m.backend.Facts(ctx, scope); err != nil {
 		return err
 	}
 	bridge := claimOf(t.name, t.record.Plan).Link
-	if t.next, err = Plan(n, without(t.facts, bridge), nil); err != nil {
+	if t.next, err = Plan(n, without(t.facts, t.record.Plan), nil); err != nil {
 		return err
 	}
 	if next := claimOf(t.name, t.next).Link; bridge != "" && next != "" && next != bridge {
@@ -170,9 +170,13 @@ func (m *Manager) keepInPlan(ctx context.Context, changes []Change) error {
 	return nil
 }
 
-// without is the facts but for what a network has on its bridge.
-func without(f *host.Facts, bridge string) *host.Facts {
+// without is the facts but for what the plan of a network has done on its bridge.
+func without(f *host.Facts, plan host.Plan) *host.Facts {
 	g := *f
+	bridge := claimOf("", plan).Link
+	g.Shapes = slices.DeleteFunc(slices.Clone(f.Shapes), func(s host.Shape) bool {
+		return s.Link == bridge || has(plan, host.SetShape{Link: s.Link, Shape: s})
+	})
 	g.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l host.Link) bool { return l.Name == bridge })
 	g.Addrs = slices.DeleteFunc(slices.Clone(f.Addrs), func(a host.Addr) bool { return a.Link == bridge })
 	g.Routes = slices.DeleteFunc(slices.Clone(f.Routes), func(r host.Route) bool { return r.Link == bridge })
@@ -189,6 +193,21 @@ func checkKind(was, n *Network, ports int) error {
 		return fail(errors.ErrUnsupported, "/network/bridge/@name: %d ports are plugged into %s, which is the host's, and stay there", ports, bridgeOf(was))
 	}
 	return fail(errors.ErrUnsupported, "/network/forward/@mode: %d ports are plugged into a network of mode %s, and cannot be moved to one of mode %s", ports, was.Mode(), n.Mode())
+}
+
+// checkUsed refuses to take a device away that ports use.
+func checkUsed(was, n *Network, rules schema.Rules) error {
+	if was.Forward == nil || n.Forward != nil && n.Forward.PF != nil || schema.NewCheck("", rules).Skips(UpdateInUse) {
+		return nil
+	}
+	for _, i := range was.Forward.Interfaces {
+		if i.Connections.Uint() == 0 || n.Forward != nil && (n.Forward.Dev == i.Dev.String() ||
+			slices.ContainsFunc(n.Forward.Interfaces, func(o Interface) bool { return o.Dev == i.Dev })) {
+			continue
+		}
+		return fail(fs.ErrExist, "/network/forward/interface: %s is used by %s ports", i.Dev, i.Connections)
+	}
+	return nil
 }
 
 func bridgeOf(n *Network) string {
