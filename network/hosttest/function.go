@@ -4,6 +4,7 @@ package hosttest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -132,11 +133,7 @@ func (m *Machine) functionFacts(scope host.Scope, f *host.Facts) host.Scope {
 		}
 	}
 	if scope.Macvtaps {
-		for name, l := range m.links {
-			if l.Kind == host.Macvtap || l.Kind == host.Macvlan {
-				more = append(more, name)
-			}
-		}
+		more = slices.AppendSeq(more, maps.Keys(m.macvtaps))
 	}
 	return scope.And(host.Scope{Links: more})
 }

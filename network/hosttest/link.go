@@ -97,6 +97,9 @@ func (m *Machine) addLink(l *link) error {
 		l.MTU = 1500
 	}
 	m.links[l.Name] = l
+	if l.Kind == host.Macvtap || l.Kind == host.Macvlan {
+		m.macvtaps[l.Name] = true
+	}
 	return nil
 }
 
@@ -107,6 +110,7 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 		return missing("%s %s with address %s", kind, name, mac)
 	}
 	delete(m.links, name)
+	delete(m.macvtaps, name)
 	m.dropShape(name)
 	m.dropAddrs(name, isAny)
 	m.dropRoutes(name, isAny)

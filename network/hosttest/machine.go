@@ -60,10 +60,11 @@ func (h *hold) Unlock() {
 // A state is what a machine loses when it is switched off.
 type state struct {
 	links      map[string]*link
-	addrs      []host.Addr  // in the order they were added: the first of a network is its primary one
-	routes     []host.Route // those that somebody added; connected ones follow from the addresses
-	learned    []host.Route // those of router advertisements
-	ipv4, ipv6 bool         // forwarding
+	macvtaps   map[string]bool // those of the links that are of this kind, or macvlan
+	addrs      []host.Addr     // in the order they were added: the first of a network is its primary one
+	routes     []host.Route    // those that somebody added; connected ones follow from the addresses
+	learned    []host.Route    // those of router advertisements
+	ipv4, ipv6 bool            // forwarding
 	filters    map[string]host.Filter
 	shapes     map[string]host.Shape
 	classes    []host.Class
@@ -248,6 +249,7 @@ func (m *Machine) boot() {
 	m.boots++
 	m.state = state{
 		links:      links,
+		macvtaps:   map[string]bool{},
 		filters:    map[string]host.Filter{},
 		shapes:     map[string]host.Shape{},
 		servers:    map[string]*server{},
