@@ -73,7 +73,7 @@ func (m *Manager) claimChange(ctx context.Context, old *portRecord, req PortRequ
 		if changes, err = replanPort(old.Plan, r.Plan); err != nil {
 			return err
 		}
-		return m.savePort(ctx, r)
+		return m.saveChange(ctx, r)
 	}
 	if !old.Holds && !r.Holds {
 		return r, changes, write()
@@ -115,6 +115,21 @@ func (m *Manager) claimChange(ctx context.Context, old *portRecord, req PortRequ
 	return r, changes, err
 }
 
+// saveChange writes the record of a change. On another network it takes the place of that of the port, which it has in it.
+func (m *Manager) saveChange(ctx context.Context, r *portRecord) error {
+	if err := m.savePort(ctx, r); err != nil || r.Was.Name == r.Name {
+		return err
+	}
+	id, err := r.id()
+	if err == nil {
+		err = m.store.Remove(ctx, portName(r.Was.Name, id))
+	}
+	if err != nil {
+		return errors.Join(err, m.store.Remove(context.WithoutCancel(ctx), portName(r.Name, id)))
+	}
+	return nil
+}
+
 // afterChangeFailure clears up behind changes that Apply could not carry out. What Apply could not take back stays
 // recorded, for the next Open to try again.
 func (m *Manager) afterChangeFailure(ctx context.Context, r *portRecord, err error) error {
@@ -127,21 +142,13 @@ func (m *Manager) afterChangeFailure(ctx context.Context, r *portRecord, err err
 
 // endChange makes the record of a change that is done that of its port.
 func (m *Manager) endChange(ctx context.Context, r *portRecord) error {
-	was := r.Was
 	done := *r
 	done.Stage, done.Was = running, nil
 	if err := m.savePort(ctx, &done); err != nil {
 		return err
 	}
 	*r = done
-	if was.Name == r.Name {
-		return nil
-	}
-	id, err := was.id()
-	if err != nil {
-		return err
-	}
-	return m.store.Remove(ctx, portName(was.Name, id))
+	return nil
 }
 
 // takeBackChange takes back what has been done of a change, whatever that is, and the record of it.

@@ -98,8 +98,8 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	switch r.Stage {
 	case running:
 	case updating:
-		if err := m.takeBackChange(context.WithoutCancel(ctx), r); err != nil {
-			return err
+		if err := m.takeBackChange(context.WithoutCancel(ctx), r); err != nil || r.Was.Name != r.Name {
+			return err // of another network, which the caller did not lock
 		}
 		r = r.Was
 	default:
