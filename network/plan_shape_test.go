@@ -64,7 +64,7 @@ func TestPlanShape(t *testing.T) {
 		{"a burst that is too long", &qos.Bandwidth{Inbound: rate(1, 0, qos.MaxBurst)}, false, all,
 			"tc shape add l egress rate 1kbps ceil 1kbps burst 267kb queue fq_codel", ""},
 		{"a peak below the average", &qos.Bandwidth{Inbound: rate(1000, 500, 0)}, false, all,
-			"tc shape add l egress rate 1000kbps ceil 1000kbps burst 2kb queue fq_codel", ""},
+			"tc shape add l egress rate 1000kbps ceil 1000kbps burst 9kb queue fq_codel", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plan, err := network.PlanShape(c.b, "/x", "l", c.own, c.can)
@@ -116,7 +116,7 @@ func TestShapeOfANetwork(t *testing.T) {
 	onHost := parse(t, `<network><name>lan</name><forward mode='bridge'/><bridge name='br0'/><bandwidth><inbound average='7'/></bandwidth></network>`)
 	require.NoError(t, nets.Create(ctx, onHost))
 	require.Equal(t, `shape br0 egress rate 7kbps ceil 7kbps burst 2kb queue fq_codel
-shape virbr0 egress rate 1000kbps ceil 5000kbps burst 2kb ingress rate 128kbps ceil 128kbps burst 2kb by ifb queue fq_codel
+shape virbr0 egress rate 1000kbps ceil 5000kbps burst 9kb ingress rate 128kbps ceil 128kbps burst 2kb by ifb queue fq_codel
 `, shapes(t, m))
 	again := onHost.Clone()
 	again.Name, again.UUID = "lan2", schema.UUID{}

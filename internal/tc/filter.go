@@ -23,11 +23,14 @@ type Filter struct {
 	Class Handle
 	// MAC is the destination that it matches; zero if it matches something else.
 	MAC [6]byte
-	// Redirect is the index of the link to which it sends everything; 0 if it does not.
+	// Redirect is the index of the link to which it sends everything; 0 if it does not, and Lost if that link is gone.
 	Redirect int
 	// Other says what else it is; empty if it is as this package makes it.
 	Other string
 }
+
+// Lost is the link of a redirection whose link is gone.
+const Lost = -1
 
 const (
 	// preference is the priority of our filters among those of a link.
@@ -287,7 +290,9 @@ func parseAction(b []byte, f *Filter) error {
 					f.Other = "action mirred"
 					return nil
 				}
-				f.Redirect = int(field(b, 24))
+				if f.Redirect = int(field(b, 24)); f.Redirect == 0 {
+					f.Redirect = Lost
+				}
 				return nil
 			})
 		}

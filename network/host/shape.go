@@ -60,8 +60,8 @@ const (
 )
 
 // NewLimit is what the numbers of a <bandwidth> mean: an absent (zero) average is no limit, an absent peak is the average,
-// and so is one below it. An absent burst is what passes in a millisecond, and not less than a large packet; one that would
-// take more than MaxBurstTime is as large as that allows. Numbers that are too large are taken for the largest.
+// and so is one below it. An absent burst is [UsualBurst]; one that would take more than MaxBurstTime is as large as that
+// allows. Numbers that are too large are taken for the largest.
 func NewLimit(average, peak, burst uint64) Limit {
 	if average == 0 {
 		return Limit{}
@@ -77,8 +77,12 @@ func NewLimit(average, peak, burst uint64) Limit {
 	return l
 }
 
-// UsualBurst is the burst of a rate that was given none, in kibibytes: what passes in a millisecond.
-func UsualBurst(rate uint64) uint64 { return min(max(2, rate/1024), MaxBurst) }
+// UsualBurst is the burst of a rate that was given none, in kibibytes: what passes in a hundredth of a second, up to 1 MiB,
+// or in a thousandth if that is more. With less, a busy processor that looks late costs some of the rate.
+func UsualBurst(rate uint64) uint64 {
+	thousandth := rate / 1024
+	return min(max(2, min(rate/102, 1024), thousandth), MaxBurst)
+}
 
 // fits reports whether a burst takes no longer than MaxBurstTime.
 func fits(rate, burst uint64) bool {

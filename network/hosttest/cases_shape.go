@@ -152,7 +152,7 @@ func shapeEffects() []effect {
 	}, {
 		name: "a shape may be as narrow as its classes", before: shaped,
 		op:      setShape(host.Shape{Link: "br0", Egress: host.NewLimit(500, 0, 0), Queue: host.BFIFO}, shape0),
-		changes: "-shape " + shape0.String() + "\n+shape br0 egress rate 500kbps ceil 500kbps burst 2kb queue bfifo\n",
+		changes: "-shape " + shape0.String() + "\n+shape br0 egress rate 500kbps ceil 500kbps burst 4kb queue bfifo\n",
 	}, {
 		name: "no class where only the other direction is shaped", before: on(shape2), op: host.AddClass(class3), err: fs.ErrNotExist,
 	}, {

@@ -143,7 +143,7 @@ func (b *Backend) addClass(c host.Class) error {
 		return err
 	}
 	if err := b.putClass(now, c); err != nil {
-		return errors.Join(fmt.Errorf("class %s: %w", c, err), b.takeClass(c.Link, c.ID))
+		return errors.Join(fmt.Errorf("class %s: %w", c, err), b.takeOut(c))
 	}
 	return nil
 }
@@ -151,15 +151,15 @@ func (b *Backend) addClass(c host.Class) error {
 func (b *Backend) delClass(c host.Class) error {
 	b.shapes.mu.Lock()
 	defer b.shapes.mu.Unlock()
-	now, err := b.lookShape(c.Link)
+	now, err := b.lookClasses(c.Link)
 	if err != nil {
 		return err
 	}
 	if is := now.class(c.ID); is == nil || is.MAC != c.MAC && !is.MAC.IsZero() {
 		return fmt.Errorf("class %s: %w", c, fs.ErrNotExist)
 	}
-	if err := b.takeClass(c.Link, c.ID); err != nil {
-		return fmt.Errorf("class %s: %w", c, err)
+	if err := b.takeClass(now, c.ID); err != nil {
+		return errors.Join(fmt.Errorf("class %s: %w", c, err), b.putBack(*now.class(c.ID)))
 	}
 	return nil
 }
@@ -185,20 +185,32 @@ func (b *Backend) setClass(o host.SetClass) error {
 		return err
 	}
 	if err := b.putClass(now, o.Class); err != nil {
-		back := error(nil)
-		if now, lookErr := b.lookShaped(o.Class.Link); lookErr != nil {
-			back = lookErr
-		} else if !is.MAC.IsZero() {
-			back = b.putClass(now, *is)
-		}
-		return errors.Join(fmt.Errorf("class %s: %w", o.Class, err), back)
+		return errors.Join(fmt.Errorf("class %s: %w", o.Class, err), b.putBack(*is))
 	}
 	return nil
 }
 
-// lookShaped is lookShape of a link whose egress is shaped. Any other is fs.ErrNotExist.
+// takeOut removes what there is of a class that could not be made.
+func (b *Backend) takeOut(c host.Class) error {
+	now, err := b.lookClasses(c.Link)
+	if err != nil {
+		return err
+	}
+	return b.takeClass(now, c.ID)
+}
+
+// putBack makes a class as it was before a change that failed. One that led nowhere stays as it is.
+func (b *Backend) putBack(c host.Class) error {
+	now, err := b.lookShaped(c.Link)
+	if err != nil || c.MAC.IsZero() {
+		return err
+	}
+	return b.putClass(now, c)
+}
+
+// lookShaped is lookClasses of a link whose egress is shaped. Any other is fs.ErrNotExist.
 func (b *Backend) lookShaped(link string) (*shaped, error) {
-	now, err := b.lookShape(link)
+	now, err := b.lookClasses(link)
 	if err != nil {
 		return nil, err
 	}

@@ -151,6 +151,13 @@ func (b *Backend) redirect(now *shaped, want host.Shape) error {
 	if slices.ContainsFunc(now.filters, func(f tc.Filter) bool { return f.Redirect == now.device.Index }) {
 		return nil
 	}
+	for _, f := range now.filters {
+		if f.Redirect == tc.Lost {
+			if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f.Handle); err != nil {
+				return err
+			}
+		}
+	}
 	if !now.clsact {
 		if err := b.tc.AddClsact(now.link.Index); err != nil {
 			return err
@@ -161,12 +168,13 @@ func (b *Backend) redirect(now *shaped, want host.Shape) error {
 
 // release lets what a link receives through again, and removes the device it was redirected to.
 func (b *Backend) release(now *shaped) error {
-	if now.device.Index == 0 {
+	lost := slices.ContainsFunc(now.filters, func(f tc.Filter) bool { return f.Redirect == tc.Lost })
+	if now.device.Index == 0 && !lost {
 		return nil
 	}
 	others := 0
 	for _, f := range now.filters {
-		if f.Redirect != now.device.Index {
+		if f.Redirect != now.device.Index && f.Redirect != tc.Lost {
 			others++
 			continue
 		}
@@ -212,15 +220,12 @@ func (b *Backend) putClass(now *shaped, c host.Class) error {
 			}
 		}
 	}
-	return b.settle(index, t.limit)
+	others := slices.DeleteFunc(now.classes(), func(d host.Class) bool { return d.ID == c.ID })
+	return b.settle(index, t.limit, append(others, c))
 }
 
-// takeClass removes a class and what leads to it, as far as they are there.
-func (b *Backend) takeClass(link string, id uint16) error {
-	now, err := b.lookShape(link)
-	if err != nil {
-		return err
-	}
+// takeClass removes a class of a tree and what leads to it, as far as they are there.
+func (b *Backend) takeClass(now *shaped, id uint16) error {
 	for _, f := range now.egress.destinations {
 		if f.Class == tc.MakeHandle(1, id) {
 			if err := b.tc.DelFilter(now.link.Index, root, f.Handle); err != nil {
@@ -236,34 +241,33 @@ func (b *Backend) takeClass(link string, id uint16) error {
 	if !now.egress.there {
 		return nil
 	}
-	return b.settle(now.link.Index, now.egress.limit)
+	others := slices.DeleteFunc(now.classes(), func(d host.Class) bool { return d.ID == id })
+	return b.settle(now.link.Index, now.egress.limit, others)
 }
 
-// settle gives class 1:2 what the guarantees leave. It looks once more afterwards, for another process may have changed
-// them in between.
-func (b *Backend) settle(index int, limit host.Limit) error {
+// settle gives class 1:2 what the guarantees of these classes leave. Afterwards it looks which there are, for another
+// process may have changed them in between.
+func (b *Backend) settle(index int, limit host.Limit, classes []host.Class) error {
+	guaranteed, _ := host.Guaranteed(classes)
 	for range settles {
-		classes, err := b.tc.Classes(index)
-		if err != nil {
-			return err
-		}
-		var guaranteed uint64
-		var is tc.Rates
-		for _, c := range classes {
-			switch {
-			case c.Handle == rest:
-				is = c.Rates
-			case c.Handle.Minor() >= host.MinClass:
-				guaranteed += c.Rates.Rate / 1000
-			}
-		}
 		want := rates(host.Residual(limit.Rate, guaranteed), limit.Ceil, limit.Burst)
-		if is == want {
-			return nil
-		}
 		if err := b.tc.SetClass(index, whole, rest, want); err != nil {
 			return err
 		}
+		found, err := b.tc.Classes(index)
+		if err != nil {
+			return err
+		}
+		is := uint64(0)
+		for _, c := range found {
+			if c.Handle.Minor() >= host.MinClass {
+				is += c.Rates.Rate / 1000
+			}
+		}
+		if is == guaranteed {
+			return nil
+		}
+		guaranteed = is
 	}
 	return fmt.Errorf("class %s: %w", rest, rtnl.ErrInterrupted)
 }

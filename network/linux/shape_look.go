@@ -69,7 +69,8 @@ type tree struct {
 
 // shape is what was seen, in the form of facts.
 func (s *shaped) shape() host.Shape {
-	if !s.egress.there && s.device.Index == 0 {
+	lost := slices.ContainsFunc(s.filters, func(f tc.Filter) bool { return f.Redirect == tc.Lost })
+	if !s.egress.there && s.device.Index == 0 && !lost {
 		return host.Shape{}
 	}
 	shape := host.Shape{Link: s.name, Egress: s.egress.limit, Ingress: s.ingress.limit, Queue: s.egress.queue}
@@ -83,6 +84,9 @@ func (s *shaped) shape() host.Shape {
 		if shape.Queue != s.ingress.queue {
 			other = append(other, fmt.Sprintf("qdisc %s of what is received", s.ingress.queue))
 		}
+	}
+	if lost {
+		other = append(other, "a filter to a link that is gone")
 	}
 	if s.link.Index == 0 {
 		other = append(other, "the link is gone")
@@ -137,6 +141,21 @@ func (b *Backend) lookShape(name string) (*shaped, error) {
 	return s, b.look(s, func(index int) ([]tc.Qdisc, error) { return b.tc.Qdiscs(index, tc.Root, tc.Clsact) })
 }
 
+// lookClasses is lookShape without the queues of single classes, of which there may be many, and without what is received.
+func (b *Backend) lookClasses(name string) (*shaped, error) {
+	s := &shaped{name: name}
+	found, err := b.rt.LinksNamed(name)
+	if err != nil || len(found) == 0 {
+		return s, err
+	}
+	s.link = found[0]
+	qdiscs, err := b.tc.Qdiscs(s.link.Index, tc.Root)
+	if err == nil {
+		s.egress, err = b.lookTree(name, s.link.Index, qdiscs, false)
+	}
+	return s, err
+}
+
 // look completes what is known of a link. Qdiscs finds at least those at the root of a link and on what comes in.
 func (b *Backend) look(s *shaped, qdiscs func(index int) ([]tc.Qdisc, error)) error {
 	if s.link.Index != 0 {
@@ -144,7 +163,7 @@ func (b *Backend) look(s *shaped, qdiscs func(index int) ([]tc.Qdisc, error)) er
 		if err != nil {
 			return err
 		}
-		if s.egress, err = b.lookTree(s.name, s.link.Index, found); err != nil {
+		if s.egress, err = b.lookTree(s.name, s.link.Index, found, true); err != nil {
 			return err
 		}
 		s.clsact = slices.ContainsFunc(found, func(q tc.Qdisc) bool { return q.Parent == tc.Clsact })
@@ -159,7 +178,7 @@ func (b *Backend) look(s *shaped, qdiscs func(index int) ([]tc.Qdisc, error)) er
 	}
 	found, err := qdiscs(s.device.Index)
 	if err == nil {
-		s.ingress, err = b.lookTree(s.device.Name, s.device.Index, found)
+		s.ingress, err = b.lookTree(s.device.Name, s.device.Index, found, true)
 	}
 	return err
 }
@@ -211,8 +230,9 @@ func (b *Backend) allShapes() ([]*shaped, error) {
 	return found, nil
 }
 
-// lookTree reads the classes and queues of a link whose root is ours. Qdiscs are some or all of the link.
-func (b *Backend) lookTree(name string, index int, qdiscs []tc.Qdisc) (t tree, err error) {
+// lookTree reads the classes and queues of a link whose root is ours. Qdiscs are some or all of the link. All is whether the
+// queues of all classes are wanted; else that of class 1:2 is.
+func (b *Backend) lookTree(name string, index int, qdiscs []tc.Qdisc, all bool) (t tree, err error) {
 	i := slices.IndexFunc(qdiscs, func(q tc.Qdisc) bool { return q.Parent == tc.Root && q.Handle != 0 })
 	if i < 0 {
 		return t, nil
@@ -232,9 +252,11 @@ func (b *Backend) lookTree(name string, index int, qdiscs []tc.Qdisc) (t tree, e
 	if err != nil {
 		return t, err
 	}
-	places := make([]tc.Handle, len(classes))
-	for i, c := range classes {
-		places[i] = c.Handle
+	places := []tc.Handle{rest}
+	for _, c := range classes {
+		if all && c.Handle != rest {
+			places = append(places, c.Handle)
+		}
 	}
 	queues, err := b.tc.Qdiscs(index, places...)
 	if err != nil {

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/internal/tc"
+	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/linux"
+)
+
+// A shaper is a bridge with guests behind it, and a way to count what its classes send.
+type shaper struct {
+	backend *linux.Backend
+	ns      *testenv.Namespace
+	rt      *rtnl.Conn
+	tc      *tc.Conn
+	guests  []*testenv.Namespace
+}
+
+// jumbo is the largest packet of the links.
+const jumbo = 9000
+
+// guestMAC is the address of a guest.
+func guestMAC(i int) host.MAC { return host.MAC{0x52, 0x54, 0, 0, 0, byte(i)} }
+
+func newShaper(t *testing.T, guests int) *shaper {
+	t.Helper()
+	s := &shaper{}
+	s.backend, s.ns = open(t)
+	enter := func(f func() error) (err error) { s.ns.Run(t, func() { err = f() }); return err }
+	var err error
+	s.rt, err = rtnl.Open(enter)
+	require.NoError(t, err)
+	s.tc = tc.New(enter, s.rt)
+	t.Cleanup(func() { require.NoError(t, s.tc.Close()); require.NoError(t, s.rt.Close()) })
+	s.do(t, host.AddBridge{Link: "br0", MAC: host.MAC{2, 0, 0, 0, 0, 9}, MTU: jumbo}, host.SetUp{Link: "br0"})
+	for i := range guests {
+		guest, link := testenv.New(t), fmt.Sprintf("veth%d", i)
+		s.guests = append(s.guests, guest)
+		host1 := guestMAC(i)
+		host1[0] = 0xfe
+		s.do(t, host.AddVeth{Link: link, MAC: host1, MTU: jumbo, Peer: "eth0", PeerMAC: guestMAC(i), Namespace: guest.Path()},
+			host.Plug{Link: link, Bridge: "br0"}, host.SetUp{Link: link})
+		guest.Output(t, "ip", "link", "set", "eth0", "up")
+	}
+	return s
+}
+
+func (s *shaper) do(t *testing.T, ops ...host.Op) {
+	t.Helper()
+	for _, op := range ops {
+		require.NoError(t, s.backend.Do(t.Context(), op), op.String())
+	}
+}
+
+// best is the shape with the best queue of this kernel.
+func (s *shaper) best(t *testing.T, shape host.Shape) host.SetShape {
+	t.Helper()
+	f, err := s.backend.Facts(t.Context(), host.Scope{Shaping: true})
+	require.NoError(t, err)
+	shape.Queue = f.Shaping.Queues[0]
+	if !shape.Ingress.IsZero() {
+		shape.Means = host.Redirect
+	}
+	return host.SetShape{Link: shape.Link, Shape: shape}
+}
+
+// sent is what the classes of a link have sent, by their numbers.
+func (s *shaper) sent(t *testing.T, index int) map[uint16]uint64 {
+	t.Helper()
+	classes, err := s.tc.Classes(index)
+	require.NoError(t, err)
+	bytes := map[uint16]uint64{}
+	for _, c := range classes {
+		bytes[c.Handle.Minor()] = c.Bytes
+	}
+	return bytes
+}
+
+func (s *shaper) index(t *testing.T, wanted func(rtnl.Link) bool) int {
+	t.Helper()
+	links, err := s.rt.Links()
+	require.NoError(t, err)
+	for _, l := range links {
+		if wanted(l) {
+			return l.Index
+		}
+	}
+	t.Fatal("no such link")
+	return 0
+}
+
+func named(name string) func(rtnl.Link) bool { return func(l rtnl.Link) bool { return l.Name == name } }
+func ofKind(kind string) func(rtnl.Link) bool {
+	return func(l rtnl.Link) bool { return l.Kind == kind }
+}
+
+// A stream is a socket that sends frames to one station as fast as they are taken.
+type stream struct {
+	fd int
+	to unix.SockaddrLinklayer
+	// size is that of its frames, without their headers.
+	size int
+}
+
+func newStream(t *testing.T, ns *testenv.Namespace, link string, to host.MAC, etherType uint16) stream {
+	t.Helper()
+	s := stream{size: 1486, to: unix.SockaddrLinklayer{Protocol: binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, etherType)), Halen: 6}}
+	copy(s.to.Addr[:], to[:])
+	ns.Run(t, func() {
+		var err error
+		s.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		require.NoError(t, err)
+		request, err := unix.NewIfreq(link)
+		require.NoError(t, err)
+		require.NoError(t, unix.IoctlIfreq(s.fd, unix.SIOCGIFINDEX, request))
+		s.to.Ifindex = int(request.Uint32())
+	})
+	// More than a queue holds, so that it is never empty, however long this program has to wait for its turn.
+	require.NoError(t, unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 32<<20))
+	t.Cleanup(func() { unix.Close(s.fd) })
+	return s
+}
+
+// flood sends on all streams until enough is true.
+func flood(t *testing.T, streams []stream, enough func() bool) {
+	t.Helper()
+	frame := make([]byte, jumbo)
+	polled := make([]unix.PollFd, len(streams))
+	for i, s := range streams {
+		polled[i] = unix.PollFd{Fd: int32(s.fd), Events: unix.POLLOUT}
+	}
+	for !enough() {
+		if _, err := unix.Poll(polled, 5); err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+		full := true
+		for i := range polled {
+			if polled[i].Revents&unix.POLLOUT == 0 {
+				continue
+			}
+			for range 8 {
+				err := unix.Sendto(streams[i].fd, frame[:streams[i].size], 0, &streams[i].to)
+				if err == unix.EAGAIN || err == unix.ENOBUFS {
+					break
+				}
+				require.NoError(t, err)
+				full = false
+			}
+		}
+		if full { // every queue: there is time for others
+			_, _ = unix.Poll(nil, 1)
+		}
+	}
+}
+
+func lasting(d time.Duration) func() bool {
+	end := time.Now().Add(d)
+	return func() bool { return time.Now().After(end) }
+}
+
+// measure floods for a while after the burst is gone, and returns kilobytes per second by class.
+func (s *shaper) measure(t *testing.T, index int, streams []stream, d time.Duration) map[uint16]float64 {
+	t.Helper()
+	flood(t, streams, lasting(d/4))
+	before, start := s.sent(t, index), time.Now()
+	flood(t, streams, lasting(d))
+	after, took := s.sent(t, index), time.Since(start)
+	speed := map[uint16]float64{}
+	for class := range after {
+		speed[class] = float64(after[class]-before[class]) / took.Seconds() / 1000
+	}
+	return speed
+}
+
+// holds wants the rate to be within a hundredth of the limit. On a machine that is busy with other things the sender may not
+// be fast enough, so it has three tries.
+func (s *shaper) holds(t *testing.T, limit host.Limit, index int, from stream) {
+	t.Helper()
+	if limit.Rate > 10_000 {
+		from.size = jumbo // or it would be the sender that is measured
+	}
+	var speed float64
+	for range 3 {
+		speed = s.measure(t, index, []stream{from}, 2*time.Second)[1]
+		if math.Abs(speed/float64(limit.Rate)-1) <= 0.01 {
+			return
+		}
+	}
+	t.Errorf("%f kB/s, want %d", speed, limit.Rate)
+}
+
+// TestAverageHolds floods a link in both directions. What counts is the kernel's count of the class.
+func TestAverageHolds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	for _, mbit := range []uint64{1, 10, 100, 500} {
+		limit := host.NewLimit(mbit*125, 0, 0)
+		t.Run(fmt.Sprintf("%d Mbit/s sent", mbit), func(t *testing.T) {
+			s := newShaper(t, 1)
+			s.do(t, s.best(t, host.Shape{Link: "veth0", Egress: limit}))
+			s.holds(t, limit, s.index(t, named("veth0")), newStream(t, s.ns, "veth0", guestMAC(0), 0x88b5))
+		})
+		t.Run(fmt.Sprintf("%d Mbit/s received", mbit), func(t *testing.T) {
+			s := newShaper(t, 1)
+			s.do(t, s.best(t, host.Shape{Link: "veth0", Ingress: limit}))
+			s.holds(t, limit, s.index(t, ofKind("ifb")), newStream(t, s.guests[0], "eth0", host.MAC{2, 0, 0, 0, 0, 9}, 0x88b5))
+		})
+	}
+}
+
+// TestPeakHolds wants a burst to pass at the speed of the peak, in both directions, and the average afterwards.
+func TestPeakHolds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	limit := host.NewLimit(1250, 6250, 1024)
+	for name, c := range map[string]struct {
+		shape host.Shape
+		count func(rtnl.Link) bool
+		from  func(*testing.T, *shaper) stream
+	}{
+		"sent": {host.Shape{Link: "veth0", Egress: limit}, named("veth0"), func(t *testing.T, s *shaper) stream {
+			return newStream(t, s.ns, "veth0", guestMAC(0), 0x88b5)
+		}},
+		"received": {host.Shape{Link: "veth0", Ingress: limit}, ofKind("ifb"), func(t *testing.T, s *shaper) stream {
+			return newStream(t, s.guests[0], "eth0", host.MAC{2, 0, 0, 0, 0, 9}, 0x88b5)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShaper(t, 1)
+			s.do(t, s.best(t, c.shape))
+			index, streams := s.index(t, c.count), []stream{c.from(t, s)}
+			flood(t, streams, func() bool { return s.sent(t, index)[1] >= 64<<10 })
+			first, start := s.sent(t, index)[1], time.Now()
+			flood(t, streams, func() bool { return s.sent(t, index)[1] >= 800<<10 })
+			speed := float64(s.sent(t, index)[1]-first) / time.Since(start).Seconds() / 1000
+			require.Greater(t, speed, 0.75*6250, "the burst at peak, kB/s")
+			require.Less(t, speed, 1.1*6250, "the burst at peak, kB/s")
+			flood(t, streams, func() bool { return s.sent(t, index)[1] >= 1800<<10 })
+			require.InEpsilon(t, 1250, s.measure(t, index, streams, 2*time.Second)[1], 0.01, "the average afterwards, kB/s")
+		})
+	}
+}
+
+// TestFloorsHold has three greedy guests, two of them with a guarantee, whatever protocol they speak.
+func TestFloorsHold(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	for name, etherType := range map[string]uint16{"IPv4": unix.ETH_P_IP, "IPv6": unix.ETH_P_IPV6, "something else": 0x88b5} {
+		t.Run(name, func(t *testing.T) {
+			s := newShaper(t, 3)
+			s.do(t, s.best(t, host.Shape{Link: "br0", Egress: host.NewLimit(2500, 5000, 0)}),
+				host.AddClass{Link: "br0", ID: 3, MAC: guestMAC(0), Rate: 1000}, host.AddClass{Link: "br0", ID: 0x1234, MAC: guestMAC(1), Rate: 400})
+			var streams []stream
+			for i := range s.guests {
+				streams = append(streams, newStream(t, s.ns, "br0", guestMAC(i), etherType))
+			}
+			index := s.index(t, named("br0"))
+			speed := s.measure(t, index, streams, 2*time.Second)
+			for class, floor := range map[uint16]float64{3: 1000, 0x1234: 400, 2: 1100} {
+				require.Greater(t, speed[class], 0.98*floor, "class 1:%x of %v kB/s", class, speed)
+			}
+			require.InEpsilon(t, 2500, speed[1], 0.01, "all of it, kB/s")
+			// Who is alone gets all of it.
+			speed = s.measure(t, index, streams[1:2], 2*time.Second)
+			require.InEpsilon(t, 2500, speed[0x1234], 0.02, "alone, kB/s: %v", speed)
+		})
+	}
+}
