@@ -22,14 +22,15 @@ type turn struct {
 	plan   UpdatePlan
 	next   host.Plan // what then stands
 	facts  *host.Facts
-	was    string // the definition, if that changes
-	locks  []func()
+	was    string   // the definition, if that changes
+	locks  []func() // of what networks share
 }
 
 func (t *turn) release() {
 	for _, release := range slices.Backward(t.locks) {
 		release()
 	}
+	t.locks = nil
 }
 
 // turn plans a change. The caller has the lock of the network.

@@ -29,17 +29,13 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 	if err != nil {
 		return err
 	}
-	if err := m.mendBefore(ctx, t.record); err != nil {
-		return err
-	}
 	if err := m.beginTurn(ctx, t); err != nil {
 		return err
 	}
+	t.release() // what follows is about this network alone
 	after := *t.record
 	after.Stage, after.Turning, after.Document, after.Plan = running, nil, string(document), t.next
 	undone, err := m.turnTo(ctx, t, &after)
-	t.release()
-	t.locks = nil
 	if err != nil {
 		return errors.Join(err, m.turnBack(context.WithoutCancel(ctx), t.record, undone))
 	}
@@ -55,6 +51,9 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 
 // turnTo does the steps, and saves what is true then. If that fails, undone says that the host is as before.
 func (m *Manager) turnTo(ctx context.Context, t *turn, after *record) (undone bool, err error) {
+	if err := m.mendBefore(ctx, t.record); err != nil {
+		return true, err
+	}
 	steps := t.record.Turning.Steps
 	if err := host.Apply(ctx, m.backend, steps); err != nil {
 		var step *host.StepError

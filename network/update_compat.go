@@ -106,6 +106,9 @@ func (e *edit) compat(n *Network) (*Network, error) {
 		return nil, err
 	}
 	e.n.tell()
+	if f := e.n.Forward; f != nil && e.Section == SectionForwardInterface && e.Command == CommandAddLast && len(f.Addresses) > 0 {
+		f.Dev = "" // the first device is an address
+	}
 	if _, err := e.n.reread(); err != nil {
 		return nil, e.place(err)
 	}
