@@ -30,8 +30,8 @@ type UpdateRequest struct {
 	Live, Config bool
 	// Disruptive allows what guests may notice: see [Change]. Otherwise such an update is refused, with [ErrDisruptive].
 	Disruptive bool
-	// Rules are those of [Network.UpdatedAs].
-	Rules schema.Rules
+	// rules are those of the manager.
+	rules schema.Rules
 }
 
 // An UpdatePlan is what an update will do.
@@ -75,15 +75,16 @@ func (p *UpdatePlan) String() string {
 //
 // An unknown network wraps fs.ErrNotExist, as does Config for one that is not defined; Live for one that does not run is
 // [ErrInactive]; what guests would notice is [ErrDisruptive] unless the request allows it; what would cost ports their plug wraps
-// errors.ErrUnsupported. Other errors are those of [Network.UpdatedAs] and [Manager.Start].
+// errors.ErrUnsupported. Other errors are those of [Network.UpdatedAs] and [Manager.Start]. The rules are those of the manager.
 func (m *Manager) Update(ctx context.Context, name string, req UpdateRequest) (*UpdatePlan, error) {
+	req.rules = m.config.Rules
 	return m.change(ctx, name, req, req.updated)
 }
 
 // PlanUpdate is what [Manager.Update] would do now. It changes nothing, and tells of disruptive changes whether they are allowed
 // or not.
 func (m *Manager) PlanUpdate(ctx context.Context, name string, req UpdateRequest) (*UpdatePlan, error) {
-	req.Disruptive = true
+	req.Disruptive, req.rules = true, m.config.Rules
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (req UpdateRequest) updated(n *Network) (*Network, error) {
 		if err := d.adopt(n); err != nil {
 			return nil, err
 		}
-		if err := d.ValidateAs(req.Rules); err != nil {
+		if err := d.ValidateAs(req.rules); err != nil {
 			return nil, err
 		}
 		d.Source = schema.Source{}
@@ -116,7 +117,7 @@ func (req UpdateRequest) updated(n *Network) (*Network, error) {
 			return nil, err
 		}
 	}
-	updated, err := n.UpdatedAs(req.Rules, req.Updates...)
+	updated, err := n.UpdatedAs(req.rules, req.Updates...)
 	if err != nil {
 		return nil, err
 	}

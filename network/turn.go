@@ -125,7 +125,7 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 		return err
 	}
 	t.plan.Live = n
-	if err := firstOf(checkKind(was, n, len(ports)), checkUsed(was.counted(ports), n, req.Rules)); err != nil {
+	if err := firstOf(checkKind(was, n, len(ports)), checkUsed(was.counted(ports), n, req.rules)); err != nil {
 		return err
 	}
 	if err := m.checkBridge(ctx, n); err != nil {

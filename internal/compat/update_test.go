@@ -85,7 +85,7 @@ type updatedNetwork struct {
 
 func (r *updatedNetwork) update(u network.Update) (*network.Network, error) {
 	_, err := r.nets.Update(context.Background(), r.name, network.UpdateRequest{
-		Updates: []network.Update{u}, Live: true, Disruptive: true, Rules: compat,
+		Updates: []network.Update{u}, Live: true, Disruptive: true,
 	})
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (r *updatedNetwork) update(u network.Update) (*network.Network, error) {
 // runs starts a network on a machine in memory; without one that can run there it is updated as a document.
 func runs(n *network.Network) (u updater, started bool) {
 	ctx := context.Background()
-	nets, err := network.Open(ctx, hosttest.New("eth0", "eth1", "eth2", "eth3"), network.Memory())
+	nets, err := network.Config{Rules: compat}.Open(ctx, hosttest.New("eth0", "eth1", "eth2", "eth3"), network.Memory())
 	if err == nil && nets.Create(ctx, n) == nil {
 		return &updatedNetwork{nets, n.Name}, true
 	}
