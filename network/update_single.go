@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
-	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // single changes what a network has one of, and its addresses: the sections that libvirt cannot change.
@@ -90,66 +88,4 @@ func (e *edit) ip() error {
 		return e.refuse(fs.ErrInvalid, "update-key", "", "an address has to say which <ip> is meant")
 	}
 	return apply(e, &e.n.IPs, p, found, "/network", key)
-}
-
-// forwardInterface changes the list of devices. A network that names one device in an attribute has a list of one.
-func (e *edit) forwardInterface() error {
-	var i Interface
-	if err := e.read(&i); err != nil {
-		return err
-	}
-	if e.Command == CommandModify {
-		return e.unsupported("delete, add-last or add-first")
-	}
-	if !i.Dev.Given() {
-		return e.refuse(fs.ErrInvalid, "update-key", "", "an <interface> needs a dev")
-	}
-	i.Connections = schema.Number{}
-	f := e.n.Forward
-	if f == nil {
-		f = &Forward{Mode: ForwardNone}
-		e.n.Forward = f
-	}
-	if len(f.Interfaces) == 0 && f.Dev != "" {
-		f.Interfaces = []Interface{{Dev: schema.Text(f.Dev)}}
-	}
-	found := indexes(f.Interfaces, func(o *Interface) bool { return o.Dev == i.Dev })
-	if e.Command == CommandDelete && len(found) > 0 && !e.skips(UpdateInUse) {
-		if used := f.Interfaces[found[0]].Connections; used.Uint() > 0 {
-			return e.refuse(fs.ErrExist, string(UpdateInUse), "@dev", "%s is used by %s guests", i.Dev, used)
-		}
-	}
-	err := apply(e, &f.Interfaces, i, first(found), "/network/forward", "dev "+schema.Quote(i.Dev.String()))
-	f.nameFirst()
-	return err
-}
-
-// nameFirst makes the device of the attribute the first of the list.
-func (f *Forward) nameFirst() {
-	if f.Dev == "" {
-		return
-	}
-	f.Dev = ""
-	if len(f.Interfaces) > 0 {
-		f.Dev = f.Interfaces[0].Dev.String()
-	}
-}
-
-func (e *edit) portGroup() error {
-	var g PortGroup
-	if err := e.read(&g); err != nil {
-		return err
-	}
-	if err := e.checkKey(func(c *schema.Check) { g.check(c, e.n) }); err != nil {
-		return err
-	}
-	found := indexes(e.n.PortGroups, func(o *PortGroup) bool { return o.Name == g.Name })
-	if len(found) > 1 {
-		found = found[len(found)-1:] // of a document that nobody defined
-	}
-	preset := indexes(e.n.PortGroups, func(o *PortGroup) bool { return o.Default == schema.Yes && o.Name != g.Name })
-	if e.Command != CommandDelete && g.Default == schema.Yes && len(preset) > 0 {
-		return e.refuse(fs.ErrExist, "update-default", "@default", "the group %s is the default", schema.Quote(e.n.PortGroups[preset[0]].Name))
-	}
-	return apply(e, &e.n.PortGroups, g, found, "/network", "name "+schema.Quote(g.Name))
 }
