@@ -18,11 +18,17 @@ import (
 // What is not to be had wraps ErrFull, a port that exists fs.ErrExist, a network without devices fs.ErrNotExist, and a
 // floor where none can be guaranteed errors.ErrUnsupported.
 func (t *portTable) allocate(live *Network, p *Port) error {
-	return t.allocateLike(live, p, hostdev.Device{})
+	return t.allocateLike(live, p, held{})
 }
 
-// allocateLike is allocate for a port that keeps the device that it had where it can.
-func (t *portTable) allocateLike(live *Network, p *Port, had hostdev.Device) error {
+// held is what a port had before it was given back.
+type held struct {
+	device hostdev.Device
+	class  uint64
+}
+
+// allocateLike is allocate for a port that keeps what it had where it can.
+func (t *portTable) allocateLike(live *Network, p *Port, had held) error {
 	e := &portEntry{portKey: portKey{live.Name, p.UUID}}
 	if t.ports[e.portKey] != nil {
 		return fail(fs.ErrExist, "/networkport/uuid: network %q has port %s already", live.Name, p.UUID)
@@ -31,7 +37,7 @@ func (t *portTable) allocateLike(live *Network, p *Port, had hostdev.Device) err
 		return fail(fs.ErrInvalid, "/networkport/plug: a port of network %q needs one", live.Name)
 	}
 	if p.Plug.Type == PlugDirect || p.Plug.Type == PlugHostdevPCI {
-		d, err := t.choose(live, p, had)
+		d, err := t.choose(live, p, had.device)
 		if err != nil {
 			return err
 		}
@@ -41,7 +47,7 @@ func (t *portTable) allocateLike(live *Network, p *Port, had hostdev.Device) err
 		return err
 	}
 	if p.floor() > 0 {
-		class, err := t.newClass(live)
+		class, err := t.newClass(live, had.class)
 		if err != nil {
 			return err
 		}
@@ -184,11 +190,7 @@ func (t *portTable) reclaimClass(live *Network, p *Port) (uint64, error) {
 	if err := t.admit(live, 0, p.floor()); err != nil || p.floor() == 0 {
 		return 0, err
 	}
-	had := p.Bandwidth.ClassID.Uint()
-	if had >= firstClass && had <= lastClass && !t.network(live.Name).floors.has(had) {
-		return had, nil
-	}
-	return t.newClass(live)
+	return t.newClass(live, p.Bandwidth.ClassID.Uint())
 }
 
 // setBandwidth gives a port another bandwidth: section 5.5. The floor that it had counts as given back. It returns the
@@ -214,7 +216,7 @@ func (t *portTable) setBandwidth(live *Network, id schema.UUID, b *qos.Bandwidth
 	case wants == 0:
 		e.class = 0
 	case e.class == 0:
-		if e.class, err = t.newClass(live); err != nil {
+		if e.class, err = t.newClass(live, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -241,7 +243,7 @@ func (t *portTable) replace(live *Network, old schema.UUID, p *Port) error {
 		return nil
 	}
 	t.remove(e)
-	if err := t.allocateLike(live, p, e.device); err != nil {
+	if err := t.allocateLike(live, p, held{e.device, e.class}); err != nil {
 		t.add(e)
 		return err
 	}

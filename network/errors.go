@@ -12,6 +12,8 @@ import (
 var (
 	// ErrActive is for what can be done only to a network that does not run.
 	ErrActive = errors.New("network is active")
+	// ErrBusy is for what can be done only to a network without ports.
+	ErrBusy = errors.New("network is in use")
 	// ErrInactive is for what can be done only to a network that runs.
 	ErrInactive = errors.New("network is not active")
 	// ErrFull is for a port that wants more than its network has left: a device, a floor or a traffic class.

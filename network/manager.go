@@ -140,12 +140,22 @@ func (m *Manager) Create(ctx context.Context, n *Network) error {
 // DHCP server has given out is kept for the next start of a defined network. A network that does not run is ErrInactive.
 // Stop is not ended by ctx once it has begun. If something cannot be taken away, the rest is, and Stop may be called again.
 // Leases that cannot be kept are an error of a network that is stopped all the same.
-func (m *Manager) Stop(ctx context.Context, name string) error {
+//
+// Its ports stay, and are plugged in again by the next start; see [Manager.StopIdle].
+func (m *Manager) Stop(ctx context.Context, name string) error { return m.stop(ctx, name, false) }
+
+// StopIdle is [Manager.Stop] for a network that nobody uses: one with ports is ErrBusy, and runs on.
+func (m *Manager) StopIdle(ctx context.Context, name string) error { return m.stop(ctx, name, true) }
+
+func (m *Manager) stop(ctx context.Context, name string, idle bool) error {
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if ids, err := m.portIDs(ctx, name); idle && (err != nil || len(ids) > 0) {
+		return errors.Join(err, fail(ErrBusy, "network %q has %d ports", name, len(ids)))
+	}
 	instance, err := m.instance(ctx)
 	if err != nil {
 		return err

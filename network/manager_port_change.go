@@ -89,13 +89,12 @@ func (m *Manager) claimChange(ctx context.Context, old *portRecord, req PortRequ
 					t.restore(old.Name, had, old.Device, nil)
 				}
 			}
-			if old.Holds {
-				if err := t.release(old.Name, p.UUID); err != nil {
-					return nil, err
-				}
+			gave, err := m.giveBack(t, live, old.Name, p)
+			if err != nil {
+				return nil, err
 			}
 			if r.Holds {
-				if err := m.enterLike(ctx, t, live, req, p, had.Plug); err != nil {
+				if err := m.enterLike(ctx, t, live, req, p, gave); err != nil {
 					back()
 					return nil, err
 				}
@@ -113,6 +112,24 @@ func (m *Manager) claimChange(ctx context.Context, old *portRecord, req PortRequ
 		}, write)
 	})
 	return r, changes, err
+}
+
+// giveBack takes a port out of the table, if it is there, before it is entered as what it becomes.
+func (m *Manager) giveBack(t *portTable, live *Network, network string, p *Port) (held, error) {
+	e, err := t.entry(network, p.UUID)
+	if errors.Is(err, fs.ErrNotExist) {
+		return held{}, nil
+	}
+	if err != nil {
+		return held{}, err
+	}
+	if live != nil && m.config.Rules.Skips(PortGivesBack) {
+		if err := t.admit(live, 0, p.floor()); err != nil {
+			return held{}, err
+		}
+	}
+	t.remove(e)
+	return held{e.device, e.class}, nil
 }
 
 // saveChange writes the record of a change. On another network it takes the place of that of the port, which it has in it.

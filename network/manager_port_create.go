@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/go-virtnet/virtnet/hostdev"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
@@ -169,11 +168,11 @@ func (m *Manager) takePort(ctx context.Context, c *claims, live *Network, req Po
 
 // enter chooses for a port what it needs.
 func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port) error {
-	return m.enterLike(ctx, t, live, req, p, nil)
+	return m.enterLike(ctx, t, live, req, p, held{})
 }
 
-// enterLike is enter for a port that had a plug before, whose device it keeps where it can.
-func (m *Manager) enterLike(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port, had *Plug) error {
+// enterLike is enter for a port that keeps what it had where it can.
+func (m *Manager) enterLike(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port, had held) error {
 	if live == nil {
 		f, err := m.backend.Facts(ctx, p.Plug.scope())
 		if err != nil {
@@ -187,7 +186,7 @@ func (m *Manager) enterLike(ctx context.Context, t *portTable, live *Network, re
 	if req.Reclaim {
 		return m.anew(ctx, t, live, func() error { return t.reclaim(live, p) })
 	}
-	return m.anew(ctx, t, live, func() error { return m.allocate(ctx, t, live, p, had.device()) })
+	return m.anew(ctx, t, live, func() error { return m.allocate(ctx, t, live, p, had) })
 }
 
 // anew tries once more with devices that may have become free, or that may have come.
@@ -204,7 +203,7 @@ func (m *Manager) anew(ctx context.Context, t *portTable, live *Network, take fu
 
 // allocate gives a port the device that it had, or else the first of those that it could have which the host does not need
 // itself by now.
-func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *Port, had hostdev.Device) error {
+func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *Port, had held) error {
 	for {
 		if err := t.allocateLike(live, p, had); err != nil || !live.handsOut() || m.config.Rules.Skips(BusyDevice) {
 			return err

@@ -73,7 +73,7 @@ func (h *portHouse) ask(name string, floor uint64) network.PortRequest {
 	h.next++
 	req := network.PortRequest{Network: name, Port: &network.Port{
 		UUID:  houseID(0x30, h.next),
-		Owner: &network.Owner{Name: fmt.Sprint("guest", h.next)},
+		Owner: &network.Owner{Name: fmt.Sprint("guest", h.next), UUID: houseID(0x40, h.next)},
 		MAC:   &network.MAC{Address: schema.MAC{0x52, 0x54, 0, 0, 0, h.next}},
 	}}
 	if floor > 0 {
@@ -406,4 +406,78 @@ func TestChangePortKeepsWhatItHas(t *testing.T) {
 	_, err = h.nets.ChangePort(t.Context(), "floors", id, h.ask("cards", 0))
 	require.ErrorIs(t, err, errors.ErrUnsupported, "a tap cannot become a card")
 	h.still(t, 4000, 1, 1)
+}
+
+// TestPortGivesBack asks for another floor that fits only if the one before counts as given back.
+func TestPortGivesBack(t *testing.T) {
+	for _, rules := range []schema.Rules{{}, {Compat: true}, {Allow: []schema.Deviation{network.PortGivesBack}}} {
+		h := newPortHouse(t)
+		h.start(t)
+		var err error
+		h.nets, err = network.Config{Rules: rules}.Open(t.Context(), h.Machine, h.store)
+		require.NoError(t, err)
+		_, err = h.nets.ChangePort(t.Context(), "floors", houseID(0x30, 1), h.ask("floors", 4000))
+		if rules.Skips(network.PortGivesBack) {
+			require.ErrorIs(t, err, network.ErrFull)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
+// TestClassStays wants a port to keep its traffic class although a lower one is free by now.
+func TestClassStays(t *testing.T) {
+	h := newPortHouse(t)
+	h.start(t)
+	p, err := h.nets.CreatePort(t.Context(), h.ask("floors", 100))
+	require.NoError(t, err)
+	require.EqualValues(t, 4, p.Port.Bandwidth.ClassID.Uint())
+	require.NoError(t, h.nets.DeletePort(t.Context(), "floors", houseID(0x30, 1)))
+	before := len(h.Log())
+	p, err = h.nets.ChangePort(t.Context(), "floors", p.Port.UUID, h.ask("floors", 200))
+	require.NoError(t, err)
+	require.EqualValues(t, 4, p.Port.Bandwidth.ClassID.Uint())
+	done := h.Log()[before:]
+	require.Len(t, done, 1)
+	require.Contains(t, done[0].String(), "tc class change")
+}
+
+func TestStopIdle(t *testing.T) {
+	h := newPortHouse(t)
+	h.start(t)
+	before := h.state(t)
+	require.ErrorIs(t, h.nets.StopIdle(t.Context(), "plain"), network.ErrBusy)
+	require.Equal(t, before, h.state(t))
+	require.NoError(t, h.nets.DeletePort(t.Context(), "plain", houseID(0x30, 3)))
+	require.NoError(t, h.nets.StopIdle(t.Context(), "plain"))
+	require.ErrorIs(t, h.nets.StopIdle(t.Context(), "plain"), fs.ErrNotExist)
+}
+
+// TestBrokenPortSaysWhy takes a port back that cannot be plugged in again, and then can.
+func TestBrokenPortSaysWhy(t *testing.T) {
+	h := newPortHouse(t)
+	h.start(t)
+	id, broken := houseID(0x30, 1), errors.New("broken")
+	require.NoError(t, h.Do(t.Context(), host.Unplug{Link: "vnet0", Bridge: "br1"}))
+	h.Fail = func(op host.Op) error {
+		if _, ok := op.(host.Plug); ok {
+			return broken
+		}
+		return nil
+	}
+	nets, err := network.Open(t.Context(), h.Machine, h.store)
+	require.ErrorIs(t, err, broken)
+	p, lookErr := nets.Port(t.Context(), "floors", id)
+	require.NoError(t, lookErr)
+	require.Contains(t, p.Broken, "link set vnet0 master br1: broken")
+	_, err = nets.CreatePort(t.Context(), h.ask("floors", 2001))
+	require.ErrorIs(t, err, network.ErrFull, "its floor counts all the same")
+
+	h.Fail = nil
+	nets, err = network.Open(t.Context(), h.Machine, h.store)
+	require.NoError(t, err)
+	p, err = nets.Port(t.Context(), "floors", id)
+	require.NoError(t, err)
+	require.Empty(t, p.Broken)
+	h.still(t, 3000, 1, 1)
 }

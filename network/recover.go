@@ -127,7 +127,21 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 			return nil // until its network is started again
 		}
 	}
-	return host.Apply(ctx, m.backend, todo)
+	err = host.Apply(ctx, m.backend, todo)
+	return errors.Join(err, m.noteBroken(context.WithoutCancel(ctx), r, err))
+}
+
+// noteBroken writes down why a port does not stand as it should, or that it does.
+func (m *Manager) noteBroken(ctx context.Context, r *portRecord, why error) error {
+	text := ""
+	if why != nil {
+		text = why.Error()
+	}
+	if r.Broken == text {
+		return nil
+	}
+	r.Broken = text
+	return m.savePort(ctx, r)
 }
 
 // mendable is what of a plan has to be done again. A device that is still there but was changed by somebody is left as

@@ -126,9 +126,13 @@ func (t *portTable) admit(live *Network, was, wants uint64) error {
 	return nil
 }
 
-// newClass returns a traffic class for a port.
-func (t *portTable) newClass(live *Network) (uint64, error) {
-	class := t.network(live.Name).floors.next()
+// newClass returns a traffic class for a port: the one that it had, if that is free, and else the lowest.
+func (t *portTable) newClass(live *Network, had uint64) (uint64, error) {
+	f := &t.network(live.Name).floors
+	if had >= firstClass && had <= lastClass && !f.has(had) {
+		return had, nil
+	}
+	class := f.next()
 	if class > lastClass && !t.rules.Skips(ClassLimit) {
 		return 0, fail(ErrFull, "%s: network %q has no traffic class left, all of %d to %d are in use", floorPath, live.Name, firstClass, lastClass)
 	}
