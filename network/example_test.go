@@ -3,6 +3,7 @@
 package network_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/hosttest"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
@@ -204,4 +206,47 @@ func ExampleMetadata_Of() {
 		fmt.Println(rack.Name.Local, unit.Name.Local, unit.Nodes[0].Text)
 	}
 	// Output: rack unit 12
+}
+
+// Somebody flushes the packet filter while a network runs.
+func ExampleManager_Watch() {
+	ctx := context.Background()
+	machine := hosttest.New("eth0")
+	nets, err := network.Open(ctx, machine, network.Memory())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	lab := &network.Network{
+		Name: "lab", Forward: &network.Forward{Mode: network.ForwardNAT}, Bridge: &network.Bridge{Name: "virbr7", STP: schema.Off},
+		IPs: []network.IP{{Address: schema.Addr{Addr: netip.MustParseAddr("10.7.0.1")}, PrefixLen: schema.Num(24)}},
+	}
+	for e, err := range nets.Watch(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(e)
+		switch e.Kind {
+		case network.EventWatching:
+			err = nets.Create(ctx, lab)
+		case network.EventStarted:
+			machine.FlushFilters()
+		case network.EventDriftFound:
+			fmt.Println("missing because of", e.Plan[0].From)
+			err = nets.Stop(ctx, e.Network)
+		}
+		if err != nil {
+			fmt.Println(err)
+		}
+		if e.Kind == network.EventStopped {
+			break
+		}
+	}
+	// Output:
+	// watching
+	// started network "lab"
+	// drift-found network "lab", 1 steps missing
+	// missing because of /network/forward
+	// stopped network "lab"
 }

@@ -27,6 +27,7 @@ type Manager struct {
 	backend host.Backend
 	store   Store
 	ledger  ledger
+	events  audience
 	ports   registry
 }
 
@@ -183,6 +184,7 @@ func (m *Manager) stop(ctx context.Context, name string, idle bool) error {
 	if err := m.takeBack(ctx, r); err != nil {
 		return err
 	}
+	m.emit(Event{Kind: EventStopped, Network: name})
 	return lost
 }
 

@@ -43,7 +43,15 @@ func (m *Manager) Define(ctx context.Context, n *Network) error {
 	if err != nil {
 		return err
 	}
-	return m.store.Save(ctx, definitionName(n.Name), text)
+	kind := EventRedefined
+	if _, err := m.store.Load(ctx, definitionName(n.Name)); errors.Is(err, fs.ErrNotExist) {
+		kind = EventDefined
+	}
+	if err := m.store.Save(ctx, definitionName(n.Name), text); err != nil {
+		return err
+	}
+	m.emit(Event{Kind: kind, Network: n.Name})
+	return nil
 }
 
 // identify returns the document with the uuid that its network has already, defined or running, and refuses one that belongs to another.
@@ -137,6 +145,7 @@ func (m *Manager) Undefine(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	m.emit(Event{Kind: EventUndefined, Network: name})
 	return nil
 }
 

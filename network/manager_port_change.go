@@ -48,6 +48,7 @@ func (m *Manager) ChangePort(ctx context.Context, network string, id schema.UUID
 	if err := m.endChange(ctx, r); err != nil {
 		return nil, errors.Join(err, m.takeBackChange(context.WithoutCancel(ctx), r))
 	}
+	m.emit(Event{Kind: EventPortChanged, Network: r.Name, Port: id, Link: r.Link})
 	return r.status()
 }
 

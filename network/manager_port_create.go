@@ -54,6 +54,7 @@ func (m *Manager) CreatePort(ctx context.Context, req PortRequest) (*PortStatus,
 	if err := saveJSON(ctx, m.store, stored, r); err != nil {
 		return nil, errors.Join(err, m.takeBackPort(context.WithoutCancel(ctx), r))
 	}
+	m.emit(Event{Kind: EventPortAdded, Network: r.Name, Port: p.UUID, Link: r.Link})
 	return r.status()
 }
 

@@ -28,7 +28,19 @@ func (m *Manager) DeletePort(ctx context.Context, network string, id schema.UUID
 		}
 		r = r.Was
 	}
-	return m.takeBackPort(ctx, r)
+	return m.removePort(ctx, id, r)
+}
+
+// removePort takes a port back and tells it, if anybody can have been told of the port.
+func (m *Manager) removePort(ctx context.Context, id schema.UUID, r *portRecord) error {
+	was := r.Stage
+	if err := m.takeBackPort(ctx, r); err != nil {
+		return err
+	}
+	if was != starting {
+		m.emit(Event{Kind: EventPortRemoved, Network: r.Name, Port: id, Link: r.Link})
+	}
+	return nil
 }
 
 // takeBackPort undoes what a port's record says and forgets it. The caller holds the port's lock.

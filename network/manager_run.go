@@ -35,7 +35,14 @@ func (m *Manager) settle(ctx context.Context, name string) error {
 	case r.Stage == running:
 		return fail(ErrActive, "network %q is active", name)
 	}
-	return m.takeBack(ctx, r)
+	was := r.Stage
+	if err := m.takeBack(ctx, r); err != nil {
+		return err
+	}
+	if was == stopping {
+		m.emit(Event{Kind: EventStopped, Network: name})
+	}
+	return nil
 }
 
 // start completes and plans a network, writes the plan down, and carries it out. The caller holds the network's lock.
@@ -51,6 +58,7 @@ func (m *Manager) start(ctx context.Context, n *Network) error {
 	if err := saveJSON(ctx, m.store, runName(n.Name), r); err != nil {
 		return errors.Join(err, m.takeBack(context.WithoutCancel(ctx), r))
 	}
+	m.emit(Event{Kind: EventStarted, Network: n.Name})
 	return m.plugAgain(ctx, r)
 }
 

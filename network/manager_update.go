@@ -171,5 +171,6 @@ func (m *Manager) change(ctx context.Context, name string, req UpdateRequest, ed
 	if err := m.do(ctx, t); err != nil {
 		return nil, err
 	}
+	m.emit(Event{Kind: EventUpdated, Network: name})
 	return &t.plan, nil
 }

@@ -103,7 +103,7 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 		}
 		r = r.Was
 	default:
-		return m.takeBackPort(context.WithoutCancel(ctx), r)
+		return m.removePort(context.WithoutCancel(ctx), id, r)
 	}
 	moved, err := r.moveTo(bridge)
 	if err == nil && moved {
@@ -118,7 +118,7 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	}
 	todo, lost := mendable(r.Plan, f)
 	if lost {
-		return m.takeBackPort(context.WithoutCancel(ctx), r)
+		return m.removePort(context.WithoutCancel(ctx), id, r)
 	}
 	for _, step := range todo {
 		plug, ok := step.Op.(host.Plug)
@@ -128,6 +128,9 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 		}
 	}
 	err = host.Apply(ctx, m.backend, todo)
+	if err == nil && moved {
+		m.emit(Event{Kind: EventPortChanged, Network: r.Name, Port: id, Link: r.Link})
+	}
 	return errors.Join(err, m.noteBroken(context.WithoutCancel(ctx), r, err))
 }
 

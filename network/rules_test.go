@@ -114,7 +114,8 @@ func collectRules(t *testing.T, dir string, rules map[string]bool) {
 					rules[literal(t, n.Values[0])] = true
 				}
 			case *ast.KeyValueExpr:
-				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Kind" {
+				_, named := n.Value.(*ast.BasicLit) // other kinds are not named
+				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Kind" && named {
 					rules[literal(t, n.Value)+"-syntax"] = true
 				}
 			}

@@ -52,6 +52,17 @@ func (p Plan) Missing(f *Facts) Plan {
 	return missing
 }
 
+// Lost is the first link that a step of the plan made and that is gone. It is empty if there is none.
+func (p Plan) Lost(f *Facts) string {
+	for _, step := range p {
+		maker, ok := step.Op.(interface{ makes() string })
+		if ok && !step.Op.Holds(f) && step.Op.Inverse().Holds(f) {
+			return maker.makes()
+		}
+	}
+	return ""
+}
+
 // Inverse is the plan that takes this one back: the inverses in the opposite order. Steps that change shared host
 // state have none and are left out. So are those that only touch a link which an earlier step of the plan made: they
 // end with the link, and if it was never made they would touch somebody else's of the same name.

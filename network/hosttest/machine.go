@@ -123,7 +123,7 @@ func (m *Machine) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	defer m.lock().Unlock()
+	defer m.look().Unlock()
 	return m.facts(scope), nil
 }
 
@@ -230,11 +230,17 @@ func (m *Machine) do(op host.Op) error {
 //
 //	defer m.lock().Unlock()
 func (m *Machine) lock() *hold {
+	m.look()
+	return (*hold)(m)
+}
+
+// look is lock for those who change nothing.
+func (m *Machine) look() *sync.Mutex {
 	m.mu.Lock()
 	if m.boots == 0 {
 		m.boot()
 	}
-	return (*hold)(m)
+	return &m.mu
 }
 
 // boot puts the machine into the state it has after a start.

@@ -54,13 +54,13 @@ func (m *Machine) join(w *watch) {
 }
 
 func (m *Machine) leave(w *watch) {
-	defer m.lock().Unlock()
+	defer m.look().Unlock()
 	m.watches = slices.DeleteFunc(m.watches, func(other *watch) bool { return other == w })
 }
 
 // unseen takes the changes that wait.
 func (m *Machine) unseen(w *watch) []host.Change {
-	defer m.lock().Unlock()
+	defer m.look().Unlock()
 	changes := w.changes
 	w.changes = nil
 	return changes
