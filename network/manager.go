@@ -18,7 +18,8 @@ import (
 
 // A Manager keeps the networks of one host: their definitions, and what of them runs. It may be used by many goroutines,
 // and several managers, in one process or many, may share a store: each network has a lock, so that work on one never
-// waits for work on another. A Manager has no goroutine and nothing to close; networks go on when it is gone.
+// waits for work on another. A Manager has no goroutine but for those who watch, and nothing to close; networks go on when
+// it is gone.
 //
 // Nothing is remembered in memory. A record of what will be done is written to the store before the first change, so that
 // a program that is killed at any moment leaves what the next [Open] can take back.

@@ -206,3 +206,20 @@ func TestRevertGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, f.Links, "the bridge is taken back all the same")
 }
+
+func TestPlanLost(t *testing.T) {
+	bridge := host.AddBridge{Link: "br0", MAC: host.MAC{2, 0, 0, 0, 0, 1}}
+	plan := host.Plan{{Op: bridge}, {Op: host.SetUp{Link: "br0"}}}
+	there := host.Link{Name: "br0", Kind: host.Bridge, MAC: bridge.MAC, Up: true}
+	changed, other := there, there
+	changed.MTU, changed.STP = 1400, true
+	other.MAC = host.MAC{2, 0, 0, 0, 0, 2}
+	for _, c := range []struct {
+		name  string
+		links []host.Link
+		want  string
+	}{{"there", []host.Link{there}, ""}, {"changed", []host.Link{changed}, ""}, {"gone", nil, "br0"}, {"another", []host.Link{other}, "br0"}} {
+		require.Equal(t, c.want, plan.Lost(&host.Facts{Links: c.links}), c.name)
+	}
+	require.Empty(t, plan[1:].Lost(&host.Facts{}), "it was not made here")
+}
