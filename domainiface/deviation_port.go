@@ -15,4 +15,20 @@ const (
 	// PluggedCoalesce corrects that a hypervisor which cannot gather the packets of a macvtap device is not asked when it is a
 	// network that gives one: it is refused there too.
 	PluggedCoalesce schema.Deviation = "attach-coalesce"
+
+	// UpdateKeepsMAC corrects that an update of a running device that leaves the MAC address open counts as a change of it,
+	// and is refused: the address stays.
+	UpdateKeepsMAC schema.Deviation = "attached-mac-open"
+	// UpdateCompares corrects that an update of a running device takes changes without any effect: of the team, the addresses,
+	// routes and name in the guest, the forwarded ports, the scripts, the guest that serves it. They are refused.
+	UpdateCompares schema.Deviation = "attached-compares"
+	// UpdateUndone corrects that an update of a running device that fails half-way stays half done: all of it is taken back,
+	// in all modes.
+	UpdateUndone schema.Deviation = "attached-undone"
+	// UpdateResolved corrects that new limits of one direction end those of the other that come from a port group: they stay,
+	// in all modes.
+	UpdateResolved schema.Deviation = "attached-resolved"
+	// UpdateUntouched corrects that an update of the link state alone takes a new port from the network and gives the old one
+	// back: nothing is touched, in all modes.
+	UpdateUntouched schema.Deviation = "attached-untouched"
 )

@@ -34,7 +34,7 @@ func (p *Port) Update(ctx context.Context, i *Interface) error {
 	if err := i.ValidateAs(rules); err != nil {
 		return err
 	}
-	i, err := p.Interface.updated(i)
+	i, err := p.Interface.updated(i, rules)
 	if err != nil {
 		return err
 	}
@@ -110,11 +110,17 @@ var changeable = []string{
 // kept are the fields that stay as they are where the new interface has none.
 var kept = []string{"MAC", "Target", "Alias", "Address"}
 
+// uncompared are the fields in which libvirt takes a change that has no effect.
+var uncompared = []string{"Teaming", "IPs", "Routes", "PortForwards", "Downscript", "BackendDomain", "Guest", "Managed"}
+
 // updated returns i, of which a guest runs with the device of was, with what it leaves open.
-func (was *Interface) updated(i *Interface) (*Interface, error) {
+func (was *Interface) updated(i *Interface, rules schema.Rules) (*Interface, error) {
 	next := i.Clone()
 	if next.MAC != nil && next.MAC.Address.IsZero() {
 		next.MAC = nil
+	}
+	if next.MAC == nil && rules.Skips(UpdateKeepsMAC) {
+		return nil, cannotChange("/interface/mac")
 	}
 	if t := next.Target; t != nil && t.Dev == "" && schema.IsBare(t.Extra) {
 		next.Target = nil
@@ -125,7 +131,8 @@ func (was *Interface) updated(i *Interface) (*Interface, error) {
 	from, to := reflect.ValueOf(was).Elem(), reflect.ValueOf(next).Elem()
 	for n := range to.NumField() {
 		field := to.Type().Field(n)
-		if !field.IsExported() || field.Tag.Get("xml") == "-" || slices.Contains(changeable, field.Name) {
+		if !field.IsExported() || field.Tag.Get("xml") == "-" || slices.Contains(changeable, field.Name) ||
+			slices.Contains(uncompared, field.Name) && rules.Skips(UpdateCompares) {
 			continue
 		}
 		if slices.Contains(kept, field.Name) && to.Field(n).IsZero() {

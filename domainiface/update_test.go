@@ -15,6 +15,8 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/hosttest"
+	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/qos"
 )
 
 // onTwo is a machine with the networks lan and wan and the bridge br0, and a guest on lan.
@@ -179,4 +181,70 @@ func TestMatch(t *testing.T) {
 		}
 	}
 	require.Equal(t, 3, len(slices.Clip(all)))
+}
+
+// runAs is a guest on a network with limits, by the rules.
+func runAs(t *testing.T, rules schema.Rules, text string) *domainiface.Port {
+	t.Helper()
+	nets, err := network.Config{Rules: rules}.Open(t.Context(), hosttest.New("eth0"), network.Memory())
+	require.NoError(t, err)
+	n, err := network.Parse(strings.NewReader(`<network><name>lan</name><bridge name='lan0' stp='off'/><bandwidth><inbound average='1000' peak='5000'/></bandwidth>` +
+		`<portgroup name='slow'><bandwidth><inbound average='100'/><outbound average='50' peak='60'/></bandwidth></portgroup><ip address='10.1.1.1' prefix='24'/></network>`))
+	require.NoError(t, err)
+	require.NoError(t, nets.Create(t.Context(), n))
+	guest := domainiface.Guest{Name: "web"}
+	require.NoError(t, guest.UUID.UnmarshalText([]byte("0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9")))
+	port, err := domainiface.Attach(t.Context(), nets, guest, nic(t, text))
+	require.NoError(t, err)
+	return port
+}
+
+func TestUpdateKeepsMAC(t *testing.T) {
+	const text = `<interface type='network'><source network='lan'/></interface>`
+	port := runAs(t, schema.Rules{}, text)
+	require.NoError(t, port.Update(t.Context(), nic(t, text)))
+	for _, rules := range []schema.Rules{{Compat: true}, {Allow: []schema.Deviation{domainiface.UpdateKeepsMAC}}} {
+		port := runAs(t, rules, text)
+		require.ErrorIs(t, port.Update(t.Context(), nic(t, text)), errors.ErrUnsupported)
+		require.NoError(t, port.Update(t.Context(), nic(t, `<interface type='network'><mac address='`+port.MAC.String()+`'/><source network='lan'/></interface>`)))
+	}
+}
+
+func TestUpdateCompares(t *testing.T) {
+	const text = `<interface type='network'><mac address='52:54:00:00:00:01'/><source network='lan'/>%s</interface>`
+	for _, more := range []string{
+		"<teaming type='persistent'/>", "<ip address='192.0.2.1'/>", "<route address='0.0.0.0' gateway='192.0.2.1'/>", "<downscript path='/bin/true'/>",
+		"<backenddomain name='serves'/>", "<guest dev='eth7'/>",
+	} {
+		next := nic(t, strings.Replace(text, "%s", more, 1))
+		port := runAs(t, schema.Rules{}, strings.Replace(text, "%s", "", 1))
+		require.ErrorIs(t, port.Update(t.Context(), next), errors.ErrUnsupported, more)
+		for _, rules := range []schema.Rules{{Compat: true}, {Allow: []schema.Deviation{domainiface.UpdateCompares}}} {
+			port := runAs(t, rules, strings.Replace(text, "%s", "", 1))
+			built := port.Built
+			require.NoError(t, port.Update(t.Context(), next), more)
+			require.Equal(t, built, port.Built)
+		}
+	}
+}
+
+// TestUpdateResolved limits one direction where the other has its limits from a port group.
+func TestUpdateResolved(t *testing.T) {
+	port := runAs(t, schema.Rules{}, `<interface type='network'><source network='lan' portgroup='slow'/></interface>`)
+	require.NoError(t, port.SetBandwidth(t.Context(), &qos.Rate{Average: schema.Num(400), Floor: schema.Num(300)}, nil))
+	b := port.Document.Bandwidth
+	require.EqualValues(t, 400, b.Inbound.Average.Uint())
+	require.EqualValues(t, 300, b.Inbound.Floor.Uint())
+	require.EqualValues(t, 3, b.ClassID.Uint())
+	require.EqualValues(t, 50, b.Outbound.Average.Uint())
+	require.EqualValues(t, 60, b.Outbound.Peak.Uint())
+
+	require.NoError(t, port.SetBandwidth(t.Context(), &qos.Rate{}, nil))
+	b = port.Document.Bandwidth
+	require.Nil(t, b.Inbound)
+	require.EqualValues(t, 50, b.Outbound.Average.Uint())
+	require.Zero(t, b.ClassID.Uint())
+
+	require.ErrorIs(t, port.SetBandwidth(t.Context(), &qos.Rate{Average: schema.Num(9999), Floor: schema.Num(5001)}, nil), network.ErrFull)
+	require.Equal(t, b, port.Document.Bandwidth, "and nothing has changed")
 }

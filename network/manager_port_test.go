@@ -481,3 +481,38 @@ func TestBrokenPortSaysWhy(t *testing.T) {
 	require.Empty(t, p.Broken)
 	h.still(t, 3000, 1, 1)
 }
+
+// TestPortOnce asks twice for one uuid. The second request is refused before anything is chosen for it.
+func TestPortOnce(t *testing.T) {
+	h := newPortHouse(t)
+	h.start(t)
+	twice := h.ask("cards", 0)
+	twice.Port.UUID = houseID(0x30, 2)
+	before := h.state(t)
+	_, err := h.nets.CreatePort(t.Context(), twice)
+	require.ErrorIs(t, err, fs.ErrExist)
+	require.Equal(t, before, h.state(t))
+	p, err := h.nets.CreatePort(t.Context(), h.ask("cards", 0))
+	require.NoError(t, err)
+	require.Equal(t, "card2", p.Port.Plug.Dev.String())
+}
+
+// TestPortCounts updates a network whose device is in use: it stays counted, and is given to nobody else.
+func TestPortCounts(t *testing.T) {
+	h := newPortHouse(t)
+	h.start(t)
+	_, err := h.nets.Update(t.Context(), "cards", network.UpdateRequest{Live: true, Updates: []network.Update{
+		{Section: network.SectionPortGroup, Command: network.CommandAddLast, XML: "<portgroup name='more'/>"},
+	}})
+	require.NoError(t, err)
+	s, err := h.nets.Lookup(t.Context(), "cards")
+	require.NoError(t, err)
+	require.Len(t, s.Live.PortGroups, 1)
+	require.EqualValues(t, 1, s.Live.Connections.Uint())
+	require.EqualValues(t, 1, s.Live.Forward.Interfaces[0].Connections.Uint())
+	p, err := h.nets.CreatePort(t.Context(), h.ask("cards", 0))
+	require.NoError(t, err)
+	require.Equal(t, "card2", p.Port.Plug.Dev.String())
+	_, err = h.nets.CreatePort(t.Context(), h.ask("cards", 0))
+	require.ErrorIs(t, err, network.ErrFull)
+}
