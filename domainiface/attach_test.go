@@ -152,7 +152,8 @@ func TestAttachRefuses(t *testing.T) {
 		"unknown network": {web, `<interface type='network'><source network='wan'/></interface>`, fs.ErrNotExist,
 			`network "wan" is not defined`},
 		"no such bridge": {web, `<interface type='bridge'><source bridge='br7'/></interface>`, fs.ErrNotExist, "the host has no bridge br7"},
-		"not a bridge":   {web, `<interface type='bridge'><source bridge='eth0'/></interface>`, fs.ErrNotExist, "the host has no bridge eth0"},
+		"not a bridge":   {web, `<interface type='bridge'><source bridge='eth0'/></interface>`, fs.ErrNotExist, "the host has no bridge eth0, that is a card"},
+		"a tap":          {web, `<interface type='bridge'><source bridge='tap9'/></interface>`, fs.ErrNotExist, "the host has no bridge tap9, that is a link of kind tap"},
 		"name in use": {web, `<interface type='network'><source network='lan'/><target dev='eth0'/></interface>`, fs.ErrExist,
 			"/interface: tuntap add dev eth0"},
 		"no such namespace": {domainiface.Guest{Name: "box", Namespace: "/run/netns/gone"}, `<interface type='network'><source network='lan'/></interface>`,
@@ -164,6 +165,7 @@ func TestAttachRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, nets := onLAN(t)
+			require.NoError(t, m.Do(t.Context(), host.AddTap{Link: "tap9", MAC: host.MAC{2, 0, 0, 0, 0, 9}}))
 			before := m.String()
 			_, err := domainiface.Attach(t.Context(), nets, c.guest, nic(t, c.text))
 			require.ErrorIs(t, err, c.kind)
@@ -206,4 +208,18 @@ func TestAttachAtomic(t *testing.T) {
 		require.ErrorIs(t, err, broken)
 		require.Equal(t, before, m.String(), "step %d", at)
 	}
+}
+
+// TestBridgeOfAnotherKind knows the bridges of Open vSwitch from others.
+func TestBridgeOfAnotherKind(t *testing.T) {
+	f := &host.Facts{Links: []host.Link{{Name: "br0", Kind: host.Bridge}, {Name: "ovs0", Kind: "openvswitch"}}}
+	plug := func(bridge schema.Text) *network.Port {
+		return &network.Port{Plug: &network.Plug{Type: network.PlugBridge, Bridge: bridge}}
+	}
+	l, err := domainiface.BridgeOf(plug("br0"), f)
+	require.NoError(t, err)
+	require.Equal(t, "br0", l.Name)
+	_, err = domainiface.BridgeOf(plug("ovs0"), f)
+	require.ErrorIs(t, err, fs.ErrInvalid)
+	require.ErrorContains(t, err, "<virtualport type='openvswitch'/>")
 }

@@ -4,3 +4,6 @@ package domainiface
 
 // ActualOf is actualOf, for tests.
 var ActualOf = actualOf
+
+// BridgeOf is bridgeOf, for tests.
+var BridgeOf = bridgeOf

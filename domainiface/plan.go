@@ -21,9 +21,9 @@ func planDevice(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 	if err := supportedPort(p); err != nil {
 		return nil, err
 	}
-	bridge := f.Link(p.Plug.Bridge.String())
-	if bridge == nil || bridge.Kind != host.Bridge {
-		return nil, fmt.Errorf("/interface/source: the host has no bridge %s: %w", p.Plug.Bridge, fs.ErrNotExist)
+	bridge, err := bridgeOf(p, f)
+	if err != nil {
+		return nil, err
 	}
 	plan := host.Plan{{From: from, Op: device(g, i, p, link, bridge.MTU)}}
 	if was, ok := f.Sysctl(ipv6Default); ok {
@@ -40,6 +40,28 @@ func planDevice(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 		host.Step{From: from, Op: host.SetUp{Link: link}},
 	), nil
 }
+
+// bridgeOf finds the bridge that a port is plugged into. What is no Linux bridge is told apart: that of Open vSwitch takes a
+// profile, and other links take no ports.
+func bridgeOf(p *network.Port, f *host.Facts) (*host.Link, error) {
+	const from = "/interface/source"
+	name := p.Plug.Bridge.String()
+	switch l := f.Link(name); {
+	case l == nil:
+		return nil, fmt.Errorf("%s: the host has no bridge %s: %w", from, name, fs.ErrNotExist)
+	case l.Kind == openVSwitch:
+		return nil, fmt.Errorf("%s: %s is a bridge of Open vSwitch, whose ports take <virtualport type='openvswitch'/>: %w", from, name, fs.ErrInvalid)
+	case l.Kind == "":
+		return nil, fmt.Errorf("%s: the host has no bridge %s, that is a card: %w", from, name, fs.ErrNotExist)
+	case l.Kind != host.Bridge:
+		return nil, fmt.Errorf("%s: the host has no bridge %s, that is a link of kind %s: %w", from, name, l.Kind, fs.ErrNotExist)
+	default:
+		return l, nil
+	}
+}
+
+// openVSwitch is the kernel's word for the bridges of Open vSwitch.
+const openVSwitch host.Kind = "openvswitch"
 
 // device makes the guest's device: a tap, or a pair whose other end is in the guest's namespace.
 func device(g Guest, i *Interface, p *network.Port, link string, bridgeMTU int) host.Op {

@@ -17,9 +17,11 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/hosttest"
+	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/qos"
 )
 
-// TestWalk starts, stops, defines, undefines, attaches and detaches in random order, with failures in between. After
+// TestWalk starts, stops, defines, undefines, updates, attaches, limits, moves and detaches in random order, with failures in between. After
 // each step every running network is what was planned, and at the end the host is as it was.
 func TestWalk(t *testing.T) {
 	for seed := range uint64(20) {
@@ -62,7 +64,7 @@ func (w *walk) step() {
 		}
 	}
 	var err error
-	switch w.random.IntN(6) {
+	switch w.random.IntN(10) {
 	case 0:
 		err = w.nets.Define(ctx, w.document(i))
 	case 1:
@@ -75,9 +77,18 @@ func (w *walk) step() {
 		err = w.attach(name)
 	case 5:
 		err = w.detach()
+	case 6:
+		err = w.update(name)
+	case 7:
+		_, err = w.nets.Update(ctx, name, network.UpdateRequest{Document: w.document(i), Live: true, Disruptive: true})
+	case 8:
+		err = w.limit()
+	case 9:
+		err = w.move(name)
 	}
 	w.machine.Fail = nil
-	for _, allowed := range []error{nil, errStumble, network.ErrActive, network.ErrInactive, fs.ErrNotExist} {
+	allowances := []error{nil, errStumble, network.ErrActive, network.ErrInactive, network.ErrFull, fs.ErrNotExist, fs.ErrExist, errors.ErrUnsupported}
+	for _, allowed := range allowances {
 		if errors.Is(err, allowed) {
 			return
 		}
@@ -89,7 +100,8 @@ func (w *walk) step() {
 func (w *walk) document(i int) *network.Network {
 	forward := [2]string{"<forward/>", "<forward mode='route'/>"}[w.random.IntN(2)]
 	n, err := network.Parse(strings.NewReader(fmt.Sprintf(
-		`<network><name>n%[1]d</name>%[2]s<ip address='10.5.%[1]d.1' prefix='24'><dhcp><range start='10.5.%[1]d.2' end='10.5.%[1]d.9'/></dhcp></ip></network>`, i, forward)))
+		`<network><name>n%[1]d</name>%[2]s%[3]s<ip address='10.5.%[1]d.1' prefix='24'><dhcp><range start='10.5.%[1]d.2' end='10.5.%[1]d.9'/></dhcp></ip></network>`,
+		i, forward, [2]string{"", "<bandwidth><inbound average='1000' peak='2000'/></bandwidth>"}[i%2])))
 	require.NoError(w.t, err)
 	return n
 }
@@ -114,6 +126,39 @@ func (w *walk) detach() error {
 	return nil
 }
 
+// update adds a host, a range or a record to a network, or takes one away.
+func (w *walk) update(name string) error {
+	command := []network.Command{network.CommandAddLast, network.CommandDelete}[w.random.IntN(2)]
+	u := []network.Update{
+		{Section: network.SectionDHCPHost, Command: command, XML: "<host mac='52:54:00:00:00:99' name='h' ip='10.5." + name[1:] + ".7'/>"},
+		{Section: network.SectionDNSTXT, Command: command, XML: "<txt name='t' value='v'/>"},
+		{Section: network.SectionPortGroup, Command: command, XML: "<portgroup name='g'/>"},
+	}[w.random.IntN(3)]
+	_, err := w.nets.Update(w.t.Context(), name, network.UpdateRequest{Updates: []network.Update{u}, Live: w.random.IntN(2) == 0})
+	return err
+}
+
+// limit gives a guest other limits, and a floor where its network can have some.
+func (w *walk) limit() error {
+	if len(w.ports) == 0 {
+		return nil
+	}
+	rate := &qos.Rate{Average: schema.Num(uint64(w.random.IntN(3)) * 500)}
+	if w.random.IntN(2) == 0 {
+		rate.Average, rate.Floor = schema.Num(900), schema.Num(uint64(w.random.IntN(900)))
+	}
+	return w.ports[w.random.IntN(len(w.ports))].SetBandwidth(w.t.Context(), rate, nil)
+}
+
+// move plugs a guest into another network, or isolates it on its own.
+func (w *walk) move(name string) error {
+	if len(w.ports) == 0 {
+		return nil
+	}
+	text := "<interface type='network'><source network='" + name + "'/><port isolated='" + []string{"yes", "no"}[w.random.IntN(2)] + "'/></interface>"
+	return w.ports[w.random.IntN(len(w.ports))].Update(w.t.Context(), nic(w.t, text))
+}
+
 // settled checks that what runs is what was planned, with every port that its network has.
 func (w *walk) settled() {
 	ctx := w.t.Context()
@@ -127,6 +172,9 @@ func (w *walk) settled() {
 		require.Empty(w.t, drift, "%s has drifted", s.Name)
 		for p, err := range w.nets.Ports(ctx, s.Name) {
 			require.NoError(w.t, err)
+			if p.Deleting {
+				continue // a failure was in the way, and it will be tried again
+			}
 			f, err := w.machine.Facts(ctx, p.Built.Scope())
 			require.NoError(w.t, err)
 			require.Empty(w.t, p.Built.Missing(f), "port %s of %s has drifted", p.Link, s.Name)

@@ -54,6 +54,8 @@ type PortStatus struct {
 	// Broken is why the port could not be taken back when its manager was opened; empty if all is well. What it holds stays
 	// counted.
 	Broken string
+	// Deleting says that the port was being taken away and something could not be: it may be deleted again.
+	Deleting bool
 	// Origin is that of the request.
 	Origin []byte
 }
@@ -173,7 +175,7 @@ func (r *portRecord) status() (*PortStatus, error) {
 		return nil, err
 	}
 	return &PortStatus{
-		Network: r.Name, Port: p, Link: r.Link, Since: r.Since, Built: r.Plan, Broken: r.Broken, Origin: r.Origin,
+		Network: r.Name, Port: p, Link: r.Link, Since: r.Since, Built: r.Plan, Broken: r.Broken, Deleting: r.Stage == stopping, Origin: r.Origin,
 	}, nil
 }
 
