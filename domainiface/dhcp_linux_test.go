@@ -328,3 +328,52 @@ func TestReplyChecksums(t *testing.T) {
 	require.Positive(t, seen["udp 7"], seen)
 	require.GreaterOrEqual(t, seen["tcp 7"], 2, seen)
 }
+
+// TestChecksumRepair has a guest on a veth pair take a lease with a client that believes no wrong checksum. Without the
+// repair of the network's filter it never gets an answer.
+func TestChecksumRepair(t *testing.T) {
+	testenv.NeedProgram(t, "dnsmasq")
+	testenv.NeedProgram(t, "nft")
+	for _, mode := range []string{"", "<forward mode='open'/>"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.start(`<network><name>lan</name>` + mode + `<bridge name='lan0' stp='off'/><ip address='10.88.0.1' prefix='24'>
+<dhcp><range start='10.88.0.100' end='10.88.0.199'/></dhcp></ip></network>`)
+			guest := w.attachMAC("web", "lan", "52:54:00:00:00:07")
+			received := capture(t, guest.Namespace, "eth0")
+			require.Equal(t, "10.88.0.1", w.lease(guest.Namespace, dhcpclient.Options{Strict: true}).Server.String())
+			answers := 0
+			for _, p := range received() {
+				if p.from == "udp 67" {
+					require.ErrorContains(t, p.err, "no checksum")
+					answers++
+				}
+			}
+			require.GreaterOrEqual(t, answers, 2)
+
+			w.host.Output(t, "nft", "delete", "element", "bridge", "virtnet", "dhcp", "{ 10.88.0.1 }")
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			failed := make(chan error, 1)
+			go func() {
+				var err error
+				guest.Run(t, func() {
+					_, err = dhcpclient.Lease(ctx, "eth0", dhcpclient.Options{Strict: true, Retransmit: 100 * time.Millisecond})
+				})
+				failed <- err
+			}()
+			testenv.WaitFor(t, 10*time.Second, "two answers with a wrong checksum", func() bool {
+				for _, p := range received() {
+					if p.from == "udp 67" && p.err.Error() == "wrong checksum" {
+						answers--
+					}
+				}
+				return answers <= 0
+			})
+			cancel()
+			require.ErrorIs(t, <-failed, context.Canceled)
+			require.Equal(t, "10.88.0.1", w.lease(guest.Namespace, dhcpclient.Options{}).Server.String(), "another client does not mind")
+		})
+	}
+}

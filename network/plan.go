@@ -26,6 +26,7 @@ func PlanScope(n *Network) host.Scope {
 	}
 	if n.Managed() {
 		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
+		s.Checksums = len(n.dhcpAddrs()) > 0
 	}
 	return s
 }
@@ -62,7 +63,7 @@ func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(planFilter(n), planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
+	return slices.Concat(planFilter(n, f), planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
 }
 
 // checkHostBridge refuses a network on a bridge that the host does not have.

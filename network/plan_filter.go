@@ -4,20 +4,45 @@ package network
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
-// planFilter sets the packet filter of a network. A network in mode open has none.
-func planFilter(n *Network) host.Plan {
-	if n.Mode() == ForwardOpen {
+// planFilter sets the packet filter of a network. A network in mode open has none, but for the repair of what its DHCP
+// server answers.
+func planFilter(n *Network, f *host.Facts) host.Plan {
+	filter := host.Filter{Network: n.UUID.String(), Link: n.Bridge.Name}
+	if f.Checksums {
+		filter.DHCP = n.dhcpAddrs()
+	}
+	if n.Mode() != ForwardOpen {
+		b := &filterRules{n: n, link: n.Bridge.Name, uplinks: n.uplinks()}
+		filter.From, filter.To, filter.NAT = b.from(), b.to(), b.nat()
+	}
+	if len(filter.From)+len(filter.DHCP) == 0 {
 		return nil
 	}
-	filter := host.Filter{Network: n.UUID.String(), Link: n.Bridge.Name}
-	b := &filterRules{n: n, link: n.Bridge.Name, uplinks: n.uplinks()}
-	filter.From, filter.To, filter.NAT = b.from(), b.to(), b.nat()
 	return host.Plan{{From: "/network/forward", Op: host.SetFilter{Network: filter.Network, Filter: filter}}}
+}
+
+// dhcpAddrs are the addresses that the network's DHCP server may answer from: the kernel takes any of the bridge's.
+func (n *Network) dhcpAddrs() (addrs []netip.Addr) {
+	served := false
+	for i := range n.IPs {
+		prefix, _ := n.IPs[i].Prefix()
+		if !prefix.Addr().Is4() {
+			continue
+		}
+		addrs = append(addrs, prefix.Addr())
+		served = served || n.IPs[i].DHCP != nil
+	}
+	if !served {
+		return nil
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs)
 }
 
 // uplinks are the links that a network may use to reach the outside; the empty name is any.

@@ -130,7 +130,7 @@ func (c *client) answer(ctx context.Context, kind byte, deadline time.Time) (*me
 			continue // Such as ENETDOWN, which a later packet may follow.
 		}
 		payload, ok := unwrap(buffer[:size])
-		if !ok {
+		if !ok || c.Strict && !intact(buffer[:size]) {
 			continue
 		}
 		m, err := decode(payload)

@@ -20,6 +20,9 @@ type Options struct {
 	ClientID []byte
 	// Address is one that the client would like to have again; invalid is none.
 	Address netip.Addr
+	// Strict ignores packets whose checksum is wrong, as clients do that do not know that the kernel leaves checksums to
+	// network cards. One that is zero is no checksum.
+	Strict bool
 	// Retransmit is the time until the first repetition of a question that is not answered; it doubles each time. Zero
 	// is one second.
 	Retransmit time.Duration

@@ -31,7 +31,7 @@ func wrap(payload []byte) []byte {
 }
 
 // unwrap is the message of a packet, if it is one from a server to a client. The checksum is not looked at: packets
-// from this machine come without.
+// from this machine come without, unless somebody repaired them. See intact.
 func unwrap(b []byte) ([]byte, bool) {
 	if len(b) < ipHeader || b[0]>>4 != 4 || b[9] != udp || binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
 		return nil, false
@@ -46,6 +46,16 @@ func unwrap(b []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return u[udpHeader:size], true
+}
+
+// intact reports whether a packet that unwrap took has the checksum it should have, or none.
+func intact(b []byte) bool {
+	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	u := b[header:total]
+	if binary.BigEndian.Uint16(u[6:]) == 0 {
+		return true
+	}
+	return sum(uint32(sum(uint32(udp)+uint32(len(u)), b[12:20])), u) == 0xffff
 }
 
 // sum adds 16-bit words with carry (RFC 1071).

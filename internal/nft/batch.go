@@ -63,6 +63,10 @@ func (b *batch) addTable(flags netlink.HeaderFlags) {
 
 func (b *batch) deleteTable() {
 	b.emptied = true
+	b.dropTable()
+}
+
+func (b *batch) dropTable() {
 	b.change(unix.NFT_MSG_DELTABLE, 0, "delete table", Table, func(w *writer) {
 		w.text(unix.NFTA_TABLE_NAME, Table)
 	})
@@ -70,6 +74,14 @@ func (b *batch) deleteTable() {
 
 func (b *batch) addBase(c base) {
 	b.objects++
+	b.addHook(c)
+	for _, lead := range c.leads {
+		b.addProgram(c.name, lead.program())
+	}
+}
+
+// addHook makes a chain that the kernel calls.
+func (b *batch) addHook(c base) {
 	b.change(unix.NFT_MSG_NEWCHAIN, made, "add chain", c.name, func(w *writer) {
 		w.text(unix.NFTA_CHAIN_TABLE, Table)
 		w.text(unix.NFTA_CHAIN_NAME, c.name)
@@ -80,9 +92,6 @@ func (b *batch) addBase(c base) {
 		w.number(unix.NFTA_CHAIN_POLICY, accept)
 		w.text(unix.NFTA_CHAIN_TYPE, c.kind)
 	})
-	for _, lead := range c.leads {
-		b.addProgram(c.name, lead.program())
-	}
 }
 
 const accept = 1 // NF_ACCEPT

@@ -5,6 +5,7 @@
 package nft
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -25,6 +26,8 @@ type view struct {
 	maps   [lists]bool
 	// elements are those of the links that the change names, or all.
 	elements []element
+	// servers is nil if the change does not concern them.
+	servers *servers
 }
 
 // A state of a chain is whether there is one of the name, and whether it is as it should be.
@@ -46,7 +49,7 @@ func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 	case !v.exists() && o.Filter.IsZero():
 		return false, nil
 	}
-	if err := v.free(o); err != nil {
+	if err := errors.Join(v.free(o), v.servers.free(o)); err != nil {
 		return false, err
 	}
 	b.begin(v.generation)
@@ -60,6 +63,7 @@ func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 		v.frame(b)
 		v.remove(b, o.Network)
 	}
+	v.servers.change(b, o)
 	b.end()
 	return true, nil
 }

@@ -92,7 +92,17 @@ func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
 }
 
 // view is what a change has to go by, with as few questions as possible unless it has to be thorough.
-func (c *Conn) view(s *socket, o host.SetFilter, thorough bool) (*view, error) {
+func (c *Conn) view(s *socket, o host.SetFilter, thorough bool) (v *view, err error) {
+	if v, err = c.mainView(s, o, thorough); err != nil {
+		return nil, err
+	}
+	if v.servers == nil && (thorough || len(o.Was.DHCP)+len(o.Filter.DHCP) > 0) {
+		v.servers, _, err = s.servers()
+	}
+	return v, err
+}
+
+func (c *Conn) mainView(s *socket, o host.SetFilter, thorough bool) (*view, error) {
 	if !thorough {
 		if v, enough := c.memory.view(o); enough {
 			return v, nil

@@ -125,7 +125,9 @@ func TestTextIsTheSame(t *testing.T) {
 
 // blocks cuts a listing into chains and maps, sorted, each with its lines in their order; those of a map have none.
 func blocks(text string) []string {
-	list := strings.Split(strings.TrimSuffix(text, "\n}\n"), "\n\n")
+	text = strings.ReplaceAll(strings.TrimSuffix(text, "\n}\n"), "\n}\ntable ", "\n\ntable ")
+	text = strings.ReplaceAll(text, " {\n\tchain", " {\n\n\tchain")
+	list := strings.Split(strings.ReplaceAll(text, " {\n\tset", " {\n\n\tset"), "\n\n")
 	for i, b := range list {
 		if head, elements, ok := strings.Cut(b, "elements = {"); ok {
 			words := strings.Split(strings.Trim(elements, " }\n\t"), ",")
@@ -227,6 +229,8 @@ func TestErrors(t *testing.T) {
 	refused(fs.ErrExist, g, host.Filter{})
 	refused(fs.ErrNotExist, host.Filter{}, g)
 	refused(fs.ErrNotExist, g, g)
+	g.Link, g.DHCP = "br1", f.DHCP[1:]
+	refused(fs.ErrExist, g, host.Filter{})
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

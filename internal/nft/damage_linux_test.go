@@ -35,6 +35,12 @@ func TestDamage(t *testing.T) {
 		{"map deleted", "flush chain inet virtnet postrouting; flush map inet virtnet nat; delete map inet virtnet nat", true},
 		{"dispatch replaced", "flush chain inet virtnet forward; add rule inet virtnet forward counter accept; add rule inet virtnet forward counter accept", true},
 		{"policy", "add chain inet virtnet forward { policy drop; }", true},
+		{"server deleted", "delete element bridge virtnet dhcp { 10.9.131.1 }", false},
+		{"no servers", "delete table bridge virtnet", true},
+		{"servers flushed", "flush set bridge virtnet dhcp", true},
+		{"no repair", "flush chain bridge virtnet output", true},
+		{"other repair", "add rule bridge virtnet output counter", true},
+		{"repair dormant", "add table bridge virtnet { flags dormant; }", true},
 		{"dormant", "add table inet virtnet { flags dormant; }", true},
 	}
 	for _, c := range cases {

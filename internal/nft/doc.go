@@ -18,6 +18,14 @@
 // with "return" and never with "accept", so both have to agree. Looking a name up in a map costs a packet the same with
 // one network and with hundreds.
 //
+// What answers DHCP on veth pairs needs one rule more, in a table of family bridge with the same name, for only there the
+// kernel knows the device that a packet leaves by:
+//
+//	table bridge virtnet {
+//		set dhcp { type ipv4_addr; elements = { 192.168.122.1 comment "ID" } }
+//		chain output { type filter hook output priority filter; meta oifkind "veth" ip saddr @dhcp ... udp checksum set 0; }
+//	}
+//
 // Translating addresses needs Linux 5.5 or later, which knows where a packet came from when it leaves.
 //
 // The package knows three forms of a filter and goes from one to the other without looking at the machine: the rules of

@@ -21,8 +21,13 @@ type expr interface {
 type (
 	// loadMeta puts a property of the packet into a register.
 	loadMeta struct{ key, reg uint32 }
-	// loadHeader puts bytes of the IP header into a register.
-	loadHeader struct{ offset, length, reg uint32 }
+	// loadHeader puts bytes of the IP header, or of the one behind it, into a register.
+	loadHeader struct {
+		transport           bool
+		offset, length, reg uint32
+	}
+	// zeroChecksum writes zero from a register to where UDP has its checksum.
+	zeroChecksum struct{ reg uint32 }
 	// loadTrack puts a property of the connection into a register.
 	loadTrack struct{ key, reg uint32 }
 	// loadValue puts bytes into a register.
@@ -45,6 +50,11 @@ type (
 		set string
 		reg uint32
 	}
+	// member ends the rule unless a register is in a set.
+	member struct {
+		set string
+		reg uint32
+	}
 	// count counts packets.
 	count struct{}
 	// verdict is what becomes of the packet. Chain is for jumps.
@@ -62,19 +72,21 @@ type (
 	unknown struct{ name string }
 )
 
-func (loadMeta) kind() string   { return "meta" }
-func (loadHeader) kind() string { return "payload" }
-func (loadTrack) kind() string  { return "ct" }
-func (loadValue) kind() string  { return "immediate" }
-func (mask) kind() string       { return "bitwise" }
-func (compare) kind() string    { return "cmp" }
-func (dispatch) kind() string   { return "lookup" }
-func (count) kind() string      { return "counter" }
-func (verdict) kind() string    { return "immediate" }
-func (reject) kind() string     { return "reject" }
-func (masquerade) kind() string { return "masq" }
-func (snat) kind() string       { return "nat" }
-func (x unknown) kind() string  { return x.name }
+func (loadMeta) kind() string     { return "meta" }
+func (loadHeader) kind() string   { return "payload" }
+func (loadTrack) kind() string    { return "ct" }
+func (loadValue) kind() string    { return "immediate" }
+func (mask) kind() string         { return "bitwise" }
+func (compare) kind() string      { return "cmp" }
+func (dispatch) kind() string     { return "lookup" }
+func (zeroChecksum) kind() string { return "payload" }
+func (member) kind() string       { return "lookup" }
+func (count) kind() string        { return "counter" }
+func (verdict) kind() string      { return "immediate" }
+func (reject) kind() string       { return "reject" }
+func (masquerade) kind() string   { return "masq" }
+func (snat) kind() string         { return "nat" }
+func (x unknown) kind() string    { return x.name }
 
 func (x loadMeta) put(w *writer) {
 	w.number(unix.NFTA_META_KEY, x.key)
@@ -83,9 +95,26 @@ func (x loadMeta) put(w *writer) {
 
 func (x loadHeader) put(w *writer) {
 	w.number(unix.NFTA_PAYLOAD_DREG, x.reg)
-	w.number(unix.NFTA_PAYLOAD_BASE, unix.NFT_PAYLOAD_NETWORK_HEADER)
+	if x.transport {
+		w.number(unix.NFTA_PAYLOAD_BASE, unix.NFT_PAYLOAD_TRANSPORT_HEADER)
+	} else {
+		w.number(unix.NFTA_PAYLOAD_BASE, unix.NFT_PAYLOAD_NETWORK_HEADER)
+	}
 	w.number(unix.NFTA_PAYLOAD_OFFSET, x.offset)
 	w.number(unix.NFTA_PAYLOAD_LEN, x.length)
+}
+
+// checksumOffset is where UDP has its checksum.
+const checksumOffset = 6
+
+func (x zeroChecksum) put(w *writer) {
+	w.number(unix.NFTA_PAYLOAD_SREG, x.reg)
+	w.number(unix.NFTA_PAYLOAD_BASE, unix.NFT_PAYLOAD_TRANSPORT_HEADER)
+	w.number(unix.NFTA_PAYLOAD_OFFSET, checksumOffset)
+	w.number(unix.NFTA_PAYLOAD_LEN, 2)
+	w.number(unix.NFTA_PAYLOAD_CSUM_TYPE, unix.NFT_PAYLOAD_CSUM_INET)
+	w.number(unix.NFTA_PAYLOAD_CSUM_OFFSET, checksumOffset)
+	w.number(unix.NFTA_PAYLOAD_CSUM_FLAGS, 0)
 }
 
 func (x loadTrack) put(w *writer) {
@@ -116,6 +145,12 @@ func (x dispatch) put(w *writer) {
 	w.text(unix.NFTA_LOOKUP_SET, x.set)
 	w.number(unix.NFTA_LOOKUP_SREG, x.reg)
 	w.number(unix.NFTA_LOOKUP_DREG, unix.NFT_REG_VERDICT)
+}
+
+func (x member) put(w *writer) {
+	w.text(unix.NFTA_LOOKUP_SET, x.set)
+	w.number(unix.NFTA_LOOKUP_SREG, x.reg)
+	w.number(unix.NFTA_LOOKUP_FLAGS, 0)
 }
 
 func (count) put(*writer) {}

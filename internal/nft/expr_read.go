@@ -49,7 +49,7 @@ func readExpr(name string, a *attrs) expr {
 		x := dispatch{set: a.text(unix.NFTA_LOOKUP_SET), reg: a.number(unix.NFTA_LOOKUP_SREG)}
 		// Without a register for the result it is a set and no map.
 		if a.take(unix.NFTA_LOOKUP_DREG) == nil {
-			return nil
+			return member(x)
 		}
 		return x
 	case "counter":
@@ -67,14 +67,28 @@ func readExpr(name string, a *attrs) expr {
 }
 
 func readHeader(a *attrs) expr {
-	if a.number(unix.NFTA_PAYLOAD_BASE) != unix.NFT_PAYLOAD_NETWORK_HEADER {
+	base := a.number(unix.NFTA_PAYLOAD_BASE)
+	if base != unix.NFT_PAYLOAD_NETWORK_HEADER && base != unix.NFT_PAYLOAD_TRANSPORT_HEADER {
 		return nil
 	}
-	return loadHeader{
-		offset: a.number(unix.NFTA_PAYLOAD_OFFSET),
-		length: a.number(unix.NFTA_PAYLOAD_LEN),
-		reg:    a.number(unix.NFTA_PAYLOAD_DREG),
+	if source := a.number(unix.NFTA_PAYLOAD_SREG); source != 0 {
+		return readZeroChecksum(a, base, source)
 	}
+	return loadHeader{
+		transport: base == unix.NFT_PAYLOAD_TRANSPORT_HEADER,
+		offset:    a.number(unix.NFTA_PAYLOAD_OFFSET),
+		length:    a.number(unix.NFTA_PAYLOAD_LEN),
+		reg:       a.number(unix.NFTA_PAYLOAD_DREG),
+	}
+}
+
+func readZeroChecksum(a *attrs, base, source uint32) expr {
+	if base != unix.NFT_PAYLOAD_TRANSPORT_HEADER || a.number(unix.NFTA_PAYLOAD_OFFSET) != checksumOffset ||
+		a.number(unix.NFTA_PAYLOAD_LEN) != 2 || a.number(unix.NFTA_PAYLOAD_CSUM_TYPE) != unix.NFT_PAYLOAD_CSUM_INET ||
+		a.number(unix.NFTA_PAYLOAD_CSUM_OFFSET) != checksumOffset {
+		return nil
+	}
+	return zeroChecksum{source}
 }
 
 func readMask(a *attrs) expr {

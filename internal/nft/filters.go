@@ -22,6 +22,7 @@ type ruleset struct {
 	chains   []chain
 	elements []element
 	rules    []rule
+	servers  servers
 }
 
 // filters are those of the wanted networks. Whatever is not as a filter makes it becomes a rule, at the beginning of the
@@ -62,6 +63,7 @@ func (s *ruleset) filters(wanted func(network string) bool) []host.Filter {
 			}
 			*dest = append(faults(list(l), network, leads[network]), rules...)
 		}
+		f.DHCP = s.servers.of(network)
 		filters = append(filters, f)
 	}
 	slices.SortFunc(filters, func(a, b host.Filter) int { return cmp.Compare(a.Network, b.Network) })

@@ -3,6 +3,7 @@
 package nft
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -13,7 +14,12 @@ import (
 
 // inKernel is the table as the kernel lists it with these filters.
 func inKernel(filters ...host.Filter) *ruleset {
-	s := &ruleset{}
+	s := &ruleset{servers: servers{table: &table{}, set: true, chain: state{true, true}, owners: map[netip.Addr]string{}}}
+	for _, f := range filters {
+		for _, addr := range f.DHCP {
+			s.servers.owners[addr] = f.Network
+		}
+	}
 	for _, b := range bases() {
 		s.chains = append(s.chains, chain{name: b.name, kind: b.kind, hook: b.hooknum, priority: b.prionum, policy: accept, use: uint32(len(b.leads))})
 		for _, lead := range b.leads {

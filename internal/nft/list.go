@@ -20,7 +20,12 @@ func (s *socket) ruleset(networks []string) (set *ruleset, changed bool, err err
 	if err != nil || !there {
 		return set, false, err
 	}
-	var interrupted [3]bool
+	var interrupted [4]bool
+	known, changed, err := s.servers()
+	if err != nil {
+		return nil, false, err
+	}
+	set.servers, interrupted[3] = *known, changed
 	if set.elements, interrupted[0], err = s.elements(); err != nil {
 		return nil, false, err
 	}
@@ -36,7 +41,7 @@ func (s *socket) ruleset(networks []string) (set *ruleset, changed bool, err err
 		return nil, false, err
 	}
 	after, _, err := s.generation(&set.table)
-	return set, before != after || interrupted != [3]bool{}, err
+	return set, before != after || interrupted != [4]bool{}, err
 }
 
 // some reads the chains of some networks, and those that all share, with their rules.

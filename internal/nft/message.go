@@ -15,6 +15,8 @@ import (
 // sent.
 type messages struct {
 	out writer
+	// family is that of the table they are about; 0 is the table of filters.
+	family uint8
 	// what each of them is about, for errors.
 	what []what
 }
@@ -37,7 +39,11 @@ const (
 
 // message begins a message of nf_tables; body writes its attributes.
 func (m *messages) message(kind int, flags netlink.HeaderFlags, about what, body func(w *writer)) {
-	m.raw(unix.NFNL_SUBSYS_NFTABLES<<8|uint16(kind), flags, unix.NFPROTO_INET, 0, about, body)
+	family := m.family
+	if family == 0 {
+		family = unix.NFPROTO_INET
+	}
+	m.raw(unix.NFNL_SUBSYS_NFTABLES<<8|uint16(kind), flags, family, 0, about, body)
 }
 
 func (m *messages) raw(kind uint16, flags netlink.HeaderFlags, family uint8, resource uint16, about what, body func(w *writer)) {

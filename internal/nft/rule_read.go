@@ -69,6 +69,9 @@ func guess(steps []expr) (r host.Rule, ok bool) {
 				return r, false
 			}
 		case loadHeader:
+			if x.transport {
+				return r, false
+			}
 			n = guessPrefix(&r, x, steps[1:]) + 1
 		case loadTrack:
 			r.Established = true

@@ -37,7 +37,7 @@ func Text(filters []host.Filter) string {
 			chainText(&b, l, f)
 		}
 	}
-	return strings.TrimSuffix(b.String(), "\n") + "}\n"
+	return strings.TrimSuffix(b.String(), "\n") + "}\n" + serversText(filters)
 }
 
 func ifname(out bool) string {

@@ -55,7 +55,17 @@ func natNetwork(network, link string) host.Filter {
 			{Src: subnet4, NotDst: subnet4, Proto: host.UDP, Do: host.Masquerade, Ports: ports},
 			{Src: subnet4, NotDst: subnet4, Do: host.Masquerade},
 		},
+		DHCP: dhcpOf(network),
 	}
+}
+
+// dhcpOf are addresses of a network's own.
+func dhcpOf(network string) []netip.Addr {
+	number := byte(0)
+	for _, c := range []byte(network) {
+		number = number*31 + c
+	}
+	return []netip.Addr{netip.AddrFrom4([4]byte{10, 9, number, 1}), netip.AddrFrom4([4]byte{192, 168, 122, number})}
 }
 
 // severalNetworks have filters of all shapes.

@@ -68,7 +68,7 @@ func (m *Monitor) Read(take func(network string)) (lost bool, err error) {
 // notice hands over what a message is about if that is our table.
 func notice(m syscall.NetlinkMessage, take func(network string)) {
 	behind := headers - unix.NLMSG_HDRLEN
-	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < behind || m.Data[0] != unix.NFPROTO_INET {
+	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < behind || m.Data[0] != unix.NFPROTO_INET && m.Data[0] != unix.NFPROTO_BRIDGE {
 		return
 	}
 	a := readAttrs(m.Data[behind:])
@@ -88,7 +88,14 @@ func notice(m syscall.NetlinkMessage, take func(network string)) {
 	case unix.NFT_MSG_NEWRULE, unix.NFT_MSG_DELRULE:
 		take(owner(a.text(unix.NFTA_RULE_CHAIN)))
 	case unix.NFT_MSG_NEWSETELEM, unix.NFT_MSG_DELSETELEM:
-		each(a.take(unix.NFTA_SET_ELEM_LIST_ELEMENTS), func(_ uint16, element []byte) { take(owner(leadsTo(element))) })
+		each(a.take(unix.NFTA_SET_ELEM_LIST_ELEMENTS), func(_ uint16, element []byte) {
+			if m.Data[0] == unix.NFPROTO_BRIDGE {
+				_, network := readServer(element)
+				take(network)
+				return
+			}
+			take(owner(leadsTo(element)))
+		})
 	}
 }
 

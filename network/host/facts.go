@@ -30,6 +30,8 @@ type Facts struct {
 	Servers []Server
 	// Shaping is what the machine can do about traffic, if it was asked for.
 	Shaping Shaping `json:",omitzero"`
+	// Checksums is whether filters can repair what DHCP servers answer, see Filter.DHCP, if it was asked for.
+	Checksums bool `json:",omitempty"`
 	// Functions holds the virtual functions of the cards that were asked for, and the PCI devices that were.
 	Functions []Function
 }
@@ -145,6 +147,9 @@ func (f *Facts) String() string {
 	}
 	if f.Shaping.Queues != nil || f.Shaping.Means != nil {
 		fmt.Fprintf(&b, "shaping %s\n", f.Shaping)
+	}
+	if f.Checksums {
+		fmt.Fprint(&b, "checksums of DHCP can be repaired\n")
 	}
 	for _, fn := range f.Functions {
 		fmt.Fprintf(&b, "function %s\n", fn)

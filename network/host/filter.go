@@ -4,6 +4,7 @@ package host
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -20,10 +21,17 @@ type Filter struct {
 	From []Rule `json:",omitempty"`
 	To   []Rule `json:",omitempty"`
 	NAT  []Rule `json:",omitempty"`
+	// DHCP holds the addresses, of IPv4, that the network's DHCP server answers from, in their order. Where such an answer
+	// leaves by a veth pair, whose other end gets it without the checksum that a network card would have filled in, it
+	// leaves as one that has none: a client that reads packets itself takes it. Not every machine can do that, see
+	// Facts.Checksums.
+	DHCP []netip.Addr `json:",omitempty"`
 }
 
 // IsZero reports whether there is no filter.
-func (f Filter) IsZero() bool { return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT) == 0 }
+func (f Filter) IsZero() bool {
+	return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT)+len(f.DHCP) == 0
+}
 
 // Equal reports whether both filters decide alike, rule by rule.
 func (f Filter) Equal(g Filter) bool {
@@ -31,7 +39,7 @@ func (f Filter) Equal(g Filter) bool {
 		return f.IsZero() == g.IsZero()
 	}
 	return f.Network == g.Network && f.Link == g.Link &&
-		slices.Equal(f.From, g.From) && slices.Equal(f.To, g.To) && slices.Equal(f.NAT, g.NAT)
+		slices.Equal(f.From, g.From) && slices.Equal(f.To, g.To) && slices.Equal(f.NAT, g.NAT) && slices.Equal(f.DHCP, g.DHCP)
 }
 
 // String is the filter as text, a rule a line.
@@ -45,6 +53,9 @@ func (f Filter) String() string {
 			fmt.Fprintf(&b, "filter %s %s %s: %s\n", f.Network, list.name, f.Link, r)
 		}
 	}
+	for _, addr := range f.DHCP {
+		fmt.Fprintf(&b, "filter %s dhcp %s: meta oifkind \"veth\" ip saddr %s udp sport 67 udp dport 68 udp checksum set 0\n", f.Network, f.Link, addr)
+	}
 	return b.String()
 }
 
@@ -54,6 +65,11 @@ func (f Filter) check() error {
 	}
 	if err := firstError(CheckID(f.Network), CheckName(f.Link)); err != nil {
 		return err
+	}
+	for i, addr := range f.DHCP {
+		if !addr.Is4() || addr.IsUnspecified() || i > 0 && !f.DHCP[i-1].Less(addr) {
+			return invalid("DHCP server address %s of the filter of %s: addresses of IPv4 in their order are needed", addr, f.Network)
+		}
 	}
 	for _, r := range slices.Concat(f.From, f.To) {
 		if err := r.check(false); err != nil {
@@ -80,7 +96,8 @@ func CheckID(id string) error {
 // SetFilter replaces the filter of a network as a whole, in one transaction: nft -f, with the network's chains and its
 // entries in the verdict maps. Was is what it replaces; a zero Filter on either side is none. It never touches the rules
 // of another network. If the machine has no filter of this network although Was says so, or the other way round, that is
-// fs.ErrNotExist or fs.ErrExist. A link has one filter: if another network has one for it, that is fs.ErrExist.
+// fs.ErrNotExist or fs.ErrExist. A link has one filter, and a DHCP server's address one network: if another network has
+// one for it, that is fs.ErrExist.
 type SetFilter struct {
 	Network string
 	Filter  Filter `json:",omitzero"`

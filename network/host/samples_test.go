@@ -29,6 +29,7 @@ func filter() host.Filter {
 			{Src: prefix("10.0.0.0/24"), NotDst: prefix("10.0.0.0/24"), Proto: host.TCP, Do: host.Masquerade, Ports: host.PortRange{From: 1024, To: 65535}},
 			{Proto: host.UDP, Do: host.SNAT, Addrs: host.AddrRange{From: addr("192.0.2.1"), To: addr("192.0.2.9")}, Ports: host.PortRange{From: 1, To: 1}},
 		},
+		DHCP: []netip.Addr{addr("10.0.0.1"), addr("10.0.1.1")},
 	}
 }
 

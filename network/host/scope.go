@@ -29,6 +29,8 @@ type Scope struct {
 	Shapes []string
 	// Shaping asks what the machine can do about traffic. Nothing else asks for it, not even All.
 	Shaping bool
+	// Checksums asks whether filters can repair what DHCP servers answer. Nothing else asks for it, not even All.
+	Checksums bool
 	// Servers names the servers that are wanted.
 	Servers []string
 	// Functions names the cards whose virtual functions are wanted, with the links of those functions and their addresses.
@@ -51,6 +53,7 @@ func (s Scope) And(t Scope) Scope {
 		Filters:    union(s.Filters, t.Filters),
 		Shapes:     union(s.Shapes, t.Shapes),
 		Shaping:    s.Shaping || t.Shaping,
+		Checksums:  s.Checksums || t.Checksums,
 		Servers:    union(s.Servers, t.Servers),
 		Functions:  union(s.Functions, t.Functions),
 		PCI:        unionFunc(s.PCI, t.PCI, comparePCI),

@@ -52,6 +52,8 @@ var (
 		},
 	}
 	filter2 = host.Filter{Network: "n1", Link: "br0", From: []host.Rule{{Do: host.Drop}}}
+	filter3 = host.Filter{Network: "n1", Link: "br0", To: filter1.To, DHCP: answers("192.168.7.1", "192.168.8.1")}
+	filter4 = host.Filter{Network: "n1", Link: "br0", To: filter1.To, DHCP: answers("192.168.8.1", "192.168.9.1")}
 	serve   = host.Serve{Server: host.Server{
 		Name: "n1", Link: "br0", Domain: "lab.example",
 		DNS: &host.DNS{NoForward: true, Hosts: []host.NameRecord{{Addr: netip.MustParseAddr("192.168.7.5"), Names: []string{"five"}}}},
@@ -70,6 +72,13 @@ var served = host.Server{
 		Ranges: []host.Range{{Start: netip.MustParseAddr("192.168.7.100"), End: netip.MustParseAddr("192.168.7.199")}},
 		Hosts:  []host.StaticHost{{MAC: tap0.MAC, Name: "six", Addr: netip.MustParseAddr("192.168.7.6")}},
 	}},
+}
+
+func answers(addrs ...string) (list []netip.Addr) {
+	for _, a := range addrs {
+		list = append(list, netip.MustParseAddr(a))
+	}
+	return list
 }
 
 func up(link string) host.SetUp { return host.SetUp{Link: link} }
@@ -311,6 +320,23 @@ func sharedCases() []opCase {
 			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", To: []host.Rule{{}}}},
 		},
 		foreign: [][]host.Op{{host.SetFilter{Network: "n2", Filter: host.Filter{Network: "n2", Link: "br0", To: filter1.To}}}},
+	}, {
+		name:    "SetFilter with a DHCP server",
+		op:      host.SetFilter{Network: "n1", Filter: filter3},
+		changes: lines("+", filter3.String()),
+		bad: []host.Op{
+			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", DHCP: answers("192.168.7.1", "192.168.7.1")}},
+			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", DHCP: answers("2001:db8::1")}},
+			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", DHCP: answers("0.0.0.0")}},
+		},
+	}, {
+		name:   "SetFilter with another DHCP server",
+		before: []host.Op{host.SetFilter{Network: "n1", Filter: filter3}},
+		op:     host.SetFilter{Network: "n1", Filter: filter4, Was: filter3},
+		changes: `-filter n1 dhcp br0: meta oifkind "veth" ip saddr 192.168.7.1 udp sport 67 udp dport 68 udp checksum set 0
++filter n1 dhcp br0: meta oifkind "veth" ip saddr 192.168.9.1 udp sport 67 udp dport 68 udp checksum set 0
+`,
+		repeatable: true,
 	}, {
 		name:       "SetFilter in place of another",
 		before:     []host.Op{host.SetFilter{Network: "n1", Filter: filter1}},

@@ -3,6 +3,8 @@
 package hosttest
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -15,6 +17,7 @@ func (m *Machine) FlushFilters() {
 }
 
 func (m *Machine) filterFacts(scope host.Scope, f *host.Facts) {
+	f.Checksums = scope.Checksums && !m.NoChecksums
 	for network, filter := range m.filters {
 		if scope.HasFilter(network) {
 			f.Filters = append(f.Filters, cloneFilter(filter))
@@ -25,6 +28,8 @@ func (m *Machine) filterFacts(scope host.Scope, f *host.Facts) {
 func (m *Machine) setFilter(o host.SetFilter) error {
 	_, there := m.filters[o.Network]
 	switch {
+	case m.NoChecksums && len(o.Filter.DHCP) > 0:
+		return fmt.Errorf("repair of checksums: %w", errors.ErrUnsupported)
 	case there && o.Was.IsZero():
 		return exists("filter of network %s", o.Network)
 	case !there && !o.Was.IsZero():
@@ -37,12 +42,17 @@ func (m *Machine) setFilter(o host.SetFilter) error {
 		if other.Link == o.Filter.Link && other.Network != o.Network {
 			return exists("filter of link %s, for network %s", other.Link, other.Network)
 		}
+		for _, addr := range o.Filter.DHCP {
+			if other.Network != o.Network && slices.Contains(other.DHCP, addr) {
+				return exists("DHCP server address %s, of network %s", addr, other.Network)
+			}
+		}
 	}
 	m.filters[o.Network] = cloneFilter(o.Filter)
 	return nil
 }
 
 func cloneFilter(f host.Filter) host.Filter {
-	f.From, f.To, f.NAT = slices.Clone(f.From), slices.Clone(f.To), slices.Clone(f.NAT)
+	f.From, f.To, f.NAT, f.DHCP = slices.Clone(f.From), slices.Clone(f.To), slices.Clone(f.NAT), slices.Clone(f.DHCP)
 	return f
 }

@@ -35,6 +35,9 @@ type Machine struct {
 	// Shaping is what the machine can do about traffic; nil is everything. It is set before the machine is used.
 	Shaping *host.Shaping
 
+	// NoChecksums is set on a machine that cannot repair what DHCP servers answer, before it is used.
+	NoChecksums bool
+
 	mu  sync.Mutex
 	log []host.Op
 	// boots counts the starts; 0 is a zero Machine that was not used yet.

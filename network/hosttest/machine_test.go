@@ -298,3 +298,21 @@ func TestPoorMachine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, *m.Shaping, f.Shaping)
 }
+
+// An address of a DHCP server is one network's.
+func TestDHCPServerOfAnother(t *testing.T) {
+	m := New()
+	set := func(network, link string, addrs ...string) error {
+		return m.Do(t.Context(), host.SetFilter{Network: network, Filter: host.Filter{Network: network, Link: link, DHCP: answers(addrs...)}})
+	}
+	require.NoError(t, set("n1", "br1", "10.0.0.1", "10.0.1.1"))
+	require.ErrorIs(t, set("n2", "br2", "10.0.1.1"), fs.ErrExist)
+	require.NoError(t, set("n2", "br2", "10.0.2.1"))
+	cannot := &Machine{NoChecksums: true}
+	require.ErrorIs(t, cannot.Do(t.Context(), host.SetFilter{Network: "n1", Filter: filter3}), errors.ErrUnsupported)
+	for _, m := range []*Machine{m, cannot} {
+		f, err := m.Facts(t.Context(), host.Scope{All: true, Checksums: true})
+		require.NoError(t, err)
+		require.Equal(t, m != cannot, f.Checksums)
+	}
+}

@@ -33,6 +33,7 @@ type Backend struct {
 	instance string
 	servers  servers
 	shapes   shapes
+	repairs  repairs
 	// sys is the folder of sysfs.
 	sys string
 }
