@@ -221,7 +221,7 @@ func (m *Manager) plan(ctx context.Context, n *Network, leases []host.Lease) (*h
 	if err != nil {
 		return nil, nil, err
 	}
-	plan, err := Plan(n, f, leases)
+	plan, err := PlanAs(m.config.Rules, n, f, leases)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -39,6 +39,11 @@ func PlanScope(n *Network) host.Scope {
 // Leases are those that guests still hold from an earlier run. The same document, facts and leases make the same plan.
 // Its errors begin with the path in the document that asks for what the host cannot give.
 func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
+	return PlanAs(schema.Rules{}, n, f, leases)
+}
+
+// PlanAs is [Plan] with rules: where they leave out a [schema.Deviation], the host is to do what libvirt has it do.
+func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if !n.Managed() {
 		if err := firstOf(checkHostBridge(n, f), checkFunctions(n, f)); err != nil || !n.HostBridge() {
 			return nil, err
@@ -47,6 +52,9 @@ func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	}
 	if n.Bridge == nil || n.Bridge.Name == "" || n.MAC == nil || n.MAC.Address.IsZero() || n.UUID.IsZero() {
 		return nil, fmt.Errorf("/network: not complete: it has no bridge name, hardware address or uuid: %w", fs.ErrInvalid)
+	}
+	if !n.fitsIPv6() && n.hasFamily(IPv6) {
+		return nil, fail(fs.ErrInvalid, "/network/mtu/@size: IPv6 needs packets of at least %d bytes, not %d", minIPv6, n.mtu())
 	}
 	if err := firstOf(checkSupported(n), checkFree(n, f)); err != nil {
 		return nil, err
@@ -59,7 +67,7 @@ func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := planServer(n, leases)
+	server, err := planServer(rules, n, leases)
 	if err != nil {
 		return nil, err
 	}

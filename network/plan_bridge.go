@@ -25,7 +25,7 @@ func planBridge(n *Network, f *host.Facts) host.Plan {
 	}}}
 	for _, p := range bridgeSysctls {
 		was, ok := f.Sysctl("net/ipv6/conf/default/" + p.name)
-		if !ok {
+		if !ok || !n.fitsIPv6() {
 			continue
 		}
 		value := p.without
@@ -36,6 +36,13 @@ func planBridge(n *Network, f *host.Facts) host.Plan {
 	}
 	return plan
 }
+
+// fitsIPv6 reports whether the packets of the bridge are large enough for IPv6: on another one the kernel has no IPv6, and no
+// parameters of it.
+func (n *Network) fitsIPv6() bool { return n.mtu() == 0 || n.mtu() >= minIPv6 }
+
+// minIPv6 is the smallest MTU of IPv6.
+const minIPv6 = 1280
 
 // bridgeSysctls are the parameters of IPv6 on a bridge, with and without an IPv6 address of its own.
 var bridgeSysctls = []struct{ name, with, without string }{

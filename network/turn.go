@@ -139,7 +139,7 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 		return err
 	}
 	bridge := claimOf(t.name, t.record.Plan).Link
-	if t.next, err = Plan(n, without(t.facts, t.record.Plan), nil); err != nil {
+	if t.next, err = PlanAs(m.config.Rules, n, without(t.facts, t.record.Plan), nil); err != nil {
 		return err
 	}
 	if next := claimOf(t.name, t.next).Link; bridge != "" && next != "" && next != bridge {

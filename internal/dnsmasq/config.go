@@ -107,7 +107,7 @@ func (c *config) domain() error {
 		}
 		return nil
 	}
-	domain, err := domainName(c.server.Domain)
+	domain, err := c.domainName(c.server.Domain)
 	if err != nil {
 		return fmt.Errorf("domain: %w", err)
 	}

@@ -17,11 +17,10 @@ import (
 const maxLeases = 1 << 20
 
 func (c *config) dhcp() error {
-	var dhcp4, dhcp6, ip6 bool
+	var dhcp4, dhcp6 bool
 	leases := 0
 	for _, subnet := range c.server.Subnets {
 		is4 := subnet.Prefix.Addr().Is4()
-		ip6 = ip6 || !is4
 		if subnet.HasDHCP() {
 			dhcp4, dhcp6 = dhcp4 || is4, dhcp6 || !is4
 		}
@@ -33,18 +32,18 @@ func (c *config) dhcp() error {
 	var lines []string
 	if dhcp4 {
 		lines = append(lines, "dhcp-no-override", "dhcp-authoritative")
-		if c.server.NoRouter {
-			lines = append(lines, "dhcp-option=3")
-		}
-		if c.server.MTU != 0 {
-			lines = append(lines, fmt.Sprintf("dhcp-option=option:mtu,%d", c.server.MTU))
-		}
+	}
+	if c.server.NoRouter {
+		lines = append(lines, "dhcp-option=3", "ra-param=*,0,0")
+	}
+	if c.server.MTU != 0 {
+		lines = append(lines, fmt.Sprintf("dhcp-option=option:mtu,%d", c.server.MTU))
 	}
 	if dhcp6 {
 		lines = append(lines, "enable-ra")
 	}
-	if ip6 && c.server.NoRouter {
-		lines = append(lines, "ra-param=*,0,0")
+	if c.server.MaxLeases != 0 {
+		leases = c.server.MaxLeases
 	}
 	if leases > 0 {
 		lines = append(lines, fmt.Sprintf("dhcp-lease-max=%d", leases))
@@ -52,8 +51,7 @@ func (c *config) dhcp() error {
 	return c.lines(lines...)
 }
 
-// subnet says what is handed out. An IPv6 network is advertised also where nothing is handed out, unless it is so small
-// that guests could not choose addresses in it.
+// subnet says what is handed out, or that an IPv6 network is advertised where nothing is.
 func (c *config) subnet(s *host.Subnet) error {
 	addr, bits := s.Prefix.Addr(), s.Prefix.Bits()
 	if !s.Prefix.IsValid() || addr.Is4In6() || addr.Zone() != "" {
@@ -62,7 +60,7 @@ func (c *config) subnet(s *host.Subnet) error {
 	size := fmt.Sprint(bits)
 	if addr.Is4() {
 		size = net.IP(net.CIDRMask(bits, 32)).String()
-	} else if s.HasDHCP() && bits < 64 {
+	} else if s.HasDHCP() && bits < 64 && !c.server.Verbatim {
 		return invalid("dnsmasq hands out no IPv6 addresses of a network wider than 64 bits")
 	}
 	for _, r := range s.Ranges {
@@ -76,7 +74,7 @@ func (c *config) subnet(s *host.Subnet) error {
 		err = c.line("dhcp-range=%s,static", addr)
 	case len(s.Ranges) == 0 && len(s.Hosts) > 0:
 		err = c.line("dhcp-range=%s,static,%s", addr, size)
-	case !s.HasDHCP() && addr.Is6() && bits <= 64:
+	case !s.HasDHCP() && addr.Is6() && !s.Silent:
 		err = c.line("dhcp-range=%s,ra-only", addr)
 	}
 	if err != nil {
@@ -111,17 +109,17 @@ func (c *config) staticHost(h host.StaticHost, is4 bool) error {
 		fields = append(fields, h.MAC.String())
 	}
 	if h.DUID != "" {
-		if err := hexBytes(h.DUID, 255); err != nil {
+		if err := c.hexBytes(h.DUID); err != nil {
 			return fmt.Errorf("id: %w", err)
 		}
 		fields = append(fields, "id:"+h.DUID)
 	}
 	if h.Name != "" {
-		name, err := hostName(h.Name)
+		name, err := c.hostName(h.Name)
 		if err != nil {
 			return err
 		}
-		fields = append(fields, word(name))
+		fields = append(fields, c.word(name))
 	}
 	if len(fields) == 0 {
 		return invalid("nothing to know it by")
@@ -143,7 +141,7 @@ func leaseTime(t host.LeaseTime) (string, error) {
 	switch {
 	case t == 0:
 		return "", nil
-	case t == host.Infinite || d > math.MaxInt32*time.Second:
+	case t == host.Infinite || d > math.MaxUint32*time.Second:
 		return ",infinite", nil
 	case t < 0:
 		return "", invalid("lease time %s", d)
@@ -182,10 +180,10 @@ func rangeSize(start, end netip.Addr) int {
 
 // boot is what a guest needs to start from the network. dnsmasq has one answer for all IPv4 networks.
 func (c *config) boot() error {
-	boot, root := "", ""
+	boot, roots := "", []string(nil)
 	for _, s := range c.server.Subnets {
 		if s.BootFile != "" {
-			line, err := bootLine(&s)
+			line, err := c.bootLine(&s)
 			if err != nil {
 				return fmt.Errorf("subnet %s: boot file: %w", s.Prefix, err)
 			}
@@ -200,33 +198,27 @@ func (c *config) boot() error {
 		if err := checkText(s.TFTPRoot); err != nil {
 			return fmt.Errorf("subnet %s: tftp: %w", s.Prefix, err)
 		}
-		if s.TFTPRoot[0] != '/' {
-			return invalid("subnet %s: tftp folder %q is not absolute", s.Prefix, s.TFTPRoot)
-		}
-		if root != "" && root != s.TFTPRoot {
-			return invalid("subnet %s: a second tftp folder %q", s.Prefix, s.TFTPRoot)
-		}
-		root = s.TFTPRoot
+		roots = append(roots, "tftp-root="+c.quote(s.TFTPRoot))
 	}
 	if boot != "" {
 		if err := c.lines(boot); err != nil {
 			return err
 		}
 	}
-	if root != "" {
-		return c.lines("enable-tftp", "tftp-root="+quote(root))
+	if len(roots) > 0 {
+		return c.lines(append([]string{"enable-tftp"}, roots...)...)
 	}
 	return nil
 }
 
-func bootLine(s *host.Subnet) (string, error) {
+func (c *config) bootLine(s *host.Subnet) (string, error) {
 	if !s.Prefix.Addr().Is4() {
 		return "", invalid("%q is for an IPv6 network", s.BootFile)
 	}
 	if err := checkText(s.BootFile); err != nil {
 		return "", err
 	}
-	line := "dhcp-boot=" + quote(s.BootFile)
+	line := "dhcp-boot=" + c.quote(s.BootFile)
 	if !s.BootServer.IsValid() {
 		return line, nil
 	}

@@ -13,6 +13,9 @@ import (
 func (c *config) dns() error {
 	dns := c.server.DNS
 	if dns == nil {
+		if c.server.NoRouter {
+			return c.lines("port=0", "no-resolv")
+		}
 		return c.lines("port=0")
 	}
 	if dns.KeepPlainNames {
@@ -66,7 +69,7 @@ func (c *config) forwarders(dns *host.DNS) error {
 			}
 			continue
 		}
-		domain, err := domainName(f.Domain)
+		domain, err := c.domainName(f.Domain)
 		if err != nil {
 			return err
 		}
@@ -101,6 +104,9 @@ func (c *config) names() error {
 			return fmt.Errorf("host %s: %w", r.Addr, err)
 		}
 	}
+	if c.server.DNS.LeasedNames {
+		return nil
+	}
 	for _, subnet := range c.server.Subnets {
 		for _, h := range subnet.Hosts {
 			if h.Name == "" {
@@ -121,17 +127,17 @@ func (c *config) hostRecord(r host.NameRecord) error {
 		return invalid("address %q", r.Addr)
 	}
 	for _, name := range r.Names {
-		name, err := domainName(name)
+		name, err := c.domainName(name)
 		if err != nil {
 			return err
 		}
-		names := word(name)
+		names := c.word(name)
 		if domain := strings.TrimSuffix(c.server.Domain, "."); domain != "" && !strings.Contains(name, ".") {
-			full, err := domainName(name + "." + domain)
+			full, err := c.domainName(name + "." + domain)
 			if err != nil {
 				return err
 			}
-			names = word(full) + "," + names
+			names = c.word(full) + "," + names
 		}
 		if err := c.lines("host-record=" + names + "," + r.Addr.Unmap().String()); err != nil {
 			return err
@@ -141,17 +147,17 @@ func (c *config) hostRecord(r host.NameRecord) error {
 }
 
 func (c *config) txt(r host.TXTRecord) error {
-	name, err := domainName(r.Name)
+	name, err := c.domainName(r.Name)
 	if err != nil {
 		return err
 	}
 	if err := checkText(r.Value); err != nil {
 		return err
 	}
-	if r.Value == "" {
+	if r.Value == "" && !c.server.Verbatim {
 		return c.lines("txt-record=" + name)
 	}
-	return c.lines("txt-record=" + name + "," + quote(r.Value))
+	return c.lines("txt-record=" + name + "," + c.quote(r.Value))
 }
 
 func (c *config) srv(r host.SRVRecord) error {
@@ -164,17 +170,17 @@ func (c *config) srv(r host.SRVRecord) error {
 	if r.Domain != "" {
 		name += "." + r.Domain
 	}
-	if r.Service == "" || r.Protocol == "" {
+	if (r.Service == "" || r.Protocol == "") && !c.server.Verbatim {
 		return invalid("%q has no service or no protocol", name)
 	}
-	name, err := domainName(name)
+	name, err := c.domainName(name)
 	if err != nil {
 		return err
 	}
 	if r.Target == "" || r.Target == "." {
 		return c.lines("srv-host=" + name)
 	}
-	target, err := domainName(r.Target)
+	target, err := c.domainName(r.Target)
 	if err != nil {
 		return err
 	}

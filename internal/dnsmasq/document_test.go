@@ -18,6 +18,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/hosttest"
+	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // documentAttacks are values that would do harm if one of them left its place in a line of configuration, a rule or a path.
@@ -32,7 +33,14 @@ var places = regexp.MustCompile(`='([^']*)'|>([^<>\s][^<>]*)<`)
 
 // TestNoValueLeavesItsPlace puts each attack into each value of each document. Either it is refused, or the
 // configuration has the same keywords in the same number as without it, and the host the same number of things.
-func TestNoValueLeavesItsPlace(t *testing.T) {
+func TestNoValueLeavesItsPlace(t *testing.T) { noValueLeavesItsPlace(t, schema.Rules{}) }
+
+// TestNoValueLeavesItsLine is the same where values are written as they are: inside its line a value may mean something,
+// but it never begins another.
+func TestNoValueLeavesItsLine(t *testing.T) { noValueLeavesItsPlace(t, schema.Rules{Compat: true}) }
+
+func noValueLeavesItsPlace(t *testing.T, rules schema.Rules) {
+	t.Helper()
 	files, err := filepath.Glob("../../network/testdata/managed/*.xml")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -40,7 +48,7 @@ func TestNoValueLeavesItsPlace(t *testing.T) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		want, ok := outcome(t, string(text))
+		want, ok := outcome(t, rules, string(text))
 		require.True(t, ok, file)
 		for _, at := range places.FindAllStringSubmatchIndex(string(text), -1) {
 			from, to := at[2], at[3]
@@ -50,7 +58,7 @@ func TestNoValueLeavesItsPlace(t *testing.T) {
 			for _, attack := range documentAttacks {
 				var escaped bytes.Buffer
 				require.NoError(t, xml.EscapeText(&escaped, []byte(attack)))
-				got, ok := outcome(t, string(text[:from])+escaped.String()+string(text[to:]))
+				got, ok := outcome(t, rules, string(text[:from])+escaped.String()+string(text[to:]))
 				if !ok {
 					refused++
 					continue
@@ -69,14 +77,14 @@ func TestNoValueLeavesItsPlace(t *testing.T) {
 
 // outcome is what a document leads to, as the keywords of its configuration and the kinds of things on the host; and
 // false if it is refused on the way.
-func outcome(t *testing.T, text string) ([]string, bool) {
+func outcome(t *testing.T, rules schema.Rules, text string) ([]string, bool) {
 	t.Helper()
-	n, err := network.Parse(strings.NewReader(text))
-	if err != nil || n.Validate() != nil {
+	n, err := network.Reader{Compat: rules.Compat}.Parse(strings.NewReader(text))
+	if err != nil || n.ValidateAs(rules) != nil {
 		return nil, false
 	}
 	machine := hosttest.New("eth0")
-	nets, err := network.Open(t.Context(), machine, network.Memory())
+	nets, err := network.Config{Rules: rules}.Open(t.Context(), machine, network.Memory())
 	require.NoError(t, err)
 	if err := nets.Create(t.Context(), n); err != nil {
 		return nil, false

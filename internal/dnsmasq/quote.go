@@ -37,6 +37,38 @@ func quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
+// quote is the function of that name, where values are not given as they are.
+func (c *config) quote(text string) string {
+	if c.server.Verbatim {
+		return text
+	}
+	return quote(text)
+}
+
+// word is the function of that name, where values are not given as they are.
+func (c *config) word(name string) string {
+	if c.server.Verbatim {
+		return name
+	}
+	return word(name)
+}
+
+// domainName is the function of that name; where values are given as they are, any text of one line is a name.
+func (c *config) domainName(name string) (string, error) {
+	if c.server.Verbatim {
+		return name, checkText(name)
+	}
+	return domainName(name)
+}
+
+// hostName is as domainName.
+func (c *config) hostName(name string) (string, error) {
+	if c.server.Verbatim {
+		return name, checkText(name)
+	}
+	return hostName(name)
+}
+
 // word quotes a name that dnsmasq would take for something else: a number, a time, an address or a word of its own.
 func word(name string) string {
 	c := name[0] | 0x20
@@ -85,6 +117,14 @@ func hostName(name string) (string, error) {
 		}
 	}
 	return plain, nil
+}
+
+// hexBytes is the function of that name with what dnsmasq takes of a DUID.
+func (c *config) hexBytes(text string) error {
+	if c.server.Verbatim {
+		return checkText(text)
+	}
+	return hexBytes(text, 255)
 }
 
 // hexBytes checks text that is at least two hexadecimal bytes with colons between them, and at most that many.

@@ -147,7 +147,6 @@ func TestRefused(t *testing.T) {
 		{"two boot files", func(s *host.Server) {
 			s.Subnets = append(s.Subnets, host.Subnet{Prefix: prefix("10.1.0.1/24"), BootFile: "other"})
 		}, `a second boot file "other"`},
-		{"two tftp folders", func(s *host.Server) { s.Subnets[1].TFTPRoot = "/other" }, `a second tftp folder "/other"`},
 		{"srv port", func(s *host.Server) { s.DNS.SRV[0].Port = 65536 }, "65536 is not between 0 and 65535"},
 		{"srv without service", func(s *host.Server) { s.DNS.SRV[0].Service = "" }, "has no service or no protocol"},
 		{"device that means all", func(s *host.Server) { s.Link = "br*" }, `device of the name "br*"`},

@@ -27,6 +27,13 @@ type Server struct {
 	NoRouter bool `json:",omitempty"`
 	// MTU tells guests the size of packets; 0 does not.
 	MTU int `json:",omitempty"`
+	// MaxLeases is how many leases there can be at a time: 0 as many as there are addresses in ranges and static hosts, a
+	// negative number as many as the server likes.
+	MaxLeases int `json:",omitempty"`
+	// Verbatim gives names, texts and paths to the server as they are, in whose configuration commas, quotes, backslashes
+	// and # mean something; otherwise each is one value, and one that cannot be is refused. No value begins a line
+	// of its own in either case.
+	Verbatim bool `json:",omitempty"`
 	// Options are lines of dnsmasq's configuration, appended as they are.
 	Options []string `json:",omitempty"`
 }
@@ -37,8 +44,10 @@ type DNS struct {
 	// named for it.
 	NoForward bool `json:",omitempty"`
 	// KeepPlainNames does the same for names without a dot.
-	KeepPlainNames bool        `json:",omitempty"`
-	Forwarders     []Forwarder `json:",omitempty"`
+	KeepPlainNames bool `json:",omitempty"`
+	// LeasedNames knows the name of a static host only while the host has a lease; otherwise it is known from the start.
+	LeasedNames bool        `json:",omitempty"`
+	Forwarders  []Forwarder `json:",omitempty"`
 	// LocalZones are networks whose reverse questions are not forwarded.
 	LocalZones []netip.Prefix `json:",omitempty"`
 	Hosts      []NameRecord   `json:",omitempty"`
@@ -81,8 +90,11 @@ type Subnet struct {
 	// BootFile and BootServer are for network boot; an invalid BootServer is the gateway.
 	BootFile   string     `json:",omitempty"`
 	BootServer netip.Addr `json:",omitzero"`
-	// TFTPRoot is the folder that is served by TFTP; empty is none.
+	// TFTPRoot is the folder that is served by TFTP; empty is none. dnsmasq has one, and takes the last.
 	TFTPRoot string `json:",omitempty"`
+	// Silent does not advertise the prefix of an IPv6 subnet in which nothing is handed out. In one longer than 64 bits guests
+	// cannot choose addresses.
+	Silent bool `json:",omitempty"`
 }
 
 // HasDHCP reports whether addresses are handed out in the subnet.
