@@ -19,6 +19,9 @@ import (
 //
 // What is chosen for a guest, such as its MAC address, is not filled in; see [Interface.Complete].
 func (i *Interface) Normalize(rules schema.Rules) {
+	if !rules.Compat {
+		defer schema.KeepFirsts(i.Clone(), i)
+	}
 	i.Type = i.Kind()
 	if i.Managed == schema.No {
 		i.Managed = 0

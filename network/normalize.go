@@ -18,6 +18,9 @@ import (
 //
 // What is chosen for a host, such as the name of a bridge, is not filled in.
 func (n *Network) Normalize(rules schema.Rules) {
+	if !rules.Compat {
+		defer schema.KeepFirsts(n.Clone(), n)
+	}
 	n.Connections = schema.Number{}
 	if n.IPv6 == schema.No {
 		n.IPv6 = 0
@@ -65,6 +68,7 @@ func (n *Network) Normalize(rules schema.Rules) {
 // Normalize brings p to the form in which libvirt tells a port: the mode of a macvtap device is written out, and
 // what says nothing is gone.
 func (p *Port) Normalize() {
+	defer schema.KeepFirsts(p.Clone(), p)
 	p.Bandwidth = p.Bandwidth.Normalize(schema.Rules{Compat: true})
 	p.VLAN.Normalize(schema.Rules{})
 	p.VirtualPort = p.VirtualPort.Normalize(schema.Rules{})

@@ -3,6 +3,7 @@
 package network
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -139,7 +140,7 @@ func (s *resolving) group() error {
 	}
 	switch {
 	case want == "" && s.g != nil:
-		s.say("portgroup", s.g.Name, "", schema.ByNetwork, s.gPath+"/@default")
+		s.say("portgroup", cmp.Or(s.g.Name, "one without a name"), "", schema.ByNetwork, s.gPath+"/@default")
 	case want != "" && s.g == nil && !s.Rules.Skips(UnknownGroup):
 		return refuse(fs.ErrNotExist, string(UnknownGroup), s.Asks.Group, "network %q has no port group %s%s", s.n.Name, schema.Quote(want), s.n.groups())
 	case want != "" && s.g == nil:

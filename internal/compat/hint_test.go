@@ -42,6 +42,7 @@ var words = map[string]struct {
 	"hostdev.AddressType":     enum[hostdev.AddressType](),
 	"hostdev.DriverName":      enum[hostdev.DriverName](),
 	"network.Command":         enum[network.Command](),
+	"network.EventKind":       enum[network.EventKind](),
 	"network.Family":          enum[network.Family](),
 	"network.ForwardMode":     enum[network.ForwardMode](),
 	"network.LeaseUnit":       enum[network.LeaseUnit](),
