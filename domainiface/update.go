@@ -113,9 +113,9 @@ var kept = []string{"MAC", "Target", "Alias", "Address"}
 // uncompared are the fields in which libvirt takes a change that has no effect.
 var uncompared = []string{"Teaming", "IPs", "Routes", "PortForwards", "Downscript", "BackendDomain", "Guest", "Managed"}
 
-// updated returns i, of which a guest runs with the device of was, with what it leaves open.
-func (was *Interface) updated(i *Interface, rules schema.Rules) (*Interface, error) {
-	next := i.Clone()
+// updated returns to, with what it leaves open as it is for i, of which a guest runs.
+func (i *Interface) updated(to *Interface, rules schema.Rules) (*Interface, error) {
+	next := to.Clone()
 	if next.MAC != nil && next.MAC.Address.IsZero() {
 		next.MAC = nil
 	}
@@ -125,21 +125,21 @@ func (was *Interface) updated(i *Interface, rules schema.Rules) (*Interface, err
 	if t := next.Target; t != nil && t.Dev == "" && schema.IsBare(t.Extra) {
 		next.Target = nil
 	}
-	if was.Kind() == Network && next.Kind() == Network && was.Source.PortGroup != next.Source.PortGroup {
+	if i.Kind() == Network && next.Kind() == Network && i.Source.PortGroup != next.Source.PortGroup {
 		return nil, cannotChange("/interface/source/@portgroup")
 	}
-	from, to := reflect.ValueOf(was).Elem(), reflect.ValueOf(next).Elem()
-	for n := range to.NumField() {
-		field := to.Type().Field(n)
+	was, now := reflect.ValueOf(i).Elem(), reflect.ValueOf(next).Elem()
+	for n := range now.NumField() {
+		field := now.Type().Field(n)
 		if !field.IsExported() || field.Tag.Get("xml") == "-" || slices.Contains(changeable, field.Name) ||
 			slices.Contains(uncompared, field.Name) && rules.Skips(UpdateCompares) {
 			continue
 		}
-		if slices.Contains(kept, field.Name) && to.Field(n).IsZero() {
-			to.Field(n).Set(from.Field(n))
+		if slices.Contains(kept, field.Name) && now.Field(n).IsZero() {
+			now.Field(n).Set(was.Field(n))
 			continue
 		}
-		if !reflect.DeepEqual(from.Field(n).Interface(), to.Field(n).Interface()) {
+		if !reflect.DeepEqual(was.Field(n).Interface(), now.Field(n).Interface()) {
 			return nil, cannotChange("/interface/" + pathOf(field))
 		}
 	}

@@ -163,7 +163,7 @@ func TestFloorsOfPorts(t *testing.T) {
 		Class: host.Class{Link: "virbr0", ID: 3, MAC: host.MAC{0x52, 0x54, 0, 0, 0, 1}, Rate: 9},
 		Was:   host.Class{Link: "virbr0", ID: 3, MAC: host.MAC{0x52, 0x54, 0, 0, 0, 1}, Rate: 200},
 	}))
-	nets = open(t, m, store)
+	_ = open(t, m, store)
 	require.Equal(t, both, shapes(t, m), "a guarantee that somebody changed is mended")
 	m.DropShape("virbr0")
 	nets = open(t, m, store)

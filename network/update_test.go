@@ -171,7 +171,7 @@ func checkUpdateKind(t *testing.T, u network.Update, rules schema.Rules, want an
 		require.NotErrorIs(t, err, errors.ErrUnsupported)
 		checkPlaces(t, vs)
 	case error:
-		if want == none { //nolint:errorlint // a mark, not an error
+		if want == none {
 			require.NoError(t, err)
 			text, err := updated.Format()
 			require.NoError(t, err)

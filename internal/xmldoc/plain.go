@@ -74,7 +74,7 @@ func blankValues(text []byte) (simple []byte, at int, err error) {
 			}
 			length := bytes.IndexByte(found.text[at+1:], quote)
 			value := found.text[at+1 : at+1+length]
-			if bytes.IndexAny(value, "\t\r\n") >= 0 {
+			if bytes.ContainsAny(value, "\t\r\n") {
 				if &simple[0] == &text[0] {
 					simple = bytes.Clone(text)
 				}

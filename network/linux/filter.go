@@ -57,7 +57,7 @@ func (b *Backend) checksums(ctx context.Context) (bool, error) {
 	}
 	defer done()
 	c := nft.New(enter)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	trial := host.Filter{Network: "trial", Link: "trial", DHCP: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})}}
 	err = c.SetFilter(ctx, host.SetFilter{Network: trial.Network, Filter: trial})
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {

@@ -101,7 +101,7 @@ func (f serverFiles) try(ctx context.Context, program string, s *host.Server) er
 	if err := os.WriteFile(f.path(nextFile), conf, 0o600); err != nil {
 		return err
 	}
-	defer os.Remove(f.path(nextFile))
+	defer func() { _ = os.Remove(f.path(nextFile)) }()
 	said, err := exec.CommandContext(ctx, program, "--test", "--conf-file="+f.path(nextFile)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("the configuration is refused: %s: %w: %w", strings.TrimSpace(string(said)), err, fs.ErrInvalid)

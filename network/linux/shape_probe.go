@@ -53,9 +53,9 @@ func probeShaping() (can host.Shaping, err error) {
 	if err != nil {
 		return can, err
 	}
-	defer rt.Close()
+	defer func() { _ = rt.Close() }()
 	c := tc.New(enter, rt)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	index, err := trial(rt, "a", func(n rtnl.NewLink) error { return rt.AddBridge(n, rtnl.BridgeOptions{}) })
 	if err != nil {
 		return can, err
