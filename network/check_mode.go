@@ -9,7 +9,7 @@ func (n *Network) checkMode(c *schema.Check) {
 	switch n.Mode() {
 	case ForwardNAT, ForwardRoute:
 		c.Rule(len(n.IPs) > 0, "forward-needs-ip", "forward/@mode", "mode %s needs at least one <ip>", n.Mode())
-		c.Rule(n.Forward.devices() < 2, "forward-one-device", "forward", "mode %s takes one device, not %d", n.Mode(), n.Forward.devices())
+		c.Rule(n.Forward.devices() < 2 || !c.Skips(SeveralUplinks), "forward-one-device", "forward", "mode %s takes one device, not %d", n.Mode(), n.Forward.devices())
 		n.checkAddressMode(c)
 	case ForwardOpen:
 		c.Rule(n.Forward.devices() == 0, "forward-open-device", "forward", "mode open takes no device")

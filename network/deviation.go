@@ -36,6 +36,8 @@ const (
 	// NaturalPrefix refuses an IPv4 address above 223.255.255.255 without a size of its subnet: it has no
 	// natural one.
 	NaturalPrefix schema.Deviation = "ip-prefix-natural"
+	// SeveralUplinks accepts several devices in the modes nat and route: guests get out by each of them.
+	SeveralUplinks schema.Deviation = "forward-several-devices"
 	// NaturalRoute accepts an IPv4 route without a size when its address is the first of the natural one: that of the
 	// class of the address, 10.0.0.0 for 10.0.0.0/8. For libvirt it is everything, which only 0.0.0.0 agrees with.
 	NaturalRoute schema.Deviation = "route-natural"

@@ -125,7 +125,7 @@ func TestUpdateKinds(t *testing.T) {
 		{"U12", network.Update{rng, mod, 0, `<range start='10.1.1.20' end='10.1.1.30'/>`}, errors.ErrUnsupported, errors.ErrUnsupported, "", ""},
 		{"U13", network.Update{rng, add, 0, `<range start='10.1.1.25' end='10.1.1.35'/>`}, none, violation, "", ""},
 		{"U14", network.Update{rng, del, 0, `<range start='10.1.1.20' end='10.1.1.31'/>`}, fs.ErrNotExist, fs.ErrNotExist, "", ""},
-		{"U15", network.Update{iface, add, 0, `<interface dev='e2'/>`}, violation, violation, "", ""},
+		{"U15", network.Update{iface, add, 0, `<interface dev='e2'/>`}, violation, none, "dev='e2'", ""},
 		{"U16", network.Update{iface, del, 0, `<interface dev='e1'/>`}, none, none, "<forward mode='nat'", "dev='e1'"},
 		{"U17", network.Update{group, add, 0, `<portgroup name='v'><vlan><tag id='4'/></vlan></portgroup>`}, none, violation, "", ""},
 		{"U18", network.Update{group, del, 0, `<portgroup name='zz'/>`}, fs.ErrNotExist, fs.ErrNotExist, "", ""},

@@ -238,6 +238,8 @@ var acceptances = []acceptance{
 	{"network.VLANMerged", "refuses a vlan in a port group with an untyped `<virtualport>`, its own sample among them", "judges by the type that group and network have together",
 		network.VLANMerged, sample{"network", "<network><name>x</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>" +
 			"<portgroup name='a'><vlan><tag id='7'/></vlan><virtualport><parameters profileid='p'/></virtualport></portgroup></network>"}},
+	{"network.SeveralUplinks", "takes one device in the modes nat and route", "lets guests out by each of several",
+		network.SeveralUplinks, sample{"network", "<network><name>x</name><forward mode='nat'><interface dev='eth0'/><interface dev='eth1'/></forward><ip address='10.1.1.1' prefix='24'/></network>"}},
 	{"network.NaturalRoute", "takes a route without a size for one to everything, and then refuses its address", "gives it the size of the address's class",
 		network.NaturalRoute, sample{"network", "<network><name>x</name><ip address='10.1.1.1' prefix='24'/><route address='192.168.7.0' gateway='10.1.1.2'/></network>"}},
 	{"network.LargeRange", "takes ranges of up to 65536 addresses, in IPv6 of one /112", "takes what the subnet has, in IPv6 of one /64",
