@@ -115,6 +115,47 @@ func TestLeases(t *testing.T) {
 		"neither names of the domain nor plain ones leave the host")
 }
 
+// TestGuestAddresses looks at a guest with a lease that also has addresses of its own.
+func TestGuestAddresses(t *testing.T) {
+	testenv.NeedProgram(t, "dnsmasq")
+	t.Parallel()
+	w := newWorld(t)
+	w.start(`<network><name>lan</name><bridge name='lan0' stp='off'/>
+<ip address='10.87.0.1' prefix='24'><dhcp><range start='10.87.0.100' end='10.87.0.110'><lease expiry='2' unit='hours'/></range>
+<host mac='52:54:00:00:00:02' name='fixed' ip='10.87.0.50'/></dhcp></ip>
+<ip family='ipv6' address='2001:db8:87::1' prefix='64'/></network>`)
+	web, fixed := w.attachMAC("web", "lan", "52:54:00:00:00:01"), w.attachMAC("fixed", "lan", "52:54:00:00:00:02")
+	require.Equal(t, []string{"host 10.87.0.50"}, sources(t, fixed.port))
+	require.Empty(t, sources(t, web.port))
+	begin := time.Now()
+	got := w.lease(web.Namespace, dhcpclient.Options{Hostname: "web"})
+	w.lease(fixed.Namespace, dhcpclient.Options{})
+	addr := got.Addr.Addr().String()
+	require.Equal(t, []string{"lease 10.87.0.50", "host 10.87.0.50"}, sources(t, fixed.port))
+	require.Equal(t, []string{"lease " + addr}, sources(t, web.port))
+	for a, err := range web.port.Addresses(t.Context()) {
+		require.NoError(t, err)
+		require.Equal(t, "web", a.Hostname)
+		require.WithinDuration(t, begin.Add(2*time.Hour), a.Expires, time.Minute)
+		require.False(t, a.Confirmed, "nobody has heard of it yet")
+	}
+
+	w.ip(web.Namespace, "addr add "+got.Addr.String()+" dev eth0", "addr add 2001:db8:87::77/64 dev eth0 nodad")
+	require.NoError(t, lab.Probe(t.Context(), web.Path(), lab.ICMP, netip.MustParseAddr("10.87.0.1")))
+	require.NoError(t, lab.Probe(t.Context(), web.Path(), lab.ICMP, netip.MustParseAddr("2001:db8:87::1")))
+	var list []string
+	for a, err := range web.port.Addresses(t.Context()) {
+		require.NoError(t, err)
+		if a.Addr.IsLinkLocalUnicast() {
+			continue // the kernel's own affair
+		}
+		if a.Source == network.FromNeighbour {
+			list = append(list, a.Source.String()+" "+a.Addr.String())
+		}
+	}
+	require.Equal(t, []string{"neighbour " + addr, "neighbour 2001:db8:87::77"}, list)
+}
+
 // TestPlainNamesLeave is the other side of forwardPlainNames='no'.
 func TestPlainNamesLeave(t *testing.T) {
 	testenv.NeedProgram(t, "dnsmasq")

@@ -184,6 +184,12 @@ func Usable(s *host.Server, leases []host.Lease, now time.Time) []host.Lease {
 		}
 	}
 	sortLeases(usable)
+	if most := s.MaxLeases; most != 0 {
+		if most < 0 {
+			most = 1000 // what dnsmasq allows by itself
+		}
+		usable = usable[:min(most, len(usable))]
+	}
 	return usable
 }
 

@@ -30,6 +30,8 @@ type link struct {
 	peer, namespace string
 	// sysctls holds the parameters that were set.
 	sysctls map[sysctl]string
+	// neighbours are those that the machine has heard of, sorted; the list is replaced and never changed.
+	neighbours []host.Neighbour
 }
 
 func newLink(l host.Link) *link { return &link{Link: l, sysctls: map[sysctl]string{}} }

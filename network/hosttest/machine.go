@@ -19,6 +19,8 @@ var (
 	_ host.Backend     = (*Machine)(nil)
 	_ host.TapOpener   = (*Machine)(nil)
 	_ host.LeaseReader = (*Machine)(nil)
+
+	_ host.NeighbourReader = (*Machine)(nil)
 )
 
 // A Machine is a machine in memory. The zero Machine is like a fresh network namespace of Linux: it has nothing but a

@@ -34,6 +34,8 @@ type Suite struct {
 	// number of its functions, which have network devices. It is for the facts about functions, which are not tested if it
 	// is nil.
 	PF func(t *testing.T) (name string, functions int)
+	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
+	Learn func(t *testing.T, link string, n host.Neighbour)
 }
 
 // Run runs the tests, each as a subtest of t.
@@ -58,6 +60,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("walk", s.testWalk)
 	t.Run("TapOpener", s.testTapOpener)
 	t.Run("LeaseReader", s.testLeaseReader)
+	t.Run("NeighbourReader", s.testNeighbourReader)
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)
 }

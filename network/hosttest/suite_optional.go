@@ -3,6 +3,7 @@
 package hosttest
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -95,6 +96,48 @@ func (s Suite) testLeaseReader(t *testing.T) {
 		t.Errorf("leases after SetServer %v, error %v, want %v", got, err, want)
 	}
 	x.do(host.Unserve{Server: served})
+}
+
+// testNeighbourReader wants what holds of a table that nobody has written to: what is in it depends on who else is there.
+func (s Suite) testNeighbourReader(t *testing.T) {
+	x := s.open(t, br0, gateway4, up("br0"))
+	reader, ok := x.backend.(host.NeighbourReader)
+	if !ok {
+		t.Skip("the backend is no NeighbourReader")
+	}
+	if _, err := reader.Neighbours(t.Context(), "br0"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no link: error %v, want %v", err, fs.ErrNotExist)
+	}
+	x.do(br0, gateway4, up("br0"))
+	if got, err := reader.Neighbours(t.Context(), "br0"); err != nil || len(got) > 0 {
+		t.Errorf("new bridge: neighbours %v, error %v", got, err)
+	}
+	if s.Learn != nil {
+		mac := host.MAC{0x52, 0x54, 0, 0, 0, 9}
+		want := []host.Neighbour{
+			{Addr: netip.MustParseAddr("192.168.7.9"), MAC: mac, Confirmed: true},
+			{Addr: netip.MustParseAddr("192.168.7.10"), MAC: mac},
+			{Addr: netip.MustParseAddr("fe80::9"), MAC: mac, Confirmed: true},
+		}
+		for _, i := range []int{2, 0, 1} {
+			s.Learn(t, "br0", want[i])
+		}
+		if got, err := reader.Neighbours(t.Context(), "br0"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("neighbours %v, error %v, want %v", got, err, want)
+		}
+		if got, err := reader.Neighbours(t.Context(), "lo"); err != nil || len(got) > 0 {
+			t.Errorf("another link: neighbours %v, error %v", got, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := reader.Neighbours(ctx, "br0"); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: error %v", err)
+	}
+	x.do(br0.Inverse())
+	if _, err := reader.Neighbours(t.Context(), "br0"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("link that is gone: error %v, want %v", err, fs.ErrNotExist)
+	}
 }
 
 func (s Suite) testBatcher(t *testing.T) {

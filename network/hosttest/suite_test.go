@@ -17,7 +17,12 @@ func TestMachine(t *testing.T) {
 		Suite{
 			Open:      func(*testing.T) host.Backend { m = New(); return m },
 			Namespace: func(*testing.T) string { m.AddNamespace("/run/netns/blue"); return "/run/netns/blue" },
-			PF:        func(t *testing.T) (string, int) { return "eth8", addPF(t, m, "eth8", 12) },
+			Learn: func(t *testing.T, link string, n host.Neighbour) {
+				if err := m.Learn(link, n); err != nil {
+					t.Fatal(err)
+				}
+			},
+			PF: func(t *testing.T) (string, int) { return "eth8", addPF(t, m, "eth8", 12) },
 		}.Run(t)
 	})
 }

@@ -25,8 +25,20 @@ func open(t testing.TB) (*linux.Backend, *testenv.Namespace) {
 
 func TestConformance(t *testing.T) {
 	testenv.NeedRoot(t)
+	var ns *testenv.Namespace
 	hosttest.Suite{
-		Open:      func(t *testing.T) host.Backend { b, _ := open(t); return b },
+		Open: func(t *testing.T) host.Backend {
+			var b *linux.Backend
+			b, ns = open(t)
+			return b
+		},
+		Learn: func(t *testing.T, link string, n host.Neighbour) {
+			state := "stale"
+			if n.Confirmed {
+				state = "reachable"
+			}
+			ns.Output(t, "ip", "neighbour", "replace", n.Addr.String(), "lladdr", n.MAC.String(), "dev", link, "nud", state)
+		},
 		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
 	}.Run(t)
 }
