@@ -179,29 +179,32 @@ func (r *portRecord) status() (*PortStatus, error) {
 	}, nil
 }
 
-// moveTo plugs a recorded port of a network's own bridge into the bridge that the network has now, and reports whether
-// that is another one. An empty name is none.
-func (r *portRecord) moveTo(bridge string) (moved bool, err error) {
+// moveTo plugs a recorded port of a network into the bridge that the network has now, and reports whether that is another
+// one. The zero socket is none.
+func (r *portRecord) moveTo(into socket) (moved bool, err error) {
+	if into.bridge == "" {
+		return false, nil
+	}
 	for i, step := range r.Plan {
-		if plug, ok := step.Op.(host.Plug); ok && bridge != "" && plug.Bridge != bridge {
-			plug.Bridge = bridge
+		if plug, ok := step.Op.(host.Plug); ok && plug.Bridge != into.bridge {
+			plug.Bridge = into.bridge
 			r.Plan[i].Op = plug
 			moved = true
 		}
-		if class, ok := step.Op.(host.AddClass); ok && bridge != "" && class.Link != bridge {
-			class.Link = bridge
+		if class, ok := step.Op.(host.AddClass); ok && class.Link != into.bridge {
+			class.Link = into.bridge
 			r.Plan[i].Op = class
 			moved = true
 		}
-	}
-	if !moved {
-		return false, nil
 	}
 	p, err := r.port()
 	if err != nil {
 		return false, err
 	}
-	p.Plug.Bridge = schema.Text(bridge)
+	if p.Plug == nil || !moved && p.Plug.Type == into.kind && p.Plug.Bridge.String() == into.bridge {
+		return moved, nil
+	}
+	p.Plug.Type, p.Plug.Bridge = into.kind, schema.Text(into.bridge)
 	text, err := p.Format()
 	r.Document = string(text)
 	return true, err

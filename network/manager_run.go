@@ -69,10 +69,13 @@ func (m *Manager) plugAgain(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
-	bridge := claimOf(r.Name, r.Plan).Link
+	into, err := r.socket()
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, id := range ids {
-		if err := m.settlePort(ctx, portName(r.Name, id), id, r.Instance, bridge); err != nil {
+		if err := m.settlePort(ctx, portName(r.Name, id), id, r.Instance, into); err != nil {
 			errs = append(errs, fmt.Errorf("network %q runs, but port %s: %w", r.Name, id, err))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -39,6 +40,32 @@ type record struct {
 	Plan     host.Plan `json:"plan"`
 	// Turning is set while the network is being updated.
 	Turning *turning `json:"turning,omitempty"`
+}
+
+// A socket is what the ports of a network are plugged into, where that is a bridge.
+type socket struct {
+	bridge string
+	kind   PlugType
+}
+
+// socketOf is that of a network; the zero socket if its ports are plugged into no bridge.
+func socketOf(n *Network) socket {
+	switch {
+	case n.Managed():
+		return socket{bridgeOf(n), PlugNetwork}
+	case n.HostBridge():
+		return socket{bridgeOf(n), PlugBridge}
+	}
+	return socket{}
+}
+
+// socket is what the ports of the network that the record is of are plugged into.
+func (r *record) socket() (socket, error) {
+	n, err := Parse(strings.NewReader(r.Document))
+	if err != nil {
+		return socket{}, fmt.Errorf("store: network %q: %w", r.Name, err)
+	}
+	return socketOf(n), nil
 }
 
 // loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist.

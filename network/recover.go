@@ -62,7 +62,7 @@ func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
 	if err != nil {
 		return err
 	}
-	bridge := ""
+	var into socket
 	if end > 0 {
 		release, err := m.store.Lock(ctx, "networks/"+key[:end])
 		if err != nil {
@@ -71,18 +71,19 @@ func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
 		defer release()
 		r, err := loadRecord(ctx, m.store, "run/networks/"+key[:end], instance)
 		if err == nil && r.Stage == running {
-			bridge = claimOf(r.Name, r.Plan).Link // it may have another one since the port was recorded
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			into, err = r.socket() // it may be another one since the port was recorded
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return m.settlePort(ctx, "run/ports/"+key, id, instance, bridge)
+	return m.settlePort(ctx, "run/ports/"+key, id, instance, into)
 }
 
 // settlePort takes back a port that is half made, and does for one that stands what no longer holds. A port whose own
-// device is gone has lost its guest and is taken back. Bridge is the one its network has now; empty if that is not known
-// to have changed. The caller holds the lock of the port's network.
-func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance, bridge string) error {
+// device is gone has lost its guest and is taken back. Into is what its network has now; zero if that is not known to have
+// changed. The caller holds the lock of the port's network.
+func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance string, into socket) error {
 	release, err := m.store.Lock(ctx, portLock(id))
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	default:
 		return m.removePort(context.WithoutCancel(ctx), id, r)
 	}
-	moved, err := r.moveTo(bridge)
+	moved, err := r.moveTo(into)
 	if err == nil && moved {
 		err = m.savePort(ctx, r)
 	}

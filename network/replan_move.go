@@ -8,12 +8,11 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-// replanMoved is [Replan] for plans whose bridges have different names. Plugs are the steps of ports that plugged links into
+// replanMoved is [Replan] for plans of networks on different bridges, of their own or of the host. Plugs are the steps of ports that plugged links into
 // the old bridge and gave them a class there: they are moved to the new one, which before has all that the old one had. The
 // addresses are taken from the old bridge before the new one is made, so that the way back finds nothing in its way either.
-func replanMoved(was, next host.Plan, plugs host.Plan) []Change {
+func replanMoved(was, next host.Plan, bridge string, plugs host.Plan) []Change {
 	r := replan{was: was, next: next}
-	bridge := claimOf("", next).Link
 	var filter, gone, made, served, last []Change
 	for _, step := range slices.Backward(was) {
 		switch op := step.Op.(type) {

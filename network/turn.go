@@ -22,6 +22,7 @@ type turn struct {
 	plan   UpdatePlan
 	next   host.Plan // what then stands
 	facts  *host.Facts
+	moves  bool     // the ports are plugged into another bridge
 	was    string   // the definition, if that changes
 	locks  []func() // of what networks share
 }
@@ -125,7 +126,7 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 		return err
 	}
 	t.plan.Live = n
-	if err := firstOf(checkKind(was, n, len(ports)), checkUsed(was.counted(ports), n, req.rules)); err != nil {
+	if err := firstOf(checkKind(was, n, ports), checkUsed(was.counted(ports), n, req.rules)); err != nil {
 		return err
 	}
 	if err := m.checkBridge(ctx, n); err != nil {
@@ -138,12 +139,12 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 	if t.facts, err = m.backend.Facts(ctx, scope); err != nil {
 		return err
 	}
-	bridge := claimOf(t.name, t.record.Plan).Link
 	if t.next, err = PlanAs(m.config.Rules, n, without(t.facts, t.record.Plan), nil); err != nil {
 		return err
 	}
-	if next := claimOf(t.name, t.next).Link; bridge != "" && next != "" && next != bridge {
-		t.plan.Changes = replanMoved(t.record.Plan, t.next, plugsInto(bridge, ports, t.facts))
+	if from, to := socketOf(was), socketOf(n); from != to && from.bridge != "" && to.bridge != "" {
+		t.moves = true
+		t.plan.Changes = replanMoved(t.record.Plan, t.next, to.bridge, plugsInto(from.bridge, ports, t.facts))
 	} else {
 		t.plan.Changes = Replan(t.record.Plan, t.next)
 	}
@@ -184,16 +185,27 @@ func without(f *host.Facts, plan host.Plan) *host.Facts {
 	return &g
 }
 
-// checkKind refuses to make another kind of network of one with ports: they would have to be plugged into something else.
-func checkKind(was, n *Network, ports int) error {
-	same := was.Mode() == n.Mode() || was.Managed() && n.Managed()
-	if ports == 0 || same && (n.Managed() || bridgeOf(was) == bridgeOf(n)) {
+// checkKind refuses to make another kind of network of one with ports that cannot be plugged into what that has: devices of
+// their own, or a bridge that guarantees nothing or takes profiles.
+func checkKind(was, n *Network, ports []*PortStatus) error {
+	if len(ports) == 0 {
 		return nil
 	}
-	if same {
-		return fail(errors.ErrUnsupported, "/network/bridge/@name: %d ports are plugged into %s, which is the host's, and stay there", ports, bridgeOf(was))
+	from, to := socketOf(was), socketOf(n)
+	switch {
+	case from.kind == to.kind && from.kind != 0 && !n.HostBridge() || from == to && was.Mode() == n.Mode():
+		return nil
+	case from.kind == 0 || to.kind == 0:
+		return fail(errors.ErrUnsupported, "/network/forward/@mode: %d ports are plugged into a network of mode %s, and cannot be moved to one of mode %s", len(ports), was.Mode(), n.Mode())
+	case was.VirtualPort != nil || n.VirtualPort != nil:
+		return fail(errors.ErrUnsupported, "/network/virtualport: %d ports are plugged into %s, and cannot be moved to another switch", len(ports), from.bridge)
 	}
-	return fail(errors.ErrUnsupported, "/network/forward/@mode: %d ports are plugged into a network of mode %s, and cannot be moved to one of mode %s", ports, was.Mode(), n.Mode())
+	for _, p := range ports {
+		if n.HostBridge() && p.Port.floor() > 0 {
+			return fail(errors.ErrUnsupported, "/network/forward/@mode: port %s has a floor, which only networks with a bridge of their own can guarantee", p.Port.UUID)
+		}
+	}
+	return nil
 }
 
 // checkUsed refuses to take a device away that ports use.

@@ -43,7 +43,7 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 	// name the bridge of before are found in the new one.
 	ctx = context.WithoutCancel(ctx)
 	_ = m.settleClaims(ctx, &after)
-	if claimOf(t.name, t.record.Plan).Link != claimOf(t.name, t.next).Link {
+	if t.moves {
 		_ = m.plugAgain(ctx, &after)
 	}
 	return nil
