@@ -92,20 +92,37 @@ func trial(rt *rtnl.Conn, name string, add func(rtnl.NewLink) error) (int, error
 
 // scratch makes a network namespace and a function that works in it. It ends when it is done, with all that is in it.
 func scratch() (enter func(func() error) error, done func(), err error) {
-	result := make(chan error)
+	made := make(chan error, 1)
 	var ns *os.File
 	go func() {
-		// The thread is never unlocked, so it ends with the goroutine.
+		// As in enter: the thread is unlocked when it is outside again. It may be the first of the process, which cannot end
+		// and stands for it.
 		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			ns, err = os.Open("/proc/thread-self/ns/net")
+		var err error
+		var outside bool
+		if ns, outside, err = newNamespace(); outside {
+			runtime.UnlockOSThread()
 		}
-		result <- err
+		made <- err
 	}()
-	if err := <-result; err != nil {
+	if err := <-made; err != nil {
 		return nil, nil, err
 	}
 	inside := &Backend{ns: ns}
-	return inside.enter, func() { ns.Close() }, nil
+	return inside.enter, func() { _ = ns.Close() }, nil
+}
+
+// newNamespace makes a network namespace and opens it. Outside is whether the thread is where it was before.
+func newNamespace() (ns *os.File, outside bool, err error) {
+	const here = "/proc/thread-self/ns/net"
+	home, err := os.Open(here)
+	if err != nil {
+		return nil, true, err
+	}
+	defer func() { _ = home.Close() }()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return nil, true, os.NewSyscallError("unshare", err)
+	}
+	ns, err = os.Open(here)
+	return ns, unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil, err
 }
