@@ -89,6 +89,9 @@ func TestValidDocuments(t *testing.T) {
 // lineInValue matches a tab or a line end in the value of an attribute, which encoding/xml does not make a blank.
 var lineInValue = regexp.MustCompile(`=\s*("[^"]*[\t\r\n]|'[^']*[\t\r\n])`)
 
+// otherVersion matches a declaration of XML 1.1, which encoding/xml does not read.
+var otherVersion = regexp.MustCompile(`^\s*<\?xml\s+version\s*=\s*["']1\.[^0]`)
+
 // checkRoundTrip checks all laws of reading and writing on one text. It returns false if it is no document.
 func checkRoundTrip(t *testing.T, text string) bool {
 	n, err := network.Parse(strings.NewReader(text))
@@ -109,7 +112,7 @@ func checkRoundTrip(t *testing.T, text string) bool {
 	again, err = network.Parse(bytes.NewReader(marshaled))
 	require.NoError(t, err, "what xml.Marshal writes can be read:\n%s", marshaled)
 	equal(t, "xml.Marshal and Parse keep everything", n, again)
-	if !lineInValue.MatchString(text) {
+	if !lineInValue.MatchString(text) && !otherVersion.MatchString(text) {
 		var unmarshaled network.Network
 		require.NoError(t, xml.Unmarshal([]byte(text), &unmarshaled))
 		equal(t, "xml.Unmarshal and Parse agree", n, &unmarshaled)
