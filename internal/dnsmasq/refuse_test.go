@@ -200,6 +200,16 @@ func TestReverseZone(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrInvalid)
 }
 
+func TestParseLacks(t *testing.T) {
+	for output, want := range map[string][]string{
+		"Dnsmasq version 2.90\nCompile time options: IPv6 no-DBus DHCP no-DHCPv6 no-TFTP\n\nThis software": {"DBus", "DHCPv6", "TFTP"},
+		"Dnsmasq version 2.90\nCompile time options: IPv6 DHCP\n": nil,
+		"something else": nil,
+	} {
+		require.Equal(t, want, dnsmasq.ParseLacks(output), output)
+	}
+}
+
 func TestParseVersion(t *testing.T) {
 	for output, want := range map[string]dnsmasq.Version{
 		"Dnsmasq version 2.90  Copyright (c) 2000-2024 Simon Kelley\n": {Major: 2, Minor: 90},

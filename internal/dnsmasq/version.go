@@ -33,3 +33,19 @@ func ParseVersion(output string) Version {
 	}
 	return v
 }
+
+// ParseLacks reads from what "dnsmasq --version" prints what the program was built without, in its own words, such as
+// DHCPv6 or TFTP. It is empty for a program that does not say.
+func ParseLacks(output string) []string {
+	_, rest, ok := strings.Cut(output, "ompile time options:")
+	if !ok {
+		return nil
+	}
+	var lacks []string
+	for _, word := range strings.Fields(strings.SplitN(rest, "\n", 2)[0]) {
+		if without, ok := strings.CutPrefix(word, "no-"); ok {
+			lacks = append(lacks, without)
+		}
+	}
+	return lacks
+}

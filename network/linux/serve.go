@@ -139,6 +139,7 @@ func (b *Backend) launch(ctx context.Context, program string, files serverFiles,
 	if err == nil {
 		return nil
 	}
+	err = nameDirective(err, conf, len(server.Options))
 	return b.explain(fmt.Errorf("server on %s: %w", server.Link, errors.Join(err, p.kill())))
 }
 

@@ -104,7 +104,8 @@ func (f serverFiles) try(ctx context.Context, program string, s *host.Server) er
 	defer func() { _ = os.Remove(f.path(nextFile)) }()
 	said, err := exec.CommandContext(ctx, program, "--test", "--conf-file="+f.path(nextFile)).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("the configuration is refused: %s: %w: %w", strings.TrimSpace(string(said)), err, fs.ErrInvalid)
+		refused := &spokenError{words: strings.TrimSpace(string(said)), kind: fs.ErrInvalid}
+		return fmt.Errorf("the configuration is refused: %w", nameDirective(refused, conf, len(s.Options)))
 	}
 	return nil
 }

@@ -45,6 +45,34 @@ func (e *spokenError) Error() string { return "dnsmasq: " + e.words }
 
 func (e *spokenError) Unwrap() error { return e.kind }
 
+// atLine is how dnsmasq says which line of its configuration it does not take.
+var atLine = regexp.MustCompile(` at line (\d+) of `)
+
+// nameDirective adds to an error about a line of the configuration what stands there. A line of ours that the program does not
+// know is one of a feature that it was built without, or is too old for; the last lines are options of the user's own.
+func nameDirective(err error, conf []byte, options int) error {
+	var spoken *spokenError
+	if !errors.As(err, &spoken) {
+		return err
+	}
+	at := atLine.FindStringSubmatch(spoken.words)
+	if at == nil {
+		return err
+	}
+	number, _ := strconv.Atoi(at[1])
+	lines := strings.Split(strings.TrimSuffix(string(conf), "\n"), "\n")
+	if number < 1 || number > len(lines) {
+		return err
+	}
+	own := number <= len(lines)-options
+	lacks := strings.Contains(spoken.words, "compile") || own && strings.Contains(spoken.words, "bad option")
+	if lacks {
+		spoken.kind = errors.ErrUnsupported
+		return fmt.Errorf("%w: this dnsmasq cannot do %q", err, lines[number-1])
+	}
+	return fmt.Errorf("%w: %q", err, lines[number-1])
+}
+
 // startError is why dnsmasq ended instead of answering, in its own words.
 func startError(log string, status syscall.WaitStatus) error {
 	words := lastWords(log)
