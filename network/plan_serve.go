@@ -116,7 +116,9 @@ func rangeLeases(n *Network) int {
 			continue
 		}
 		for _, r := range n.IPs[i].DHCP.Ranges {
-			sum = min(sum+rangeSize(r.Start.Addr, r.End.Addr), math.MaxInt32)
+			if r.Start.Given() && r.End.Given() {
+				sum = min(sum+rangeSize(r.Start.Addr, r.End.Addr), math.MaxInt32)
+			}
 		}
 	}
 	if sum == 0 {
