@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
 	"github.com/go-virtnet/virtnet/virtualport"
 )
@@ -100,7 +101,16 @@ func TestSeed_A07_QbgParameters(t *testing.T) {
 func TestSeed_A08_QbgNeedsAVLAN(t *testing.T) {
 	const port = `<virtualport type='802.1Qbg'><parameters managerid='11' typeid='1' typeidversion='2' instanceid='09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f'/></virtualport>`
 	assert.Contains(t, refused(t, `<interface type='direct'><source dev='eth0.2' mode='passthrough'/><vlan><tag id='0'/></vlan>`+port+`</interface>`), "vlan")
-	nic(t, `<interface type='direct'><source dev='eth0.2'/>`+port+`</interface>`)
+	onHost := &host.Facts{Links: []host.Link{{Name: "eth0"}, {Name: "eth0.2", Kind: "vlan", Lower: "eth0", VLAN: 2}}}
+	for text, ok := range map[string]bool{
+		`<interface type='direct'><source dev='eth0.2'/>` + port + `</interface>`:                         true,
+		`<interface type='direct'><source dev='eth0'/>` + port + `</interface>`:                           false,
+		`<interface type='direct'><source dev='eth0'/><vlan><tag id='2'/></vlan>` + port + `</interface>`: true,
+		`<interface type='direct'><source dev='eth0' mode='vepa'/></interface>`:                           true,
+	} {
+		err := nic(t, text).ValidateHost(onHost, schema.Rules{})
+		assert.Equal(t, ok, err == nil, "%s: %v", text, err)
+	}
 }
 
 func TestSeed_A09_QbhProfile(t *testing.T) {
