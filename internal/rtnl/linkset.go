@@ -51,9 +51,46 @@ func (c *Conn) AddVeth(n, peer NewLink, namespace int) error {
 	})
 }
 
-func (c *Conn) addLink(n NewLink, kind string, data func(*netlink.AttributeEncoder) error) error {
+// AddMacvtap makes a macvtap device, down, on the link with the index lower. The mode is one of the words of
+// [Link.Mode]; in passthru the kernel ignores the address and takes that of the link below. It refuses with fs.ErrInvalid
+// also what others on that link stand against, and with unix.EBUSY a link that is a part of another.
+func (c *Conn) AddMacvtap(n NewLink, lower int, mode string) error {
+	return c.addLink(n, "macvtap", func(ae *netlink.AttributeEncoder) error {
+		for number, word := range modes {
+			if word == mode {
+				ae.Uint32(unix.IFLA_MACVLAN_MODE, number)
+				return nil
+			}
+		}
+		return fmt.Errorf("mode %q: %w", mode, &Error{Errno: unix.EINVAL})
+	}, func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_LINK, uint32(lower)) })
+}
+
+// SilenceIPv6 keeps the kernel from making up an IPv6 address for a link when that goes up. It is not taken in the message
+// that makes the link. A kernel without IPv6, and a link that is too small for it, is errors.ErrUnsupported.
+func (c *Conn) SilenceIPv6(index int) error {
+	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
+		ae.Nested(unix.IFLA_AF_SPEC, func(ae *netlink.AttributeEncoder) error {
+			ae.Nested(unix.AF_INET6, func(ae *netlink.AttributeEncoder) error {
+				const none = 1 // IN6_ADDR_GEN_MODE_NONE
+				ae.Uint8(unix.IFLA_INET6_ADDR_GEN_MODE, none)
+				return nil
+			})
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_SETLINK, body: body})
+}
+
+func (c *Conn) addLink(n NewLink, kind string, data func(*netlink.AttributeEncoder) error, more ...func(*netlink.AttributeEncoder)) error {
 	body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
 		n.encode(ae)
+		for _, add := range more {
+			add(ae)
+		}
 		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
 			ae.String(unix.IFLA_INFO_KIND, kind)
 			ae.Nested(unix.IFLA_INFO_DATA, data)

@@ -18,6 +18,7 @@ import (
 func TestChecks(t *testing.T) {
 	bridge := host.AddBridge{Link: "br0", MAC: mac1}
 	tap := host.AddTap{Link: "tap0", MAC: mac2}
+	mactap := host.AddMacvtap{Link: "mv0", Lower: "eth0", Mode: "vepa", MAC: mac2}
 	veth := host.AddVeth{Link: "veth0", MAC: mac2, Peer: "eth0", PeerMAC: mac1, Namespace: "/run/netns/guest"}
 	route := host.AddRoute{Dest: prefix("10.1.0.0/16"), Gateway: addr("10.0.0.9"), Link: "br0", Metric: 1}
 	multicast := host.MAC{1, 0, 0x5e}
@@ -59,6 +60,13 @@ func TestChecks(t *testing.T) {
 		{change(tap, func(o *host.AddTap) { o.Queues = 257 }), "tap tap0: 257 queues, at most 256 are allowed"},
 		{change(tap, func(o *host.AddTap) { o.Queues = -1 }), "tap tap0: -1 queues, at most 256 are allowed"},
 		{change(tap, func(o *host.AddTap) { o.Link = "t/0" }), `device name "t/0" has the character '/'`},
+		{change(mactap, func(o *host.AddMacvtap) { o.MAC = multicast }), "macvtap mv0: hardware address 01:00:5e:00:00:00"},
+		{change(mactap, func(o *host.AddMacvtap) { o.Mode = "source" }), `macvtap mv0: mode "source" is none of [private vepa bridge passthru]`},
+		{change(mactap, func(o *host.AddMacvtap) { o.Mode = host.Passthru }), "macvtap mv0: hardware address of eth0 was 00:00:00:00:00:00 in mode passthru"},
+		{change(mactap, func(o *host.AddMacvtap) { o.Was = mac1 }), "macvtap mv0: hardware address of eth0 was 52:54:00:ab:cd:ef in mode vepa"},
+		{change(mactap, func(o *host.AddMacvtap) { o.Lower = "mv0" }), "macvtap mv0 on itself"},
+		{change(mactap, func(o *host.AddMacvtap) { o.Queues = 257 }), "macvtap mv0: 257 queues, at most 256 are allowed"},
+		{change(mactap, func(o *host.AddMacvtap) { o.Lower = "" }), "device name is empty"},
 		{change(veth, func(o *host.AddVeth) { o.PeerMAC = multicast }), "veth veth0: hardware address 01:00:5e:00:00:00"},
 		{change(veth, func(o *host.AddVeth) { o.Namespace = "guest" }), `veth veth0: namespace "guest" is not an absolute path`},
 		{change(veth, func(o *host.AddVeth) { o.Namespace = "/run/../x" }), `veth veth0: namespace "/run/../x" is not an absolute path`},

@@ -14,7 +14,7 @@ type Op interface {
 	// two families in one route. Its error wraps fs.ErrInvalid.
 	Check() error
 	// Inverse is the operation that takes this one back. It touches only what this one made. It is nil for a change of
-	// shared host state, which is given back when its last user goes and not when a plan is taken back.
+	// shared host state, which is given back when its last user goes, or never, and not when a plan is taken back.
 	Inverse() Op
 	// Scope names the facts that Holds needs.
 	Scope() Scope
@@ -35,6 +35,7 @@ func operations() []Op {
 		AddBridge{}, DelBridge{},
 		AddTap{}, DelTap{},
 		AddVeth{}, DelVeth{},
+		AddMacvtap{}, DelMacvtap{}, Raise{},
 		Plug{}, Unplug{},
 		SetUp{}, SetDown{},
 		SetMTU{},
@@ -51,14 +52,16 @@ func operations() []Op {
 }
 
 // What Plan.Inverse needs to know: which operations make a link, and which only touch one.
-func (o AddBridge) makes() string { return o.Link }
-func (o AddTap) makes() string    { return o.Link }
-func (o AddVeth) makes() string   { return o.Link }
+func (o AddBridge) makes() string  { return o.Link }
+func (o AddTap) makes() string     { return o.Link }
+func (o AddVeth) makes() string    { return o.Link }
+func (o AddMacvtap) makes() string { return o.Link }
 
 func (o SetUp) on() string     { return o.Link }
 func (o SetBridge) on() string { return o.Bridge.Link }
 func (o SetPlug) on() string   { return o.Plug.Link }
 func (o SetDown) on() string   { return o.Link }
+func (o Raise) on() string     { return o.Link }
 func (o SetMTU) on() string    { return o.Link }
 func (o Plug) on() string      { return o.Link }
 func (o Unplug) on() string    { return o.Link }

@@ -71,6 +71,9 @@ func samples() []host.Op {
 	bridge := host.AddBridge{Link: "br0", MAC: mac1, Owner: "virtnet 8f1c", MTU: 1400, STP: true, ForwardDelay: 200}
 	tap := host.AddTap{Link: "tap0", MAC: mac2, Owner: "guest <1>", MTU: 1400, Queues: 4, VnetHdr: true, User: &user, Group: &group}
 	veth := host.AddVeth{Link: "veth0", MAC: mac2, Owner: "guest ü", MTU: 1400, Peer: "eth0", PeerMAC: mac1, Namespace: "/run/netns/guest"}
+	mactap := host.AddMacvtap{
+		Link: "macvtap0", Lower: "eth0", Mode: host.Passthru, MAC: mac2, Owner: "guest", MTU: 1400, Queues: 4, VnetHdr: true, Was: mac1,
+	}
 	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true}
 	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
 	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
@@ -80,7 +83,7 @@ func samples() []host.Op {
 		{Addr: addr("2001:db8::11"), ClientID: "00:03", IAID: 7, Temporary: true},
 	}}
 	return []host.Op{
-		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), plug, host.Unplug(plug),
+		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, plug, host.Unplug(plug),
 		host.SetUp{Link: "br0"}, host.SetDown{Link: "br0"}, host.SetMTU{Link: "br0", MTU: 1400, Was: 1500},
 		address, host.DelAddr(address), route, host.DelRoute(route),
 		host.SetSysctl{Key: "net/ipv6/conf/br0/accept_ra", Value: "0", Was: "1"},

@@ -5,12 +5,13 @@ package hosttest
 import (
 	"io/fs"
 	"net/netip"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
 // effects are what the kernel does and refuses besides. They are in the suite so that Machine can be believed.
-func effects() []effect { return append(linkEffects(), shapeEffects()...) }
+func effects() []effect { return slices.Concat(linkEffects(), macvtapEffects(), shapeEffects()) }
 
 func linkEffects() []effect {
 	addr := func(link, prefix string) host.AddAddr {

@@ -150,14 +150,9 @@ func (m *Machine) AddMacvtap(name, lower, mode string) error {
 		return refused("macvtap %s: mode %q", name, mode)
 	}
 	defer m.lock().Unlock()
-	below, err := m.link(lower)
+	below, err := m.below(name, lower, mode)
 	if err != nil {
 		return err
-	}
-	for _, l := range m.links {
-		if l.Lower == lower && (l.Mode == "passthru" || l.Mode != "" && mode == "passthru") {
-			return refused("macvtap %s: %s is on %s in mode %s", name, l.Name, lower, l.Mode)
-		}
 	}
 	n := len(m.links)
 	mac := host.MAC{0: 2, 1: 2, 4: byte(n >> 8), 5: byte(n)}

@@ -135,6 +135,11 @@ func (m *Machine) setUp(o host.SetUp) error {
 	if err != nil {
 		return err
 	}
+	if !l.Up {
+		if err := m.heard(l); err != nil {
+			return err
+		}
+	}
 	l.Up = true
 	if l.Name == loopback {
 		m.loopbackAddrs()
@@ -161,6 +166,9 @@ func (m *Machine) setMTU(o host.SetMTU) error {
 	if err != nil {
 		return err
 	}
+	if below := m.links[l.Lower]; below != nil && (l.Kind == host.Macvtap || l.Kind == host.Macvlan) && o.MTU > below.MTU {
+		return refused("mtu %d of %s is above the %d of %s", o.MTU, l.Name, below.MTU, below.Name)
+	}
 	if l.MTU != o.MTU { // to the kernel, what is already so was not set by anybody
 		l.mtuSet = true
 		m.resize(l, o.MTU)
@@ -169,9 +177,15 @@ func (m *Machine) setMTU(o host.SetMTU) error {
 	return nil
 }
 
-// resize gives a link another MTU. A link that is too small for IPv6 loses all that belongs to it.
+// resize gives a link another MTU, which macvtap devices on it cannot exceed. A link that is too small for IPv6 loses all
+// that belongs to it.
 func (m *Machine) resize(l *link, mtu int) {
 	l.MTU = mtu
+	for _, upper := range m.uppers(l.Name) {
+		if upper.MTU > mtu {
+			m.resize(upper, mtu)
+		}
+	}
 	if mtu >= minIPv6 {
 		return
 	}

@@ -16,9 +16,10 @@ import (
 )
 
 var (
-	_ host.Backend     = (*Machine)(nil)
-	_ host.TapOpener   = (*Machine)(nil)
-	_ host.LeaseReader = (*Machine)(nil)
+	_ host.Backend       = (*Machine)(nil)
+	_ host.TapOpener     = (*Machine)(nil)
+	_ host.MacvtapOpener = (*Machine)(nil)
+	_ host.LeaseReader   = (*Machine)(nil)
 
 	_ host.NeighbourReader = (*Machine)(nil)
 )
@@ -183,6 +184,12 @@ func (m *Machine) do(op host.Op) error {
 		return m.addVeth(op)
 	case host.DelVeth:
 		return m.delLink(op.Link, host.Veth, op.MAC)
+	case host.AddMacvtap:
+		return m.addMacvtap(op)
+	case host.DelMacvtap:
+		return m.delMacvtap(op)
+	case host.Raise:
+		return m.setUp(host.SetUp(op))
 	case host.Plug:
 		return m.plug(op)
 	case host.Unplug:

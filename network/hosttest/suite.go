@@ -59,6 +59,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("unknown", s.testUnknown)
 	t.Run("walk", s.testWalk)
 	t.Run("TapOpener", s.testTapOpener)
+	t.Run("MacvtapOpener", s.testMacvtapOpener)
 	t.Run("LeaseReader", s.testLeaseReader)
 	t.Run("NeighbourReader", s.testNeighbourReader)
 	t.Run("Batcher", s.testBatcher)

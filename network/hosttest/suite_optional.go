@@ -52,6 +52,39 @@ func (s Suite) testTapOpener(t *testing.T) {
 	}
 }
 
+func (s Suite) testMacvtapOpener(t *testing.T) {
+	four := with(mv1, func(o *host.AddMacvtap) { o.Queues, o.VnetHdr = 4, true })
+	x := s.open(t, tap0, mv0, four)
+	opener, ok := x.backend.(host.MacvtapOpener)
+	if !ok {
+		t.Skip("the backend is no MacvtapOpener")
+	}
+	x.do(tap0, mv0, four, up("mv0"))
+	before := x.facts()
+	for _, c := range []struct {
+		made   host.AddMacvtap
+		queues int
+		err    error
+	}{
+		{mv0, 1, nil}, {mv0, 1, nil}, {four, 1, nil}, {four, 4, nil},
+		{mv0, 0, fs.ErrInvalid}, {mv0, 2, fs.ErrInvalid}, {four, 5, fs.ErrInvalid}, {four, -1, fs.ErrInvalid},
+		{with(mv0, func(o *host.AddMacvtap) { o.Link = "mv9" }), 1, fs.ErrNotExist},
+		{with(mv0, func(o *host.AddMacvtap) { o.Link = "tap0"; o.Lower = "mv0" }), 1, fs.ErrNotExist},
+		{with(mv1, func(o *host.AddMacvtap) { o.Link = "mv0" }), 1, fs.ErrNotExist},
+		{with(mv0, func(o *host.AddMacvtap) { o.Mode = "" }), 1, fs.ErrInvalid},
+	} {
+		files, err := opener.OpenMacvtap(t.Context(), c.made, c.queues)
+		if !errors.Is(err, c.err) {
+			t.Errorf("open %s with %d queues: error %v, want %v", c.made, c.queues, err, c.err)
+		}
+		if want := max(c.queues, 0); err == nil && len(files) != want {
+			t.Errorf("open %s: %d files, want %d", c.made, len(files), want)
+		}
+		closeAll(t, files)
+	}
+	x.same("after all was closed", before)
+}
+
 func closeAll(t *testing.T, files []*os.File) {
 	t.Helper()
 	for _, file := range files {

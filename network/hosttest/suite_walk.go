@@ -82,11 +82,24 @@ func randomOp(random *rand.Rand) host.Op {
 		host.EnableForwarding{IPv6: random.IntN(2) == 0},
 	}
 	ops = append(ops, randomShape(random, link)...)
+	ops = append(ops, randomMacvtap(random)...)
 	op := ops[random.IntN(len(ops))]
 	if inverse := op.Inverse(); inverse != nil && random.IntN(3) == 0 {
 		return inverse
 	}
 	return op
+}
+
+// randomMacvtap are operations on macvtap devices on links that others work on.
+func randomMacvtap(random *rand.Rand) []host.Op {
+	mv := []host.AddMacvtap{mv0, mv1}[random.IntN(2)]
+	mv.Lower = []string{"tap0", "tap1", "br0"}[random.IntN(3)]
+	mv.Mode = macvtapModes[random.IntN(len(macvtapModes))]
+	mv.MTU = []int{0, 0, 1200, 1500}[random.IntN(4)]
+	if mv.Lower == "tap0" && random.IntN(3) == 0 {
+		mv.Mode, mv.Was = host.Passthru, tap0.MAC
+	}
+	return []host.Op{mv, mv, up(mv.Link), host.SetMTU{Link: mv.Link, MTU: 1400, Was: 1500}, host.Raise{Link: mv.Lower}}
 }
 
 // randomShape are operations on the shape of a link.

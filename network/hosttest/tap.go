@@ -25,6 +25,11 @@ func (m *Machine) OpenTap(ctx context.Context, name string, queues int) ([]*os.F
 	if err := m.checkTap(name, queues); err != nil {
 		return nil, err
 	}
+	return nothings(queues)
+}
+
+// nothings are files that carry nothing.
+func nothings(queues int) ([]*os.File, error) {
 	var files []*os.File
 	for range queues {
 		file, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

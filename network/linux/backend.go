@@ -131,6 +131,12 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.addVeth(op)
 	case host.DelVeth:
 		return b.delVeth(op)
+	case host.AddMacvtap:
+		return b.addMacvtap(op)
+	case host.DelMacvtap:
+		return b.delMacvtap(op)
+	case host.Raise:
+		return b.setLink(op.Link, rtnl.Change{Up: true})
 	case host.Plug:
 		return b.plug(op)
 	case host.Unplug:

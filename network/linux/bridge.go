@@ -104,7 +104,7 @@ func (b *Backend) plugInto(link, bridge rtnl.Link, o host.Plug) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("link %s as a port of %s: %w", o.Link, o.Bridge, err)
+		return fmt.Errorf("link %s as a port of %s: %w", o.Link, o.Bridge, taken(err))
 	}
 	options := rtnl.PortOptions{Isolated: o.Isolated, NoLearning: o.NoLearning, NoFlood: o.NoFlood}
 	if options == (rtnl.PortOptions{}) {

@@ -11,13 +11,22 @@ import (
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
+	"golang.org/x/sys/unix"
 )
 
 func (b *Backend) setLink(name string, change rtnl.Change) error {
-	if err := b.rt.SetLink(name, change); err != nil {
+	if err := taken(b.rt.SetLink(name, change)); err != nil {
 		return fmt.Errorf("link %s: %w", name, err)
 	}
 	return nil
+}
+
+// taken gives the kernel's words for what others have already the sentinel that they stand for here.
+func taken(err error) error {
+	if errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EBUSY) {
+		return fmt.Errorf("%w: %w", fs.ErrExist, err)
+	}
+	return err
 }
 
 // finish gives a link that was just made what the kernel does not take in the message that makes it. If that fails the
@@ -45,10 +54,15 @@ func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
 	if kindOf(l) != kind || host.MAC(l.MAC) != mac {
 		return fmt.Errorf("%s %s with hardware address %s: %w", kind, name, mac, fs.ErrNotExist)
 	}
+	return b.delFoundLink(l)
+}
+
+// delFoundLink removes a link that was just seen, and what its traffic was redirected to.
+func (b *Backend) delFoundLink(l rtnl.Link) error {
 	if err := b.rt.DelLink(l.Index); err != nil {
-		return fmt.Errorf("%s %s: %w", kind, name, err)
+		return fmt.Errorf("%s %s: %w", kindOf(l), l.Name, err)
 	}
-	return b.delShapeDevice(name)
+	return b.delShapeDevice(l.Name)
 }
 
 // linkFacts looks for the links that a scope names, and for their addresses. Only a scope of everything reads the list of

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// addMacvtap makes a device that is like its guest from the first message on, but in mode passthru: there the address is set
+// through the device afterwards, because then the kernel itself gives the device below its own back when this one goes,
+// whatever becomes of this process.
+func (b *Backend) addMacvtap(o host.AddMacvtap) error {
+	lower, err := b.rt.Link(o.Lower)
+	if err != nil {
+		return err
+	}
+	if isMacvtap(lower) {
+		return fmt.Errorf("macvtap %s: %s is of kind %s itself: %w", o.Link, o.Lower, lower.Kind, fs.ErrInvalid)
+	}
+	err = b.rt.AddMacvtap(rtnl.NewLink{Name: o.Link, MAC: o.MAC, MTU: o.MTU}, lower.Index, o.Mode)
+	if err != nil {
+		return fmt.Errorf("macvtap %s on %s: %w", o.Link, o.Lower, b.refusal(o, lower, err))
+	}
+	if err := b.finishMacvtap(o); err != nil {
+		return errors.Join(err, b.delMacvtap(host.DelMacvtap(o)))
+	}
+	return nil
+}
+
+func (b *Backend) finishMacvtap(o host.AddMacvtap) error {
+	l, err := b.rt.Link(o.Link)
+	if err != nil {
+		return err
+	}
+	if err := b.rt.SilenceIPv6(l.Index); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("macvtap %s: addresses of IPv6: %w", o.Link, err)
+	}
+	change := rtnl.Change{Alias: o.Owner}
+	if o.Mode == host.Passthru && o.MAC != host.MAC(l.MAC) {
+		change.MAC = o.MAC
+	}
+	if change == (rtnl.Change{}) {
+		return nil
+	}
+	return b.setLink(o.Link, change)
+}
+
+// refusal tells why the kernel did not want to make a macvtap device. It has one word for many reasons.
+func (b *Backend) refusal(o host.AddMacvtap, lower rtnl.Link, err error) error {
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		if lower.Master != 0 {
+			names, nameErr := b.rt.LinkNames(lower.Master)
+			if nameErr == nil && names[lower.Master] != "" {
+				return fmt.Errorf("%s is a port of %s: %w", o.Lower, names[lower.Master], taken(err))
+			}
+		}
+		return taken(err)
+	case !errors.Is(err, unix.EINVAL):
+		return err
+	case o.MTU > lower.MTU:
+		return fmt.Errorf("mtu %d is above the %d of %s: %w", o.MTU, lower.MTU, o.Lower, err)
+	}
+	for _, kind := range []host.Kind{host.Macvtap, host.Macvlan} {
+		others, listErr := b.rt.LinksOfKind(string(kind))
+		if listErr != nil {
+			return errors.Join(err, listErr)
+		}
+		for _, l := range others {
+			if l.Lower == lower.Index && (l.Mode == host.Passthru || o.Mode == host.Passthru) {
+				return fmt.Errorf("%s is on %s in mode %s, and passthru does not share: %w", l.Name, o.Lower, l.Mode, err)
+			}
+		}
+	}
+	return err
+}
+
+// delMacvtap gives the device below its address back in mode passthru, if the kernel has not done so: it does for an address
+// that was set through the device.
+func (b *Backend) delMacvtap(o host.DelMacvtap) error {
+	found, err := b.rt.LinksNamed(o.Link, o.Lower)
+	if err != nil {
+		return err
+	}
+	var l, lower rtnl.Link
+	for _, f := range found {
+		switch f.Name {
+		case o.Link:
+			l = f
+		case o.Lower:
+			lower = f
+		}
+	}
+	names := map[int]string{}
+	if lower.Index != 0 {
+		names[lower.Index] = lower.Name
+	}
+	if l.Index == 0 {
+		return errors.Join(fmt.Errorf("macvtap %s: %w", o.Link, fs.ErrNotExist), b.delShapeDevice(o.Link))
+	}
+	// A device below that goes by another name by now leaves the name empty, which is that of one in another namespace.
+	if !host.AddMacvtap(o).Made(linkFact(l, names)) || l.Lower != lower.Index && l.Lower != 0 {
+		return fmt.Errorf("macvtap %s on %s with hardware address %s: %w", o.Link, o.Lower, o.MAC, fs.ErrNotExist)
+	}
+	if err := b.delFoundLink(l); err != nil || o.Mode != host.Passthru || lower.Index == 0 {
+		return err
+	}
+	if lower, err = b.rt.Link(o.Lower); err != nil {
+		return err
+	}
+	if host.MAC(lower.MAC) == o.Was {
+		return nil
+	}
+	return b.setLink(o.Lower, rtnl.Change{MAC: o.Was})
+}
+
+// isMacvtap reports whether a link is a macvtap or macvlan device.
+func isMacvtap(l rtnl.Link) bool {
+	return kindOf(l) == host.Macvtap || kindOf(l) == host.Macvlan
+}
