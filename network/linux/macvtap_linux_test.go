@@ -25,6 +25,8 @@ func withCard(t *testing.T) (*linux.Backend, *testenv.Namespace, *testenv.Namesp
 	b, ns := open(t)
 	outside := testenv.New(t)
 	testenv.Connect(t, ns, outside, "eth0", "eth0")
+	// The address that it makes up appears at any moment.
+	ns.SetSysctl(t, "net/ipv6/conf/eth0/disable_ipv6", "1")
 	return b, ns, outside
 }
 
