@@ -6,6 +6,7 @@
 //	virtnet format FILE        print a document in libvirt's layout
 //	virtnet explain NETWORK INTERFACE   print what an interface gets on a network, and who decided it
 //	virtnet plan FILE          print what starting a network would do on this host; nothing is changed
+//	virtnet doctor [NETWORK]   print what other firewalls on this host will stop of a network's traffic, and which rule
 //	virtnet demo               a NAT network with a guest on it, step by step, in network namespaces of its own
 package main
 
@@ -31,6 +32,7 @@ func commands() []command {
 		{"format", "FILE", "print a document in libvirt's layout", format},
 		{"explain", "[--format=json] [--qemu] [NETWORK] INTERFACE", "print what an interface gets on a network, and who decided it", explain},
 		{"plan", "FILE", "print what starting a network would do; nothing is changed", plan},
+		{"doctor", "[--format=json] [NETWORK]", "print what other firewalls on this host will stop", doctor},
 		{"demo", "", "a NAT network with a guest on it, in namespaces of its own", demo},
 	}
 }

@@ -75,6 +75,7 @@ func (s *socket) enlarge(option, force, size int) {
 type answer struct {
 	message int
 	kind    int
+	family  uint8
 	body    []byte
 	err     error
 }
@@ -154,7 +155,7 @@ func (s *socket) read(data []byte, first uint32, n int, take func(answer)) (done
 			if len(m.Data) < headers-unix.NLMSG_HDRLEN {
 				return false, false, errors.New("the kernel's answer ends within a header")
 			}
-			a.body = m.Data[headers-unix.NLMSG_HDRLEN:]
+			a.family, a.body = m.Data[0], m.Data[headers-unix.NLMSG_HDRLEN:]
 		}
 		take(a)
 	}

@@ -72,6 +72,7 @@ type state struct {
 	learned    []host.Route    // those of router advertisements
 	ipv4, ipv6 bool            // forwarding
 	filters    map[string]host.Filter
+	firewall   host.Firewall // of other programs
 	shapes     map[string]host.Shape
 	classes    []host.Class
 	servers    map[string]*server
