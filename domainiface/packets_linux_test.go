@@ -50,6 +50,7 @@ func newWorld(t *testing.T) *world {
 	w.host.SetSysctl(t, "net/ipv4/icmp_ratelimit", "0")
 	w.host.SetSysctl(t, "net/ipv6/icmp/ratelimit", "0")
 	w.runDir = filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(w.runDir)), 0o711)) // so that servers can read their files
 	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })

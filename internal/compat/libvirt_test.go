@@ -20,7 +20,7 @@ import (
 // The folders of libvirt's tests that are about documents. Not looked at here, because they are no documents or are about
 // what is done with them:
 //
-//	networkxml2confdata/*.conf, *.hostsfile  the configuration of dnsmasq: of package internal/dnsmasq
+//	networkxml2confdata/*.conf, *.hostsfile  the configuration of dnsmasq: see TestDnsmasq
 //	networkxml2firewalldata/*.iptables, *.nftables  commands of another design of the firewall
 //	networkxml2xmlupdatein  fragments for live updates, which say nothing by themselves
 //	qemuxmlconfdata/*.xml without an expected output  guests, about which libvirt's answer is not told

@@ -3,6 +3,7 @@
 package dnsmasq
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 type Files struct {
 	// Leases is the absolute path of the lease file. Empty is dnsmasq's own, and only fit for tests of the syntax.
 	Leases string
+	// Hosts and Names are the absolute paths of the files that [Config] leaves the static hosts and the names of addresses
+	// to: see [Reread]. Empty has them in the configuration.
+	Hosts, Names string
 	// KeepUser lets dnsmasq go on as the user that starts it, where no other user exists: in a user namespace that
 	// maps none but root.
 	KeepUser bool
@@ -21,9 +25,9 @@ type Files struct {
 // Config is the configuration that does what the server asks for. An error wraps fs.ErrInvalid and names the value
 // that cannot be written.
 func Config(s *host.Server, files Files) ([]byte, error) {
-	c := &config{server: s}
+	c := &config{server: s, files: files}
 	for _, part := range []func() error{
-		func() error { return c.process(files) }, c.domain, c.dns, c.dhcp, c.boot, c.options,
+		c.process, c.domain, c.dns, c.dhcp, c.boot, c.options,
 	} {
 		if err := part(); err != nil {
 			return nil, fmt.Errorf("server on %s: %w", s.Link, err)
@@ -35,7 +39,32 @@ func Config(s *host.Server, files Files) ([]byte, error) {
 // A config is a configuration that is being written.
 type config struct {
 	server *host.Server
+	files  Files
 	text   strings.Builder
+}
+
+// Reread is what the program reads again whenever it gets SIGHUP, without losing anything else that it knows: the files of static
+// hosts and of names.
+func Reread(s *host.Server) (hosts, names []byte, err error) {
+	h, n := &config{server: s}, &config{server: s}
+	for _, subnet := range s.Subnets {
+		err = errors.Join(err, h.staticHosts(&subnet, ""))
+	}
+	if s.DNS != nil {
+		err = errors.Join(err, n.names(n.nameLine))
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("server on %s: %w", s.Link, err)
+	}
+	return []byte(h.text.String()), []byte(n.text.String()), nil
+}
+
+// file writes a line with the path of a file.
+func (c *config) file(keyword, path string) error {
+	if err := checkText(path); err != nil {
+		return err
+	}
+	return c.line("%s=%s", keyword, quote(path))
 }
 
 // line adds a line. Its fields have been checked, but together they may be too long.
@@ -66,7 +95,7 @@ func (c *config) lines(lines ...string) error {
 // With bind-dynamic the server follows its link's addresses: one that is added later, or is still being checked for
 // duplicates, is served when it is ready, where bind-interfaces would wait or miss it. Neither takes the wildcard
 // address, so servers of other links and of the machine itself can run beside.
-func (c *config) process(files Files) error {
+func (c *config) process() error {
 	if err := checkLink(c.server.Link); err != nil {
 		return err
 	}
@@ -75,18 +104,15 @@ func (c *config) process(files Files) error {
 	if err != nil {
 		return err
 	}
-	if files.KeepUser {
+	if c.files.KeepUser {
 		if err := c.lines("user=root", "group="); err != nil {
 			return err
 		}
 	}
-	if files.Leases == "" {
+	if c.files.Leases == "" {
 		return nil
 	}
-	if err := checkText(files.Leases); err != nil {
-		return err
-	}
-	return c.line("dhcp-leasefile=%s", quote(files.Leases))
+	return c.file("dhcp-leasefile", c.files.Leases)
 }
 
 // checkLink refuses names of devices that mean several to dnsmasq.

@@ -16,9 +16,13 @@ import (
 // maxLeases bounds what a range of IPv6 could ask for.
 const maxLeases = 1 << 20
 
+// moreLeases is the step in which static hosts, which may be outside of all ranges, add to the leases: one host more does not
+// change the configuration.
+const moreLeases = 256
+
 func (c *config) dhcp() error {
 	var dhcp4, dhcp6 bool
-	leases := 0
+	leases, hosts := 0, 0
 	for _, subnet := range c.server.Subnets {
 		is4 := subnet.Prefix.Addr().Is4()
 		if subnet.HasDHCP() {
@@ -27,7 +31,10 @@ func (c *config) dhcp() error {
 		if err := c.subnet(&subnet); err != nil {
 			return fmt.Errorf("subnet %s: %w", subnet.Prefix, err)
 		}
-		leases = min(leases+leaseCount(&subnet), maxLeases)
+		leases, hosts = min(leases+leaseCount(&subnet), maxLeases), hosts+len(subnet.Hosts)
+	}
+	if dhcp4 || dhcp6 {
+		leases = min(leases+(hosts/moreLeases+1)*moreLeases, maxLeases)
 	}
 	var lines []string
 	if dhcp4 {
@@ -38,6 +45,11 @@ func (c *config) dhcp() error {
 	}
 	if c.server.MTU != 0 {
 		lines = append(lines, fmt.Sprintf("dhcp-option=option:mtu,%d", c.server.MTU))
+	}
+	if (dhcp4 || dhcp6) && c.files.Hosts != "" {
+		if err := c.file("dhcp-hostsfile", c.files.Hosts); err != nil {
+			return err
+		}
 	}
 	if dhcp6 {
 		lines = append(lines, "enable-ra")
@@ -80,8 +92,16 @@ func (c *config) subnet(s *host.Subnet) error {
 	if err != nil {
 		return err
 	}
+	if c.files.Hosts != "" {
+		return (&config{server: c.server}).staticHosts(s, "") // only to be refused
+	}
+	return c.staticHosts(s, "dhcp-host=")
+}
+
+// staticHosts writes a line for each host of the subnet, behind a keyword.
+func (c *config) staticHosts(s *host.Subnet, keyword string) error {
 	for _, h := range s.Hosts {
-		if err := c.staticHost(h, addr.Is4()); err != nil {
+		if err := c.staticHost(keyword, h, s.Prefix.Addr().Is4()); err != nil {
 			return fmt.Errorf("host %s: %w", h.Addr, err)
 		}
 	}
@@ -100,7 +120,7 @@ func (c *config) addressRange(s *host.Subnet, r host.Range, size string) error {
 	return c.line("dhcp-range=%s,%s,%s%s", r.Start, r.End, size, lease)
 }
 
-func (c *config) staticHost(h host.StaticHost, is4 bool) error {
+func (c *config) staticHost(keyword string, h host.StaticHost, is4 bool) error {
 	if !h.Addr.IsValid() || h.Addr.Is4() != is4 || h.Addr.Is4In6() || h.Addr.Zone() != "" {
 		return invalid("not an address of the network")
 	}
@@ -132,7 +152,7 @@ func (c *config) staticHost(h host.StaticHost, is4 bool) error {
 	if err != nil {
 		return err
 	}
-	return c.line("dhcp-host=%s,%s%s", strings.Join(fields, ","), addr, lease)
+	return c.line("%s%s,%s%s", keyword, strings.Join(fields, ","), addr, lease)
 }
 
 // leaseTime writes the time with its comma in the largest unit that fits, and nothing if it is the server's affair.
@@ -156,9 +176,9 @@ func leaseTime(t host.LeaseTime) (string, error) {
 	return fmt.Sprintf(",%ds", seconds), nil
 }
 
-// leaseCount is how many leases there can be: an address of a range, or of a host, which may be outside of all ranges.
+// leaseCount is how many leases there can be besides those of static hosts: an address of a range each.
 func leaseCount(s *host.Subnet) int {
-	n := len(s.Hosts)
+	n := 0
 	for _, r := range s.Ranges {
 		n = min(n+rangeSize(r.Start, r.End), maxLeases)
 	}

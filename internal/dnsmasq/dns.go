@@ -35,7 +35,7 @@ func (c *config) dns() error {
 			return err
 		}
 	}
-	if err := c.names(); err != nil {
+	if err := c.knownNames(); err != nil {
 		return err
 	}
 	for _, r := range dns.TXT {
@@ -96,11 +96,23 @@ func serverAddr(addr netip.Addr) (string, error) {
 	return addr.Unmap().String(), nil
 }
 
+// knownNames writes the names of addresses, or where they are.
+func (c *config) knownNames() error {
+	if c.files.Names == "" {
+		return c.names(c.hostRecord)
+	}
+	check := &config{server: c.server}
+	if err := check.names(check.nameLine); err != nil {
+		return err
+	}
+	return c.file("addn-hosts", c.files.Names)
+}
+
 // names gives addresses their names: those of the document, and those of hosts with a fixed address, which can then
 // be asked for before the host has a lease.
-func (c *config) names() error {
+func (c *config) names(write func(host.NameRecord) error) error {
 	for _, r := range c.server.DNS.Hosts {
-		if err := c.hostRecord(r); err != nil {
+		if err := write(r); err != nil {
 			return fmt.Errorf("host %s: %w", r.Addr, err)
 		}
 	}
@@ -112,9 +124,26 @@ func (c *config) names() error {
 			if h.Name == "" {
 				continue
 			}
-			if err := c.hostRecord(host.NameRecord{Addr: h.Addr, Names: []string{h.Name}}); err != nil {
+			if err := write(host.NameRecord{Addr: h.Addr, Names: []string{h.Name}}); err != nil {
 				return fmt.Errorf("host %s: %w", h.Addr, err)
 			}
+		}
+	}
+	return nil
+}
+
+// nameLine writes the line of a file of names. A plain name is known in the domain as well, by expand-hosts.
+func (c *config) nameLine(r host.NameRecord) error {
+	if !r.Addr.IsValid() || r.Addr.Zone() != "" {
+		return invalid("address %q", r.Addr)
+	}
+	for _, name := range r.Names {
+		name, err := c.domainName(name)
+		if err != nil {
+			return err
+		}
+		if err := c.line("%s %s", r.Addr.Unmap(), name); err != nil {
+			return err
 		}
 	}
 	return nil

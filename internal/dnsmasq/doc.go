@@ -8,6 +8,6 @@
 // Whatever a document says stays within its field of its line: a value is quoted where dnsmasq knows quotes, and refused
 // with an error that wraps [io/fs.ErrInvalid] where it does not.
 //
-// Hosts and names stand in the configuration itself and not in a dhcp-hostsfile and addn-hosts of their own: dnsmasq
-// reads those only after it has given up root, and a folder that only root can enter is then closed to it.
+// Hosts and names stand in the configuration itself, or in files of their own, which the program reads again when it is asked
+// to. It reads those only after it has given up root, so a folder that only root can enter is closed to it.
 package dnsmasq

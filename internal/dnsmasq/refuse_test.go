@@ -203,7 +203,7 @@ func TestReverseZone(t *testing.T) {
 func TestParseLacks(t *testing.T) {
 	for output, want := range map[string][]string{
 		"Dnsmasq version 2.90\nCompile time options: IPv6 no-DBus DHCP no-DHCPv6 no-TFTP\n\nThis software": {"DBus", "DHCPv6", "TFTP"},
-		"Dnsmasq version 2.90\nCompile time options: IPv6 DHCP\n": nil,
+		"Dnsmasq version 2.90\nCompile time options: IPv6 DHCP\n":                                          nil,
 		"something else": nil,
 	} {
 		require.Equal(t, want, dnsmasq.ParseLacks(output), output)

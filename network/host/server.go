@@ -27,8 +27,8 @@ type Server struct {
 	NoRouter bool `json:",omitempty"`
 	// MTU tells guests the size of packets; 0 does not.
 	MTU int `json:",omitempty"`
-	// MaxLeases is how many leases there can be at a time: 0 as many as there are addresses in ranges and static hosts, a
-	// negative number as many as the server likes.
+	// MaxLeases is how many leases there can be at a time: 0 as many as there are addresses in ranges and static hosts, and some
+	// more, a negative number as many as the server likes.
 	MaxLeases int `json:",omitempty"`
 	// Verbatim gives names, texts and paths to the server as they are, in whose configuration commas, quotes, backslashes
 	// and # mean something; otherwise each is one value, and one that cannot be is refused. No value begins a line

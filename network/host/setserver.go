@@ -4,9 +4,11 @@ package host
 
 import "fmt"
 
-// SetServer makes a server that runs go on with another configuration, and with all leases that it has given out: dnsmasq is
-// ended and started again with dnsmasq --conf-file=NAME.conf, once the new configuration has been tried. Was is what it replaces;
-// both have the same name. Guests keep their addresses, and questions that are asked in the milliseconds between are asked again.
+// SetServer makes a server that runs go on with another configuration, and with all leases that it has given out. If only static
+// hosts and names of addresses change, and the server can read them from files, it reads those again (kill -HUP PID) and answers
+// meanwhile. Otherwise dnsmasq is ended and started again with dnsmasq --conf-file=NAME.conf, once the new configuration has been
+// tried: guests keep their addresses, and questions that are asked in the milliseconds between are asked again. Was is what it
+// replaces; both have the same name.
 // No server of that name, and a link that is missing, is fs.ErrNotExist. If the new server does not start, the old one
 // runs again.
 type SetServer struct {

@@ -10,7 +10,8 @@ type Config struct {
 	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
 	// namespace that the process is in. A goroutine that moved its own thread elsewhere has to name one.
 	Namespace string
-	// RunDir is the folder for the files of running servers: it is made if missing, with mode 0700. A reboot should
+	// RunDir is the folder for the files of running servers: it is made if missing, with mode 0711: servers that have given up root find the two
+	// files there that they may read. A reboot should
 	// clear it. Empty is DefaultRunDir. Backends that share a folder see each other's servers.
 	RunDir string
 	// Dnsmasq is the path of the program. Empty searches PATH and the usual places of system programs.

@@ -98,22 +98,36 @@ func (f serverFiles) lockNew(ctx context.Context) (*os.File, error) {
 
 // launch writes the files of a server whose lock is held, starts it and waits until it answers. The process is gone
 // again if that fails; the files are left to the caller.
+//
+// Hosts and names are in files of their own if the server can read them. One that cannot all the same, because something else
+// than the mode of folders keeps it from them, has all in its configuration.
 func (b *Backend) launch(ctx context.Context, program string, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) error {
 	if _, err := b.rt.Link(server.Link); err != nil {
 		return fmt.Errorf("server on %s: %w", server.Link, err)
 	}
-	conf, err := files.render(&server)
+	err := b.launchWith(ctx, program, files, lock, &server, leases, files.reachable())
+	if errors.Is(err, errUnread) {
+		err = b.launchWith(ctx, program, files, lock, &server, leases, false)
+	}
+	return err
+}
+
+func (b *Backend) launchWith(ctx context.Context, program string, files serverFiles, lock *os.File, server *host.Server, leases []host.Lease, reread bool) error {
+	if err := files.writeReread(server, reread); err != nil {
+		return err
+	}
+	conf, err := files.render(server)
 	if err != nil {
 		return err
 	}
-	known, err := dnsmasq.FormatLeases(server.Name, dnsmasq.Usable(&server, leases, time.Now()))
+	known, err := dnsmasq.FormatLeases(server.Name, dnsmasq.Usable(server, leases, time.Now()))
 	if err != nil {
 		return fmt.Errorf("server on %s: %w", server.Link, err)
 	}
 	if err := b.servers.step("files"); err != nil {
 		return err
 	}
-	if err := errors.Join(files.write(&server, conf, known), lock.Truncate(0)); err != nil {
+	if err := errors.Join(files.write(conf, known), files.writeServer(server), lock.Truncate(0)); err != nil {
 		return err
 	}
 	if err := b.servers.step("start"); err != nil {
@@ -129,6 +143,9 @@ func (b *Backend) launch(ctx context.Context, program string, files serverFiles,
 	defer p.close()
 	if err = b.servers.step("wait"); err == nil {
 		err = p.ready(ctx, lock)
+	}
+	if err == nil && reread {
+		err = p.hasRead(ctx, lock, 0, files, server)
 	}
 	if err == nil {
 		err = b.servers.step("record")

@@ -20,7 +20,7 @@ import (
 // nextFile is the configuration that is tried before the one of a server that runs is replaced.
 const nextFile = "dnsmasq.next"
 
-// setServer ends a server and starts it again with another configuration and the leases it has given out. What can be found
+// setServer gives a server other hosts and names, or else ends it and starts it again with another configuration and the leases it has given out. What can be found
 // out before is: that the program takes the configuration, and that the link is there. Should the new server not start all
 // the same, the old one is started again.
 func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
@@ -35,6 +35,16 @@ func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
 	}
 	if err == nil {
 		_, err = b.rt.Link(op.Server.Link)
+	}
+	if err == nil {
+		var done bool
+		if done, err = b.reread(ctx, files, old, op); done {
+			b.servers.wakeAll()
+			if err != nil {
+				return fmt.Errorf("server %s: %w", op.Server.Name, err)
+			}
+			return nil
+		}
 	}
 	if err == nil {
 		err = files.try(ctx, program, &op.Server)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"os"
+	"slices"
 	"testing"
 
 	"github.com/go-virtnet/virtnet/internal/dhcpclient"
@@ -13,8 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// again is serve4 with a host more.
+// again is serve4 with a host more, and a text.
 func again() host.SetServer {
+	o := more()
+	o.Server.DNS.TXT = []host.TXTRecord{{Name: "again.example", Value: "yes"}}
+	return o
+}
+
+// more is serve4 with a host more.
+func more() host.SetServer {
 	o := host.SetServer{Server: serve4().Server, Was: serve4().Server}
 	o.Server.DNS.Hosts = []host.NameRecord{{Addr: netip.MustParseAddr("10.9.0.60"), Names: []string{"more.example"}}}
 	return o
@@ -98,5 +107,72 @@ func TestServeAgainFailsAtEachStep(t *testing.T) {
 		require.Equal(t, []host.Lease{given}, leases, step)
 	}
 	do(t, p.Backend, again(), host.Unserve{Server: again().Server})
+	p.empty(t)
+}
+
+// TestServeMore gives a server other hosts and names: it is the same process, with all that it knows.
+func TestServeMore(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	do(t, p.Backend, serve4())
+	guest := p.guest(t, "port1", "52:54:00:00:00:01")
+	got := lease(t, guest, dhcpclient.Options{Hostname: "web"})
+	before, err := p.Leases(t.Context(), serverName)
+	require.NoError(t, err)
+	first := p.pids(t)
+
+	op := more()
+	op.Server.Subnets = slices.Clone(op.Server.Subnets)
+	op.Server.Subnets[0].Hosts = append(slices.Clone(op.Server.Subnets[0].Hosts), host.StaticHost{
+		MAC: host.MAC{0x52, 0x54, 0, 0, 0, 0x77}, Name: "fresh", Addr: netip.MustParseAddr("10.9.0.77"),
+	})
+	do(t, p.Backend, op)
+	require.Equal(t, first, p.pids(t))
+	require.Equal(t, op.Server, *p.server(t, serverName))
+	leases, err := p.Leases(t.Context(), serverName)
+	require.NoError(t, err)
+	require.Equal(t, before, leases)
+	require.Equal(t, []string{"10.9.0.60"}, askAddr(t, p.ns, "more.example."))
+	require.Equal(t, []string{"10.9.0.77"}, askAddr(t, p.ns, "fresh."))
+	require.Equal(t, []string{got.Addr.Addr().String()}, askAddr(t, p.ns, "web."))
+	fresh := p.guest(t, "port2", "52:54:00:00:00:77")
+	require.Equal(t, "10.9.0.77", lease(t, fresh, dhcpclient.Options{}).Addr.Addr().String())
+
+	do(t, p.Backend, op.Inverse())
+	require.Equal(t, first, p.pids(t))
+	require.Equal(t, serve4().Server, *p.server(t, serverName))
+	require.Empty(t, askAddr(t, p.ns, "more.example."))
+
+	for _, step := range []string{"reread", "told"} {
+		fault := errors.New("fault at " + step)
+		p.AtServe(func(at string) error {
+			if at == step {
+				return fault
+			}
+			return nil
+		})
+		require.ErrorIs(t, p.Do(t.Context(), op), fault)
+		p.AtServe(nil)
+		require.Equal(t, first, p.pids(t), step)
+		require.Equal(t, serve4().Server, *p.server(t, serverName), step)
+		require.Empty(t, askAddr(t, p.ns, "more.example."), step)
+	}
+	p.kill(t)
+	require.ErrorIs(t, p.Do(t.Context(), op), fs.ErrNotExist)
+	do(t, p.Backend, serve4().Inverse())
+	p.empty(t)
+}
+
+// A server that cannot read its files has all in its configuration, and is started again for other hosts.
+func TestServeMoreWhereNothingCanBeRead(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	require.NoError(t, os.Mkdir(p.dir, 0o700))
+	do(t, p.Backend, serve4())
+	first := p.pids(t)
+	do(t, p.Backend, more())
+	require.NotEqual(t, first, p.pids(t))
+	require.Equal(t, []string{"10.9.0.60"}, askAddr(t, p.ns, "more.example."))
+	do(t, p.Backend, host.Unserve{Server: more().Server})
 	p.empty(t)
 }

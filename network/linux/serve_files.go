@@ -23,6 +23,8 @@ import (
 // serverFiles is the folder of one server, RunDir/NAME. It has
 //
 //	dnsmasq.conf  the configuration
+//	hosts         the static hosts, and
+//	names         the names of addresses, where the server can read them as the user it becomes
 //	leases        what was given out, kept by dnsmasq
 //	log           what dnsmasq says, and the lock
 //	server.json   the host.Server
@@ -36,6 +38,8 @@ type serverFiles string
 const (
 	confFile    = "dnsmasq.conf"
 	leaseFile   = "leases"
+	hostsFile   = "hosts"
+	namesFile   = "names"
 	logFile     = "log"
 	jsonFile    = "server.json"
 	processFile = "process.json"
@@ -95,7 +99,7 @@ func (f serverFiles) lock(create bool) (*os.File, error) {
 	}
 	for {
 		if create {
-			if err := os.MkdirAll(string(f), 0o700); err != nil {
+			if err := os.MkdirAll(string(f), 0o711); err != nil {
 				return nil, err
 			}
 		}
@@ -158,21 +162,35 @@ func (f serverFiles) locked() (bool, error) {
 
 // render is the configuration of a server in this folder.
 func (f serverFiles) render(s *host.Server) ([]byte, error) {
-	return dnsmasq.Config(s, dnsmasq.Files{Leases: f.path(leaseFile), KeepUser: !mapsNobody()})
+	files := dnsmasq.Files{Leases: f.path(leaseFile), KeepUser: !mapsNobody()}
+	if f.rereads() {
+		files.Hosts, files.Names = f.path(hostsFile), f.path(namesFile)
+	}
+	return dnsmasq.Config(s, files)
 }
 
-func (f serverFiles) write(s *host.Server, conf, leases []byte) error {
+func (f serverFiles) write(conf, leases []byte) error {
+	return errors.Join(f.replace(confFile, conf), f.replace(leaseFile, leases))
+}
+
+// writeServer notes what is served.
+func (f serverFiles) writeServer(s *host.Server) error {
 	server, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.replace(confFile, conf), f.replace(leaseFile, leases), f.replace(jsonFile, server))
+	return f.replace(jsonFile, server)
 }
 
-// replace writes a file so that it has the old content or the new at any moment.
-func (f serverFiles) replace(name string, data []byte) error {
+// replace writes a file so that it has the old content or the new at any moment. Only root can read it.
+func (f serverFiles) replace(name string, data []byte) error { return f.replaceMode(name, data, 0o600) }
+
+func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) error {
 	next := f.path(name + ".new")
 	if err := os.WriteFile(next, data, 0o600); err != nil {
+		return err
+	}
+	if err := os.Chmod(next, mode); err != nil {
 		return err
 	}
 	return os.Rename(next, f.path(name))
