@@ -80,3 +80,27 @@ func TestBarriers(t *testing.T) {
 	n.Forward.Mode = network.ForwardBridge
 	require.Empty(t, network.Barriers(n, f, bridged))
 }
+
+// Each family has its own rules, and the rules for both are judged for both.
+func TestBarriersOfIPv6(t *testing.T) {
+	n, err := network.Parse(strings.NewReader(`<network><name>n</name><forward dev='eth0'/><bridge name='br1'/><dns enable='no'/>
+<ip address='10.9.1.1' prefix='24'/><ip family='ipv6' address='2001:db8:9::1' prefix='64'><dhcp><range start='2001:db8:9::2' end='2001:db8:9::9'/></dhcp></ip></network>`))
+	require.NoError(t, err)
+	drop := func(family, hook string, when ...host.Condition) *host.Firewall {
+		return &host.Firewall{Chains: []host.Chain{{Family: family, Table: "x", Name: "c", Hook: hook, Policy: host.Accept, Rules: []host.ChainRule{{Text: "drop", Do: host.Drop, When: when}}}}}
+	}
+	count := func(fw *host.Firewall) map[host.Family]int {
+		found := map[host.Family]int{}
+		for _, b := range network.Barriers(n, nil, fw) {
+			require.Equal(t, network.Always, b.Sure, "%s", b)
+			found[b.Family]++
+		}
+		return found
+	}
+	// IPv6 is not translated, so it is called from outside as well.
+	require.Equal(t, map[host.Family]int{host.IPv4: 2, host.IPv6: 4}, count(drop("inet", "forward")))
+	require.Equal(t, map[host.Family]int{host.IPv6: 4}, count(drop("ip6", "forward")))
+	require.Equal(t, map[host.Family]int{host.IPv6: 4}, count(drop("inet", "forward", host.Condition{Field: host.Version, Families: []host.Family{host.IPv6}})))
+	require.Equal(t, map[host.Family]int{host.IPv6: 1}, count(drop("inet", "input")))
+	require.Empty(t, count(drop("inet", "forward", host.Condition{Field: host.Out, Names: []string{"eth1"}})))
+}

@@ -96,6 +96,8 @@ func TestWatchDrift(t *testing.T) {
 		{"rules flushed", "nft flush table inet virtnet", network.EventDriftFound, "nft filter of virbr0", ""},
 		{"ruleset flushed", "nft flush ruleset", network.EventDriftFound, "nft filter of virbr0", ""},
 		{"rule added", "nft insert rule inet virtnet from-UUID accept", network.EventDriftFound, "nft filter of virbr0", ""},
+		{"repair deleted", "nft delete table bridge virtnet", network.EventDriftFound, "nft filter of virbr0", ""},
+		{"repair of one deleted", "nft delete element bridge virtnet dhcp '{ 192.168.122.1 }'", network.EventDriftFound, "nft filter of virbr0", ""},
 		{"dnsmasq killed", "kill -9 PID", network.EventDriftFound, "serve ", ""},
 		{"address removed", "ip addr del 192.168.122.1/24 dev virbr0", network.EventDriftFound, "addr add 192.168.122.1/24 dev virbr0", "ip addr add 192.168.122.1/24 brd + dev virbr0"},
 		{"no forwarding", "echo 0 >/proc/sys/net/ipv4/ip_forward", network.EventDriftFound, "ip_forward", "echo 1 >/proc/sys/net/ipv4/ip_forward"},
