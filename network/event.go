@@ -23,10 +23,12 @@ type Event struct {
 	// Link is the device of the port, or the one that was lost; empty if there is none.
 	Link string `json:"link,omitempty"`
 	// Plan is what does not hold any more of what was built, all of it, for EventDeviceLost and EventDriftFound: for a network
-	// what [Manager.Plan] tells.
+	// what [Manager.Plan] tells. For EventRepaired it is what was done.
 	Plan host.Plan `json:"plan,omitempty"`
 	// Missed is how many events were missed here, for EventMissed.
 	Missed int `json:"missed,omitempty"`
+	// Wait is the time until the next repair, for EventRepairDelayed.
+	Wait time.Duration `json:"wait,omitempty"`
 }
 
 // An EventKind is what happened.
@@ -65,11 +67,15 @@ const (
 	EventDriftFound
 	// EventDriftMended is a network or port that had drifted or lost its device, and of which everything holds again.
 	EventDriftMended
+	// EventRepaired is a network or port that [Manager.Repair] or [Manager.Heal] has repaired.
+	EventRepaired
+	// EventRepairDelayed is a network or port that drifts again and again, or cannot be repaired: the next repair waits.
+	EventRepairDelayed
 )
 
 var eventWords = []string{
 	"", "watching", "missed", "defined", "redefined", "undefined", "started", "stopped", "updated", "port-added", "port-changed", "port-removed",
-	"device-lost", "drift-found", "drift-mended",
+	"device-lost", "drift-found", "drift-mended", "repaired", "repair-delayed",
 }
 
 // String returns the kind as a word, such as "port-added".
@@ -96,8 +102,13 @@ func (e Event) String() string {
 	if e.Link != "" {
 		fmt.Fprintf(&b, " link %s", e.Link)
 	}
-	if n := len(e.Plan); n > 0 {
+	if n := len(e.Plan); n > 0 && e.Kind == EventRepaired {
+		fmt.Fprintf(&b, ", %d steps", n)
+	} else if n > 0 {
 		fmt.Fprintf(&b, ", %d steps missing", n)
+	}
+	if e.Wait > 0 {
+		fmt.Fprintf(&b, ", next in %s", e.Wait.Round(time.Millisecond))
 	}
 	if e.Missed > 0 {
 		fmt.Fprintf(&b, " %d", e.Missed)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -117,18 +116,18 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 	if err != nil {
 		return err
 	}
-	todo, lost := mendable(r.Plan, f)
-	if lost {
+	d := driftOf(r.Plan, "", f)
+	if d.Lost != "" {
 		return m.removePort(context.WithoutCancel(ctx), id, r)
 	}
-	for _, step := range todo {
+	for _, step := range d.Repair {
 		plug, ok := step.Op.(host.Plug)
 		class, isClass := step.Op.(host.AddClass)
 		if ok && f.Link(plug.Bridge) == nil || isClass && f.Link(class.Link) == nil {
 			return nil // until its network is started again
 		}
 	}
-	err = host.Apply(ctx, m.backend, todo)
+	err = m.mend(ctx, d.Repair)
 	if err == nil && moved {
 		m.emit(Event{Kind: EventPortChanged, Network: r.Name, Port: id, Link: r.Link})
 	}
@@ -146,45 +145,6 @@ func (m *Manager) noteBroken(ctx context.Context, r *portRecord, why error) erro
 	}
 	r.Broken = text
 	return m.savePort(ctx, r)
-}
-
-// mendable is what of a plan has to be done again. A device that is still there but was changed by somebody is left as
-// it is: it cannot be made a second time, and its guests use it. A filter of which something is left is replaced. Lost is
-// that a device is gone.
-func mendable(p host.Plan, f *host.Facts) (todo host.Plan, lost bool) {
-	for _, step := range p.Missing(f) {
-		switch op := step.Op.(type) {
-		case host.AddBridge, host.AddTap, host.AddVeth:
-			if op.Inverse().Holds(f) {
-				return nil, true
-			}
-		case host.SetFilter:
-			if slices.ContainsFunc(f.Filters, func(left host.Filter) bool { return left.Network == op.Network }) {
-				op.Was = op.Filter
-			}
-			todo = append(todo, host.Step{From: step.From, Op: op})
-		case host.SetShape:
-			if is := f.Shape(op.Link); !is.IsZero() {
-				op.Was = op.Shape // damaged
-				if is.Other == "" {
-					op.Was = is
-				}
-			}
-			todo = append(todo, host.Step{From: step.From, Op: op})
-		case host.AddClass:
-			var mend host.Op = op
-			if is := f.Class(op.Link, op.ID); is.ID != 0 {
-				if is.MAC.IsZero() {
-					is = host.Class(op)
-				}
-				mend = host.SetClass{Class: host.Class(op), Was: is}
-			}
-			todo = append(todo, host.Step{From: step.From, Op: mend})
-		default:
-			todo = append(todo, step)
-		}
-	}
-	return todo, false
 }
 
 // recoverRecord takes back a network that was being started or stopped, and returns the record of one that runs. It
@@ -238,15 +198,15 @@ func (m *Manager) recoverRunning(ctx context.Context, records []*record, scope h
 		if len(seen.Plan.Missing(f)) == 0 {
 			continue
 		}
-		if err := m.mend(ctx, seen); err != nil {
+		if err := m.settleRunning(ctx, seen); err != nil {
 			errs = append(errs, fmt.Errorf("recover network %q: %w", seen.Name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// mend looks again at one network, under its lock, and does what is missing.
-func (m *Manager) mend(ctx context.Context, seen *record) error {
+// settleRunning looks again at one network, under its lock, and does what is missing.
+func (m *Manager) settleRunning(ctx context.Context, seen *record) error {
 	r, release, err := m.lockedRecord(ctx, storeKey(seen.Name), seen.Instance)
 	if r == nil || err != nil {
 		return err
@@ -263,11 +223,11 @@ func (m *Manager) mend(ctx context.Context, seen *record) error {
 	if err != nil {
 		return err
 	}
-	todo, lost := mendable(r.Plan, f)
-	if lost {
+	d := driftOf(r.Plan, "", f)
+	if d.Lost != "" {
 		return m.takeBack(context.WithoutCancel(ctx), r)
 	}
-	return host.Apply(ctx, m.backend, todo)
+	return m.mend(ctx, d.Repair)
 }
 
 // recoverClaims drops the claims of networks that have no record, and gives back what nobody uses.

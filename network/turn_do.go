@@ -103,11 +103,11 @@ func (m *Manager) mendBefore(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
-	todo, lost := mendable(r.Plan, f)
-	if lost {
+	d := driftOf(r.Plan, "", f)
+	if d.Lost != "" {
 		return fail(fs.ErrNotExist, "network %q has lost its bridge", r.Name)
 	}
-	return host.Apply(ctx, m.backend, todo)
+	return m.mend(ctx, d.Repair)
 }
 
 func (m *Manager) saveDefinition(ctx context.Context, n *Network) error {
@@ -156,11 +156,11 @@ func (m *Manager) turnBack(ctx context.Context, r *record, undone bool) error {
 	if err != nil {
 		return err
 	}
-	todo, lost := mendable(r.Plan, f)
-	if lost {
+	d := driftOf(r.Plan, "", f)
+	if d.Lost != "" {
 		return nil // for who looks after networks that lost their bridge
 	}
-	return host.Apply(ctx, m.backend, todo)
+	return m.mend(ctx, d.Repair)
 }
 
 // takeTurnBack takes back the steps that the host says were done, the last first.

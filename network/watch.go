@@ -29,7 +29,10 @@ import (
 //
 // An error together with an event says what could not be looked at; it will be when something of it changes. An error with
 // the zero Event is the last: the host can be watched no longer. The end of ctx is no error.
-func (m *Manager) Watch(ctx context.Context) iter.Seq2[Event, error] {
+func (m *Manager) Watch(ctx context.Context) iter.Seq2[Event, error] { return m.watch(ctx, nil) }
+
+// watch is Watch and, with a healer, Heal.
+func (m *Manager) watch(ctx context.Context, h *healer) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		q := newEventQueue()
@@ -37,12 +40,16 @@ func (m *Manager) Watch(ctx context.Context) iter.Seq2[Event, error] {
 		defer tasks.Wait()
 		defer m.events.leave(q)
 		defer cancel()
-		if w, ok := m.backend.(host.Watcher); ok {
-			l := &lookout{manager: m, queue: q, wake: make(chan struct{}, 1), places: map[string]*place{}}
+		w, watches := m.backend.(host.Watcher)
+		l := &lookout{manager: m, queue: q, wake: make(chan struct{}, 1), places: map[string]*place{}, healer: h.begin()}
+		if watches {
 			tasks.Go(func() { l.listen(ctx, w) })
-			tasks.Go(func() { l.run(ctx) })
 		} else {
 			m.beginWatch(q)
+			l.add(host.Change{Kind: host.Anything})
+		}
+		if watches || h != nil {
+			tasks.Go(func() { l.run(ctx) })
 		}
 		for {
 			e, err, ok := q.next(ctx)
@@ -70,6 +77,8 @@ type lookout struct {
 
 	// places are the networks and ports that are known, by the names of their records. Only the one who looks uses them.
 	places map[string]*place
+	// healer repairs what is found; nil if nobody does.
+	healer *healer
 }
 
 // maxChanges is how many different changes are remembered one by one.
@@ -122,15 +131,27 @@ func (l *lookout) take() map[host.Change]bool {
 	return changes
 }
 
-// run looks when there is something to look at.
+// run looks when there is something to look at, and repairs when that is due.
 func (l *lookout) run(ctx context.Context) {
 	for {
+		timer := l.healer.timer()
 		select {
 		case <-ctx.Done():
-			return
 		case <-l.wake:
+		case <-timer.C:
 		}
-		if err := l.look(ctx, l.take()); err != nil && ctx.Err() == nil {
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+		if l.healer.looksAgain() {
+			l.add(host.Change{Kind: host.Anything})
+		}
+		err := l.look(ctx, l.take())
+		if err == nil && l.healer != nil {
+			err = l.heal(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			l.queue.end(err)
 			return
 		}

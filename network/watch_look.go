@@ -24,8 +24,12 @@ type place struct {
 	record portRecord
 	scope  host.Scope
 	// told are the steps of the run since that time that the reader knows to be missing.
-	told  map[string]bool
-	since time.Time
+	told map[string]bool
+	lost string // the device that it is told to have lost
+	// hopeless is that nothing of it can be repaired, until something else drifts or is mended.
+	hopeless bool
+	since    time.Time
+	repairs
 }
 
 // together is how many places are looked at in one go.
@@ -33,6 +37,9 @@ const together = 64
 
 // look looks at what the changes touch. Most looks find all in place, and take no lock.
 func (l *lookout) look(ctx context.Context, changes map[host.Change]bool) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	instance, err := l.manager.instance(ctx)
 	if err != nil {
 		return err
@@ -139,7 +146,7 @@ func (l *lookout) read(ctx context.Context, stored string) (*place, error) {
 func (p *place) learn(r *portRecord) {
 	p.text, p.record, p.scope = nil, *r, r.Plan.Scope()
 	if !p.since.Equal(r.Since) {
-		p.told, p.since = nil, r.Since
+		p.told, p.lost, p.hopeless, p.since, p.repairs = nil, "", false, r.Since, repairs{}
 	}
 }
 
@@ -161,126 +168,42 @@ func (p *place) names() (network string, id schema.UUID) {
 
 // lookAt looks again at one place, while nobody else is at work on it, and tells what is no longer as it was told.
 func (l *lookout) lookAt(ctx context.Context, p *place, instance string) error {
-	if key, ok := strings.CutPrefix(p.stored, "run/networks/"); ok {
-		return l.lookAtNetwork(ctx, p, key, instance)
-	}
-	key := strings.TrimPrefix(p.stored, "run/ports/")
-	end := strings.LastIndexByte(key, '~')
-	id, err := schema.ParseUUID(key[end+1:])
-	if err != nil {
-		return err
-	}
-	for again := true; again && err == nil; {
-		again, err = l.lookAtPort(ctx, p, key[:max(end, 0)], id, instance)
-	}
-	return err
-}
-
-func (l *lookout) lookAtNetwork(ctx context.Context, p *place, key, instance string) error {
-	r, release, err := l.manager.lockedRecord(ctx, key, instance)
-	if r == nil || err != nil {
-		return err // What ran there is gone, and it is told to be.
-	}
-	defer release()
-	return l.compare(ctx, p, &portRecord{record: *r}, schema.UUID{}, func() (bool, error) { return true, nil })
-}
-
-// lookAtPort looks at one port. Again is that its network was stopped or changed meanwhile, which takes no lock of ports
-// that are only looked at; and to hold both locks could stop others for good, for they are taken in either order.
-func (l *lookout) lookAtPort(ctx context.Context, p *place, key string, id schema.UUID, instance string) (again bool, err error) {
-	m := l.manager
-	network, err := l.settled(ctx, key)
-	if err != nil {
-		return false, err
-	}
-	release, err := m.store.Lock(ctx, portLock(id))
-	if err != nil {
-		return false, err
-	}
-	defer release()
-	r, err := loadPortRecord(ctx, m.store, p.stored, instance)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if key != "" {
-		var n record
-		if network == nil || json.Unmarshal(network, &n) != nil || n.Stage != running || n.Instance != instance {
-			// Without its network a port is plugged into nothing.
-			p.learn(r)
-			p.told = nil
-			return false, nil
+	return l.manager.inspect(ctx, p.stored, instance, func(r *portRecord, d *Drift) error {
+		p.learn(r)
+		if d == nil {
+			p.told, p.lost = nil, "" // Its program has ended before it was done, and the next Open is told nothing either.
+			return nil
 		}
-	}
-	err = l.compare(ctx, p, r, id, func() (bool, error) {
-		if key == "" {
-			return true, nil
-		}
-		now, err := m.store.Load(ctx, "run/networks/"+key)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
-		again = !bytes.Equal(now, network)
-		return !again, nil
-	})
-	return again, err
-}
-
-// settled is the record of a port's network at a moment when nobody is at work on it: a network is running before all of
-// its ports are plugged in again. It is nil if there is none.
-func (l *lookout) settled(ctx context.Context, key string) ([]byte, error) {
-	if key == "" {
-		return nil, nil
-	}
-	release, err := l.manager.store.Lock(ctx, "networks/"+key)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	text, err := l.manager.store.Load(ctx, "run/networks/"+key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return text, err
-}
-
-// compare compares a record with the host, and tells the difference if what was seen is valid.
-func (l *lookout) compare(ctx context.Context, p *place, r *portRecord, id schema.UUID, valid func() (bool, error)) error {
-	p.learn(r)
-	if r.Stage != running {
-		p.told = nil // Its program has ended before it was done, and the next Open is told nothing either.
+		l.tell(p, d)
 		return nil
-	}
-	f, err := l.manager.backend.Facts(ctx, p.scope)
-	if err != nil {
-		return err
-	}
-	if ok, err := valid(); !ok || err != nil {
-		return err
-	}
-	e := Event{Time: l.manager.config.Now(), Network: r.Name, Port: id, Link: r.Link, Plan: r.Plan.Missing(f)}
+	})
+}
+
+// tell tells of a drift what was not told before.
+func (l *lookout) tell(p *place, d *Drift) {
+	e := Event{Time: l.manager.config.Now(), Network: d.Network, Port: d.Port, Link: d.Link, Plan: d.Missing}
 	known := p.told
 	p.told = map[string]bool{}
-	var more host.Plan
-	for _, step := range e.Plan {
+	more := false
+	for _, step := range d.Missing {
 		line := step.From + " " + step.Op.String()
 		p.told[line] = true
-		if !known[line] {
-			more = append(more, step)
-		}
+		more = more || !known[line]
 	}
-	switch link := more.Lost(f); {
-	case len(e.Plan) == 0 && len(known) > 0:
+	lost := d.Lost != p.lost
+	p.lost, p.hopeless = d.Lost, len(d.Repair) == 0
+	if len(known) == 0 && l.healer.lasted(p.last) {
+		p.repairs = repairs{}
+	}
+	switch {
+	case len(d.Missing) == 0 && len(known) > 0:
 		e.Kind = EventDriftMended
-	case len(more) == 0:
-		return nil
-	case link != "":
-		e.Kind, e.Link = EventDeviceLost, link
+	case !more:
+		return
+	case lost && d.Lost != "":
+		e.Kind, e.Link = EventDeviceLost, d.Lost
 	default:
 		e.Kind = EventDriftFound
 	}
 	l.queue.push(e, nil)
-	return nil
 }

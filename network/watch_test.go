@@ -30,11 +30,18 @@ type reader struct {
 	stop func()
 }
 
+type events = iter.Seq2[network.Event, error]
+
 // watch begins to watch.
 func watch(t testing.TB, nets *network.Manager) reader {
 	t.Helper()
+	return begin(t, nets.Watch)
+}
+
+func begin(t testing.TB, watch func(context.Context) events) reader {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	next, stop := iter.Pull2(nets.Watch(ctx))
+	next, stop := iter.Pull2(watch(ctx))
 	t.Cleanup(func() { stop(); cancel() })
 	r := reader{t, next, stop}
 	require.Equal(t, network.EventWatching, r.next().Kind)
@@ -505,11 +512,11 @@ func TestEventIsPlain(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"kind":"drift"}`), &back))
 	_, err = network.EventKind(0).MarshalText()
 	require.NoError(t, err)
-	for k := network.EventWatching; k <= network.EventDriftMended; k++ {
+	for k := network.EventWatching; k <= network.EventRepairDelayed; k++ {
 		text, err := k.MarshalText()
 		require.NoError(t, err)
 		require.NotEmpty(t, text)
 	}
-	_, err = (network.EventDriftMended + 1).MarshalText()
+	_, err = (network.EventRepairDelayed + 1).MarshalText()
 	require.Error(t, err)
 }
