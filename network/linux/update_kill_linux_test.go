@@ -22,7 +22,8 @@ import (
 	"github.com/go-virtnet/virtnet/network/linux"
 )
 
-// updaterEnv makes this test binary a program that makes one network of another for ever: its order is "namespace folder".
+// updaterEnv makes this test binary a program that makes one network of another for ever: its order is "namespace folder
+// documents", the documents being turns or renamed.
 const updaterEnv = "VIRTNET_TEST_UPDATER"
 
 // The two documents of a network that is updated from one to the other: nearly everything differs.
@@ -35,10 +36,22 @@ var turns = []string{
 <route address='10.88.0.0' prefix='16' gateway='10.9.1.9'/></network>`,
 }
 
+// The two documents of a network in which a name goes from one address to another.
+var renamed = []string{
+	`<network><name>net0</name><bridge name='br0' stp='off'/><mac address='52:54:00:00:00:01'/>
+<dns><host ip='10.9.0.60'><hostname>it.example</hostname></host></dns><ip address='10.9.0.1' prefix='24'/></network>`,
+	`<network><name>net0</name><bridge name='br0' stp='off'/><mac address='52:54:00:00:00:01'/>
+<dns><host ip='10.9.0.61'><hostname>it.example</hostname></host></dns><ip address='10.9.0.1' prefix='24'/></network>`,
+}
+
 func updater(order string) error {
-	var namespace, folder string
-	if _, err := fmt.Sscan(order, &namespace, &folder); err != nil {
+	var namespace, folder, which string
+	if _, err := fmt.Sscan(order, &namespace, &folder, &which); err != nil {
 		return err
+	}
+	documents := turns
+	if which == "renamed" {
+		documents = renamed
 	}
 	ctx := context.Background()
 	b, err := linux.Open(linux.Config{Namespace: namespace, RunDir: filepath.Join(folder, "run")})
@@ -50,7 +63,7 @@ func updater(order string) error {
 		return err
 	}
 	for i := 1; ; i++ {
-		n, err := network.Parse(strings.NewReader(turns[i%2]))
+		n, err := network.Parse(strings.NewReader(documents[i%2]))
 		if err != nil {
 			return err
 		}
@@ -93,7 +106,7 @@ func TestUpdateKilled(t *testing.T) {
 	for range rounds {
 		after := time.Duration(chance.IntN(120_000)) * time.Microsecond
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder)
+		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder+" turns")
 		var out strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &out
 		require.NoError(t, cmd.Start())
@@ -128,6 +141,66 @@ func TestUpdateKilled(t *testing.T) {
 	if diff := testenv.Diff(w.before, w.snapshot()); diff != "" {
 		t.Fatalf("stopped, the host is not as it was:\n%s", diff)
 	}
+}
+
+// TestNamesUpdateKilled kills a program that tells a server other names: the server then answers what the live document says.
+func TestNamesUpdateKilled(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.NeedProgram(t, "dnsmasq")
+	w := newKillWorld(t, "")
+	require.NoError(t, os.Chmod(filepath.Dir(w.folder), 0o711))
+	require.NoError(t, os.Chmod(filepath.Join(w.folder, "run"), 0o711)) // so that the server can read its files
+	ctx := context.Background()
+	open := func() (*linux.Backend, *network.Manager) {
+		b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+		require.NoError(t, err)
+		nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
+		require.NoError(t, err)
+		return b, nets
+	}
+	b, nets := open()
+	n, err := network.Parse(strings.NewReader(renamed[0]))
+	require.NoError(t, err)
+	require.NoError(t, nets.Define(ctx, n))
+	require.NoError(t, nets.Start(ctx, "net0"))
+	require.NoError(t, b.Close())
+	processes := w.ns.Programs(t)
+
+	rounds := 30
+	if testing.Short() {
+		rounds = 5
+	}
+	found := map[string]int{}
+	chance := rand.New(rand.NewPCG(5, 6))
+	for range rounds {
+		after := 20*time.Millisecond + time.Duration(chance.IntN(80_000))*time.Microsecond
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder+" renamed")
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		require.NoError(t, cmd.Start())
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		w.requireKilled(err, []byte(out.String()))
+
+		b, nets := open()
+		s, err := nets.Lookup(ctx, "net0")
+		require.NoError(t, err)
+		want := s.Live.DNS.Hosts[0].IP.String()
+		found[want]++
+		require.Equal(t, []string{want}, askAddr4(t, w.ns, "10.9.0.1", "it.example."), "killed after %s", after)
+		drift, err := nets.Plan(ctx, "net0")
+		require.NoError(t, err)
+		require.Empty(t, drift, "killed after %s", after)
+		require.Equal(t, processes, w.ns.Programs(t), "killed after %s", after)
+		require.NoError(t, b.Close())
+	}
+	t.Log(found)
+	require.Len(t, found, 2, "killed before and behind updates")
+	b, nets = open()
+	require.NoError(t, nets.Stop(ctx, "net0"))
+	require.NoError(t, b.Close())
 }
 
 // giveLease starts the server of a network again with a lease.
