@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -184,21 +185,55 @@ func (s *shaper) measure(t *testing.T, index int, streams []stream, d time.Durat
 	return speed
 }
 
-// holds wants the rate to be within a hundredth of the limit. On a machine that is busy with other things the sender may not
-// be fast enough, so it has three tries.
+// tries wants a measurement to come out right once in a few times: when other programs keep this one waiting, it is them that
+// are measured. If it never does on a machine that is busy, the test is skipped, and says so.
+func tries(t *testing.T, measure func() error) {
+	t.Helper()
+	var err error
+	for range 4 {
+		if err = measure(); err == nil {
+			return
+		}
+	}
+	if share := processorShare(); share < 0.8 {
+		testenv.Skip(t, "other programs leave this one only %.0f%% of a processor: %v", 100*share, err)
+	}
+	t.Error(err)
+}
+
+// processorShare is how much of a processor this program gets when it asks for one.
+func processorShare() float64 {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, after unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &before)
+	start := time.Now()
+	for time.Since(start) < 300*time.Millisecond {
+		continue
+	}
+	wall := time.Since(start)
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &after)
+	used := func(r *unix.Rusage) time.Duration { return time.Duration(r.Utime.Nano() + r.Stime.Nano()) }
+	return float64(used(&after)-used(&before)) / float64(wall)
+}
+
+// near says whether a speed is that wanted, but for a part of it.
+func near(what string, want, speed, part float64) error {
+	if math.Abs(speed/want-1) <= part {
+		return nil
+	}
+	return fmt.Errorf("%s: %f kB/s, want %f", what, speed, want)
+}
+
+// holds wants the rate to be within a hundredth of the limit.
 func (s *shaper) holds(t *testing.T, limit host.Limit, index int, from stream) {
 	t.Helper()
 	if limit.Rate > 10_000 {
 		from.size = jumbo // or it would be the sender that is measured
 	}
-	var speed float64
-	for range 3 {
-		speed = s.measure(t, index, []stream{from}, 2*time.Second)[1]
-		if math.Abs(speed/float64(limit.Rate)-1) <= 0.01 {
-			return
-		}
-	}
-	t.Errorf("%f kB/s, want %d", speed, limit.Rate)
+	tries(t, func() error {
+		return near("average", float64(limit.Rate), s.measure(t, index, []stream{from}, 2*time.Second)[1], 0.01)
+	})
 }
 
 // TestAverageHolds floods a link in both directions. What counts is the kernel's count of the class.
@@ -240,17 +275,21 @@ func TestPeakHolds(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShaper(t, 1)
-			s.do(t, s.best(t, c.shape))
-			index, streams := s.index(t, c.count), []stream{c.from(t, s)}
-			flood(t, streams, func() bool { return s.sent(t, index)[1] >= 64<<10 })
-			first, start := s.sent(t, index)[1], time.Now()
-			flood(t, streams, func() bool { return s.sent(t, index)[1] >= 800<<10 })
-			speed := float64(s.sent(t, index)[1]-first) / time.Since(start).Seconds() / 1000
-			require.Greater(t, speed, 0.75*6250, "the burst at peak, kB/s")
-			require.Less(t, speed, 1.1*6250, "the burst at peak, kB/s")
-			flood(t, streams, func() bool { return s.sent(t, index)[1] >= 1800<<10 })
-			require.InEpsilon(t, 1250, s.measure(t, index, streams, 2*time.Second)[1], 0.01, "the average afterwards, kB/s")
+			tries(t, func() error {
+				s := newShaper(t, 1)
+				s.do(t, s.best(t, c.shape))
+				index, streams := s.index(t, c.count), []stream{c.from(t, s)}
+				flood(t, streams, func() bool { return s.sent(t, index)[1] >= 64<<10 })
+				first, start := s.sent(t, index)[1], time.Now()
+				flood(t, streams, func() bool { return s.sent(t, index)[1] >= 800<<10 })
+				speed := float64(s.sent(t, index)[1]-first) / time.Since(start).Seconds() / 1000
+				require.Less(t, speed, 1.1*6250, "the burst at peak, kB/s")
+				if speed < 0.75*6250 {
+					return fmt.Errorf("the burst passes at %f kB/s, not at the peak", speed)
+				}
+				flood(t, streams, func() bool { return s.sent(t, index)[1] >= 1800<<10 })
+				return near("the average afterwards", 1250, s.measure(t, index, streams, 2*time.Second)[1], 0.01)
+			})
 		})
 	}
 }
@@ -270,14 +309,18 @@ func TestFloorsHold(t *testing.T) {
 				streams = append(streams, newStream(t, s.ns, "br0", guestMAC(i), etherType))
 			}
 			index := s.index(t, named("br0"))
-			speed := s.measure(t, index, streams, 2*time.Second)
-			for class, floor := range map[uint16]float64{3: 1000, 0x1234: 400, 2: 1100} {
-				require.Greater(t, speed[class], 0.98*floor, "class 1:%x of %v kB/s", class, speed)
-			}
-			require.InEpsilon(t, 2500, speed[1], 0.01, "all of it, kB/s")
-			// Who is alone gets all of it.
-			speed = s.measure(t, index, streams[1:2], 2*time.Second)
-			require.InEpsilon(t, 2500, speed[0x1234], 0.02, "alone, kB/s: %v", speed)
+			tries(t, func() error {
+				speed := s.measure(t, index, streams, 2*time.Second)
+				for class, floor := range map[uint16]float64{3: 1000, 0x1234: 400, 2: 1100} {
+					if speed[class] < 0.98*floor {
+						return fmt.Errorf("class 1:%x of %v has less than %f kB/s", class, speed, floor)
+					}
+				}
+				return near("all of it", 2500, speed[1], 0.01)
+			})
+			tries(t, func() error { // who is alone gets all of it
+				return near("alone", 2500, s.measure(t, index, streams[1:2], 2*time.Second)[0x1234], 0.02)
+			})
 		})
 	}
 }
