@@ -25,7 +25,9 @@ func TestBarriers(t *testing.T) {
 	to := func(do host.Verdict, chain string, when ...host.Condition) host.ChainRule {
 		return host.ChainRule{Text: fmt.Sprint(do, " ", chain), Do: do, To: chain, When: when}
 	}
-	in := func(not bool, names ...string) host.Condition { return host.Condition{Field: host.In, Not: not, Names: names} }
+	in := func(not bool, names ...string) host.Condition {
+		return host.Condition{Field: host.In, Not: not, Names: names}
+	}
 	known := host.Condition{Field: host.State, States: host.Established | host.Related}
 	unclear := host.Condition{}
 	const out, answer = "from guests to the outside", "from the outside, as an answer to guests"
