@@ -25,7 +25,8 @@ type Drift struct {
 	// Repair is what [Manager.Repair] does about it.
 	Repair host.Plan `json:"repair,omitempty"`
 	// Left is the part of Missing that it leaves as it is: the device of a port that is gone, for its guest is gone with
-	// it; a bridge in whose place another program has put a link of that name; and a device whose mark was changed.
+	// it; a bridge in whose place another program has put a link of that name, with what would be done to it; and a device whose
+	// mark was changed.
 	Left host.Plan `json:"left,omitempty"`
 }
 

@@ -34,7 +34,8 @@ type RepairRequest struct {
 
 // Repair makes what has drifted again what it was built as, and touches nothing else: see [Drift]. A bridge that is gone
 // is made again, and the ports of its network are plugged into it. Guests keep their devices and their addresses. What
-// runs as it was built is not touched, nor is what others have put beside it.
+// runs as it was built is not touched, nor is what others have put beside it. What they have put in its place and a backend
+// does not take from them, such as a queueing discipline, is an error that wraps fs.ErrExist.
 //
 // As much as possible is done: a step that fails is a [*host.StepError] and does not keep the others from being done. The
 // errors of all are returned together, with every drift that was found. What was half done when a program ended is no
