@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/mdlayher/netlink"
@@ -183,6 +184,8 @@ func (r *foreign) set(p place) (*foreignSet, error) {
 			s.elements = append(s.elements, one)
 		})
 	})
+	// The kernel lists them in no order.
+	slices.SortStableFunc(s.elements, func(a, b foreignElement) int { return strings.Compare(a.key, b.key) })
 	r.interrupted = r.interrupted || changed
 	r.sets[p] = s
 	return s, err
