@@ -20,7 +20,7 @@ type Port struct {
 	Network string
 	// ID identifies the port, together with the network.
 	ID schema.UUID
-	// Link is the device on the host: a tap, or the host's end of a pair.
+	// Link is the device on the host: a tap, a macvtap, or the host's end of a pair.
 	Link string
 	// MAC is the address of the device in the guest.
 	MAC schema.MAC
@@ -37,7 +37,7 @@ type Port struct {
 }
 
 // Attach connects an interface of a guest: it makes the guest's device and plugs it into the bridge of the network or of
-// the host. All of that is done or nothing. The interface stays the caller's; what it leaves open (its MAC, the name of its
+// the host, or stands it on a device of the host: a macvtap. All of that is done or nothing. The interface stays the caller's; what it leaves open (its MAC, the name of its
 // device) is chosen and told by the Port.
 //
 // An interface that breaks a rule is a [schema.Violations]; what this library cannot do for it wraps
@@ -88,11 +88,19 @@ func portOf(nets *network.Manager, s *network.PortStatus) (*Port, error) {
 	return p, nil
 }
 
-// Open opens the guest's side of a tap: as many descriptors as queues are wanted, at most as many as the interface's
+// Open opens the guest's side of a tap or macvtap: as many descriptors as queues are wanted, at most as many as the interface's
 // driver has, each of them one queue, for a virtual machine monitor. Frames have virtio-net headers if the interface's
-// model can use them. The files are the caller's to close; a tap without open files has no carrier. A port that is no tap,
-// or a backend that has none, wraps errors.ErrUnsupported.
+// model can use them. The files are the caller's to close; a tap without open files has no carrier. Those of a macvtap do
+// not tell when the device goes, as it does together with the one below: [network.Manager.Watch] tells. A port that is
+// neither, or a backend that has none, wraps errors.ErrUnsupported.
 func (p *Port) Open(ctx context.Context, queues int) ([]*os.File, error) {
+	if made, ok := p.macvtap(); ok {
+		opener, ok := p.nets.Backend().(host.MacvtapOpener)
+		if !ok {
+			return nil, errors.ErrUnsupported
+		}
+		return opener.OpenMacvtap(ctx, made, queues)
+	}
 	opener, ok := p.nets.Backend().(host.TapOpener)
 	if !ok {
 		return nil, errors.ErrUnsupported

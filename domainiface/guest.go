@@ -13,6 +13,6 @@ type Guest struct {
 	// Namespace is the file of the network namespace of a container, such as /proc/123/ns/net. The container gets one
 	// end of a pair of virtual Ethernet devices. Empty is a virtual machine, which gets a tap device.
 	Namespace string
-	// User and Group may open the tap device besides root; nil means nobody else.
+	// User and Group may open the tap device besides root; nil means nobody else. A macvtap is opened by [Port.Open] only.
 	User, Group *uint32
 }

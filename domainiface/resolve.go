@@ -15,6 +15,9 @@ import (
 // deviceTemplate names the devices of guests that ask for no name.
 const deviceTemplate = "vnet%d"
 
+// macvtapTemplate is the same for guests that are attached to a device of the host.
+const macvtapTemplate = "macvtap%d"
+
 // request turns a complete interface into what is asked of the manager of networks.
 func request(g Guest, i *Interface, rules schema.Rules) (network.PortRequest, error) {
 	var none network.PortRequest
@@ -31,15 +34,18 @@ func request(g Guest, i *Interface, rules schema.Rules) (network.PortRequest, er
 	req := network.PortRequest{
 		Port: i.Request(), Asks: Places(), Origin: kept,
 		Check: func(r *network.Resolution) error { return i.ValidatePort(r, Hypervisor{}, rules) },
-		Link:  deviceTemplate,
+		Link:  deviceTemplate, DirectLink: macvtapTemplate,
 		Scope: host.Scope{Sysctls: []string{ipv6Default}},
 		Plan: func(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
+			if p.Plug != nil && p.Plug.Type == network.PlugDirect {
+				return planDirect(g, i, p, link, f, rules)
+			}
 			return planDevice(g, i, p, link, f)
 		},
 	}
 	req.Port.Owner = &network.Owner{Name: g.Name, UUID: g.UUID}
 	if i.Target != nil && i.Target.Dev.String() != "" {
-		req.Link = i.Target.Dev.String()
+		req.Link, req.DirectLink = i.Target.Dev.String(), ""
 	}
 	if i.Kind() == Network {
 		req.Network = i.Source.Network.String()
@@ -50,7 +56,7 @@ func request(g Guest, i *Interface, rules schema.Rules) (network.PortRequest, er
 // supported refuses an interface with settings that would change what is done on the host and that are not done, rather
 // than to attach it without them.
 func supported(i *Interface) error {
-	if kind := i.Kind(); kind != Network && kind != Bridge {
+	if kind := i.Kind(); kind != Network && kind != Bridge && kind != Direct {
 		return unsupported("/interface/@type", "interfaces of type "+kind.String())
 	}
 	if i.FilterRef != nil {
@@ -66,7 +72,7 @@ func supported(i *Interface) error {
 func supportedPort(p *network.Port) error {
 	switch {
 	case p.Plug == nil || p.Plug.Type != network.PlugNetwork && p.Plug.Type != network.PlugBridge:
-		return unsupported("/interface/source", "a device of the host")
+		return unsupported("/interface/source", "a device of the PCI bus")
 	case p.VLAN != nil:
 		return unsupported("/interface/vlan", "a VLAN")
 	case p.VirtualPort != nil:

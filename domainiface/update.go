@@ -64,6 +64,7 @@ func (p *Port) change(ctx context.Context, i *Interface) error {
 	}
 	plan := req.Plan
 	req.Plan = func(doc *network.Port, link string, f *host.Facts) (host.Plan, error) {
+		p.asBefore(f)
 		next, err := plan(doc, link, f)
 		if err != nil || i.MTU != nil {
 			return next, err

@@ -93,7 +93,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"teaming":   {`<interface type='network'><source network='lan'/>` + model + `<teaming type='persistent'/></interface>`, "/interface/teaming"},
 		"guest ip":  {`<interface type='network'><source network='lan'/>` + model + `<ip address='192.0.2.1'/></interface>`, "/interface/ip"},
 		"boot":      {`<interface type='network'><source network='lan'/>` + model + `<boot order='1'/></interface>`, "/interface/boot"},
-		"direct":    {`<interface type='direct'><source dev='eth0'/>` + model + `</interface>`, "/interface/@type"},
+		"direct":    {`<interface type='direct'><source dev='eth0'/>` + model + `</interface>`, "/interface: the device of the guest"},
 		"portgroup": {`<interface type='network'><source network='lan' portgroup='a'/>` + model + `</interface>`, "/interface/source/@portgroup"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,8 @@ import (
 func TestWalk(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			m := hosttest.New("eth0")
+			m := hosttest.New("eth0", "eth1")
+			require.NoError(t, m.Do(t.Context(), host.SetDown{Link: "eth1"}))
 			nets, err := network.Open(t.Context(), m, network.Memory())
 			require.NoError(t, err)
 			w := &walk{t: t, random: rand.New(rand.NewPCG(seed, 0)), machine: m, nets: nets, before: m.String()}
@@ -87,7 +88,7 @@ func (w *walk) step() {
 		err = w.move(name)
 	}
 	w.machine.Fail = nil
-	allowances := []error{nil, errStumble, network.ErrActive, network.ErrInactive, network.ErrFull, fs.ErrNotExist, fs.ErrExist, errors.ErrUnsupported}
+	allowances := []error{nil, errStumble, network.ErrActive, network.ErrInactive, network.ErrFull, fs.ErrNotExist, fs.ErrExist, fs.ErrInvalid, errors.ErrUnsupported}
 	for _, allowed := range allowances {
 		if errors.Is(err, allowed) {
 			return
@@ -107,7 +108,12 @@ func (w *walk) document(i int) *network.Network {
 }
 
 func (w *walk) attach(name string) error {
-	port, err := domainiface.Attach(w.t.Context(), w.nets, domainiface.Guest{Name: "g"}, nic(w.t, "<interface type='network'><source network='"+name+"'/></interface>"))
+	text := "<interface type='network'><source network='" + name + "'/></interface>"
+	if w.random.IntN(3) == 0 {
+		mode := []string{"vepa", "bridge", "private", "passthrough"}[w.random.IntN(4)]
+		text = "<interface type='direct'><source dev='" + []string{"eth0", "eth1"}[w.random.IntN(2)] + "' mode='" + mode + "'/></interface>"
+	}
+	port, err := domainiface.Attach(w.t.Context(), w.nets, domainiface.Guest{Name: "g"}, nic(w.t, text))
 	if err == nil {
 		w.ports = append(w.ports, port)
 	}
@@ -143,11 +149,12 @@ func (w *walk) limit() error {
 	if len(w.ports) == 0 {
 		return nil
 	}
+	port := w.ports[w.random.IntN(len(w.ports))]
 	rate := &qos.Rate{Average: schema.Num(uint64(w.random.IntN(3)) * 500)}
-	if w.random.IntN(2) == 0 {
+	if port.Network != "" && w.random.IntN(2) == 0 {
 		rate.Average, rate.Floor = schema.Num(900), schema.Num(uint64(w.random.IntN(900)))
 	}
-	return w.ports[w.random.IntN(len(w.ports))].SetBandwidth(w.t.Context(), rate, nil)
+	return port.SetBandwidth(w.t.Context(), rate, nil)
 }
 
 // move plugs a guest into another network, or isolates it on its own.
@@ -170,15 +177,22 @@ func (w *walk) settled() {
 		drift, err := w.nets.Plan(ctx, s.Name)
 		require.NoError(w.t, err)
 		require.Empty(w.t, drift, "%s has drifted", s.Name)
-		for p, err := range w.nets.Ports(ctx, s.Name) {
-			require.NoError(w.t, err)
-			if p.Deleting {
-				continue // a failure was in the way, and it will be tried again
-			}
-			f, err := w.machine.Facts(ctx, p.Built.Scope())
-			require.NoError(w.t, err)
-			require.Empty(w.t, p.Built.Missing(f), "port %s of %s has drifted", p.Link, s.Name)
+		w.stand(s.Name)
+	}
+	w.stand("")
+}
+
+// stand checks that the ports of a network are what was planned.
+func (w *walk) stand(name string) {
+	ctx := w.t.Context()
+	for p, err := range w.nets.Ports(ctx, name) {
+		require.NoError(w.t, err)
+		if p.Deleting {
+			continue // a failure was in the way, and it will be tried again
 		}
+		f, err := w.machine.Facts(ctx, p.Built.Scope())
+		require.NoError(w.t, err)
+		require.Empty(w.t, p.Built.Missing(f), "port %s of %s has drifted", p.Link, name)
 	}
 }
 
@@ -193,5 +207,7 @@ func (w *walk) end() {
 			require.NoError(w.t, err)
 		}
 	}
+	// What guests share stays on.
+	require.NoError(w.t, w.machine.Do(ctx, host.SetDown{Link: "eth1"}))
 	require.Equal(w.t, w.before, w.machine.String())
 }

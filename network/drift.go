@@ -96,6 +96,11 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		return mendMTU(op.Link, op.Owner, op.MTU, f)
 	case host.AddVeth:
 		return mendMTU(op.Link, op.Owner, op.MTU, f)
+	case host.AddMacvtap:
+		if below := f.Link(op.Lower); below == nil || below.MTU < op.MTU {
+			return nil // it cannot be larger
+		}
+		return mendMTU(op.Link, op.Owner, op.MTU, f)
 	case host.Plug:
 		if l := f.Link(op.Link); l != nil && l.Master != "" {
 			was := host.Plug{Link: op.Link, Bridge: l.Master, Isolated: l.Isolated, NoLearning: l.NoLearning, NoFlood: l.NoFlood}

@@ -31,6 +31,8 @@ type PortRequest struct {
 	// Link is the device that is made for the guest. It may hold a %d, which stands for a number that was not used before;
 	// empty makes no device.
 	Link string
+	// DirectLink takes the place of Link for a port that is plugged into a device of the host; empty leaves Link.
+	DirectLink string
 	// Plan says what has to be done on the host for a port with this plug, on the device of that name. Nil does nothing.
 	Plan func(p *Port, link string, f *host.Facts) (host.Plan, error)
 	// Scope names the facts that Plan needs besides the bridge or device of the plug.

@@ -180,10 +180,11 @@ func (m *Manager) takeBackChange(ctx context.Context, r *portRecord) error {
 		return err
 	}
 	for _, step := range slices.Backward(changes) {
-		if !step.Op.Holds(f) {
+		inverse := step.Op.Inverse()
+		if inverse == nil || !step.Op.Holds(f) {
 			continue
 		}
-		if err := m.backend.Do(ctx, step.Op.Inverse()); err != nil {
+		if err := m.backend.Do(ctx, inverse); err != nil {
 			return fmt.Errorf("%s: take back: %w", step.From, err)
 		}
 	}
@@ -223,7 +224,7 @@ func replanPort(was, next host.Plan) (host.Plan, error) {
 			continue
 		}
 		switch step.Op.(type) {
-		case host.AddTap, host.AddVeth:
+		case host.AddTap, host.AddVeth, host.AddMacvtap:
 			return nil, fail(errors.ErrUnsupported, "%s: the device of the guest cannot be another one while it is attached", step.From)
 		}
 		if inverse := step.Op.Inverse(); inverse != nil {
@@ -236,7 +237,7 @@ func replanPort(was, next host.Plan) (host.Plan, error) {
 			continue
 		}
 		switch op := step.Op.(type) {
-		case host.AddTap, host.AddVeth:
+		case host.AddTap, host.AddVeth, host.AddMacvtap:
 			return nil, fail(errors.ErrUnsupported, "%s: the device of the guest cannot be another one while it is attached", step.From)
 		case host.SetShape:
 			if was, ok := old.(host.SetShape); ok {

@@ -85,15 +85,15 @@ func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*por
 	}
 	r := &portRecord{
 		record: record{Instance: instance, Stage: starting, Since: m.config.Now(), Name: req.Network},
-		Link:   req.Link, Origin: req.Origin, Holds: p.wants() || req.Reclaim && live != nil,
+		Link:   req.linkOf(p), Origin: req.Origin, Holds: p.wants() || req.Reclaim && live != nil,
 	}
-	template := strings.Contains(req.Link, "%d")
+	template := strings.Contains(r.Link, "%d")
 	if !template && !r.Holds {
 		return r, m.writePort(ctx, req, p, r)
 	}
 	return r, m.ledger.locked(ctx, instance, func(c *claims) error {
 		if template {
-			if r.Link, err = m.ledger.nextLink(ctx, c, req.Link); err != nil {
+			if r.Link, err = m.ledger.nextLink(ctx, c, r.Link); err != nil {
 				return err
 			}
 		}
@@ -105,6 +105,14 @@ func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*por
 		}
 		return m.writePort(ctx, req, p, r)
 	})
+}
+
+// linkOf is what the device of a port is called that is plugged in as p is, or how its name is made.
+func (req *PortRequest) linkOf(p *Port) string {
+	if p.Plug != nil && p.Plug.Type == PlugDirect && req.DirectLink != "" {
+		return req.DirectLink
+	}
+	return req.Link
 }
 
 // lockLive returns the live document of a network, under its lock; nil for the empty name.
@@ -212,6 +220,9 @@ func (m *Manager) allocate(ctx context.Context, t *portTable, live *Network, p *
 		_, device, _, err := t.lookup(live.Name, p.UUID)
 		if err != nil {
 			return err
+		}
+		if device == had.device {
+			return nil // what the host does there it does for this port
 		}
 		f, err := m.backend.Facts(ctx, recheckScope(p, device))
 		if err == nil && t.recheck(live, p, f) {

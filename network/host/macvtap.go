@@ -70,8 +70,8 @@ func (o AddMacvtap) Check() error {
 // Inverse removes the device.
 func (o AddMacvtap) Inverse() Op { return DelMacvtap(o) }
 
-// Scope is the link.
-func (o AddMacvtap) Scope() Scope { return Scope{Links: []string{o.Link}} }
+// Scope is the link and the device below.
+func (o AddMacvtap) Scope() Scope { return Scope{Links: []string{o.Link, o.Lower}} }
 
 // Holds if there is a macvtap device of that name on LOWER, with that mode, hardware address and owner.
 func (o AddMacvtap) Holds(f *Facts) bool {
@@ -114,7 +114,7 @@ func (o DelMacvtap) Check() error { return AddMacvtap(o).Check() }
 // Inverse makes the device again; a guest has to open it anew.
 func (o DelMacvtap) Inverse() Op { return AddMacvtap(o) }
 
-// Scope is the link.
+// Scope is the link and the device below.
 func (o DelMacvtap) Scope() Scope { return AddMacvtap(o).Scope() }
 
 // Holds if there is no such device.
