@@ -36,6 +36,8 @@ type attachment struct {
 	Namespace, Folder string
 	// Container is the namespace of a guest, and empty for one behind a tap.
 	Container string
+	// Interface is the document of the guest's interface.
+	Interface string
 	// Kill is the number of the operation before which the program kills itself; a negative number leaves that to
 	// somebody else, and it goes on for ever.
 	Kill int64
@@ -58,7 +60,7 @@ func attacher(text string) error {
 	if err != nil {
 		return err
 	}
-	nic, err := domainiface.Parse(strings.NewReader(`<interface type='network'><source network='net0'/></interface>`))
+	nic, err := domainiface.Parse(strings.NewReader(a.Interface))
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func attacher(text string) error {
 func TestAttachIsKilled(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
-	for _, kind := range []string{"tap", "veth"} {
+	for _, kind := range []string{"tap", "veth", "bridge", "passthrough"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := newAttachWorld(t, kind)
@@ -91,7 +93,7 @@ func TestAttachIsKilled(t *testing.T) {
 				cmd := w.attacher(at)
 				out, err := cmd.CombinedOutput()
 				if err == nil {
-					require.GreaterOrEqual(t, at, 5, "attaching and detaching have more operations than that")
+					require.GreaterOrEqual(t, at, 4, "attaching and detaching have more operations than that")
 					break
 				}
 				w.requireKilled(err, out)
@@ -129,13 +131,32 @@ type attachWorld struct {
 	*killWorld
 	container         *testenv.Namespace
 	path              string
+	document          string
 	running, bystands string
 }
 
+// networkCard is what the guests of the kinds bridge and passthrough are attached to.
+const networkCard = "card"
+
 func newAttachWorld(t *testing.T, kind string) *attachWorld {
-	w := &attachWorld{killWorld: newKillWorld(t, ""), container: testenv.New(t)}
-	if kind == "veth" {
+	w := &attachWorld{
+		killWorld: newKillWorld(t, ""), container: testenv.New(t), document: `<interface type='network'><source network='net0'/></interface>`,
+	}
+	switch kind {
+	case "veth":
 		w.path = w.container.Path()
+	case "bridge", "passthrough":
+		w.document = `<interface type='direct'><source dev='` + networkCard + `' mode='` + kind + `'/></interface>`
+		w.ns.Output(t, "ip", "link", "add", networkCard, "type", "veth", "peer", "name", "wire")
+		for _, link := range []string{networkCard, "wire"} {
+			w.ns.SetSysctl(t, "net/ipv6/conf/"+link+"/disable_ipv6", "1")
+		}
+		w.ns.Output(t, "ip", "link", "set", "wire", "up")
+		w.ns.Output(t, "ip", "link", "set", networkCard, "up")
+		if kind == "passthrough" { // the others leave it on
+			w.ns.Output(t, "ip", "link", "set", networkCard, "down")
+		}
+		w.before = w.snapshot()
 	}
 	ctx := context.Background()
 	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
@@ -152,7 +173,7 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 
 func (w *attachWorld) attacher(at int) *exec.Cmd {
 	w.t.Helper()
-	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, Container: w.path, Kill: int64(at), Parent: os.Getpid()})
+	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, Container: w.path, Interface: w.document, Kill: int64(at), Parent: os.Getpid()})
 	require.NoError(w.t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), attacherEnv+"="+string(text))
@@ -172,9 +193,11 @@ func (w *attachWorld) wholeOrGone(when string) {
 	require.NoError(w.t, err, when)
 	require.True(w.t, s.Active(), "%s, the network is down", when)
 	w.requireWhole(b, nets, s, "net0", when)
-	for port, err := range nets.Ports(ctx, "net0") {
-		require.NoError(w.t, err, when)
-		require.NoError(w.t, nets.DeletePort(ctx, "net0", port.Port.UUID), when)
+	for _, name := range []string{"net0", ""} {
+		for port, err := range nets.Ports(ctx, name) {
+			require.NoError(w.t, err, when)
+			require.NoError(w.t, nets.DeletePort(ctx, name, port.Port.UUID), when)
+		}
 	}
 	if diff := testenv.Diff(w.running, w.snapshot()); diff != "" {
 		w.t.Fatalf("%s, the host is not as it was:\n%s", when, diff)
