@@ -162,6 +162,7 @@ func TestOpenMacvtapInNamespaces(t *testing.T) {
 	a, nsA, _ := withCard(t)
 	b, nsB, _ := withCard(t)
 	for _, ns := range []*testenv.Namespace{nsA, nsB} {
+		ns.SetSysctl(t, "net/ipv6/conf/default/disable_ipv6", "1") // nobody else speaks
 		ns.Output(t, "ip", "link", "add", "link", "eth0", "name", "mv0", "index", "7777", "address", mv0.MAC.String(), "type", "macvtap", "mode", "bridge")
 		ns.Output(t, "ip", "link", "set", "eth0", "up")
 		ns.Output(t, "ip", "link", "set", "mv0", "up")
