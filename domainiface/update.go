@@ -21,7 +21,8 @@ import (
 // it is connected to, as long as that is a bridge before and after, its VLANs, profile, limits and isolation, its filter, how
 // packets are gathered, the trust in the guest's filters and the link state. What i leaves open of the rest stays as it
 // is: its MAC address, the name of its device, alias and address. A difference in anything else wraps
-// errors.ErrUnsupported and names the place.
+// errors.ErrUnsupported and names the place. So does another device of the host or another mode: a guest on one of those can
+// have other limits, but not stand on another.
 //
 // All of it is done or nothing, and only what differs is touched: an update of the link state alone is for the hypervisor, and
 // changes nothing on the host. The interface stays the caller's. A port that was made without [Attach] wraps

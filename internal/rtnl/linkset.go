@@ -66,25 +66,6 @@ func (c *Conn) AddMacvtap(n NewLink, lower int, mode string) error {
 	}, func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_LINK, uint32(lower)) })
 }
 
-// SilenceIPv6 keeps the kernel from making up an IPv6 address for a link when that goes up. It is not taken in the message
-// that makes the link. A kernel without IPv6, and a link that is too small for it, is errors.ErrUnsupported.
-func (c *Conn) SilenceIPv6(index int) error {
-	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
-		ae.Nested(unix.IFLA_AF_SPEC, func(ae *netlink.AttributeEncoder) error {
-			ae.Nested(unix.AF_INET6, func(ae *netlink.AttributeEncoder) error {
-				const none = 1 // IN6_ADDR_GEN_MODE_NONE
-				ae.Uint8(unix.IFLA_INET6_ADDR_GEN_MODE, none)
-				return nil
-			})
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return c.change(request{kind: unix.RTM_SETLINK, body: body})
-}
-
 func (c *Conn) addLink(n NewLink, kind string, data func(*netlink.AttributeEncoder) error, more ...func(*netlink.AttributeEncoder)) error {
 	body, err := linkBody(0, 0, 0, func(ae *netlink.AttributeEncoder) {
 		n.encode(ae)
@@ -113,6 +94,9 @@ type Change struct {
 	Master   int
 	NoMaster bool
 	Up, Down bool
+	// SilentIPv6 keeps the kernel from making up an IPv6 address when the link goes up. A kernel without IPv6, and a link
+	// that is too small for it, is errors.ErrUnsupported, and nothing is changed.
+	SilentIPv6 bool
 }
 
 // SetLink changes a link by its name. No such link is fs.ErrNotExist.
@@ -142,11 +126,23 @@ func (c *Conn) setLink(index int, name string, change Change) error {
 		if change.Master != 0 || change.NoMaster {
 			ae.Uint32(unix.IFLA_MASTER, uint32(change.Master))
 		}
+		if change.SilentIPv6 {
+			ae.Nested(unix.IFLA_AF_SPEC, silentIPv6)
+		}
 	})
 	if err != nil {
 		return err
 	}
 	return c.change(request{kind: unix.RTM_SETLINK, body: body})
+}
+
+func silentIPv6(ae *netlink.AttributeEncoder) error {
+	ae.Nested(unix.AF_INET6, func(ae *netlink.AttributeEncoder) error {
+		const none = 1 // IN6_ADDR_GEN_MODE_NONE
+		ae.Uint8(unix.IFLA_INET6_ADDR_GEN_MODE, none)
+		return nil
+	})
+	return nil
 }
 
 // SetBridge changes the options of a bridge. With STP on, the kernel accepts only some delays.

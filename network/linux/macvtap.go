@@ -30,24 +30,23 @@ func (b *Backend) addMacvtap(o host.AddMacvtap) error {
 	if err != nil {
 		return fmt.Errorf("macvtap %s on %s: %w", o.Link, o.Lower, b.refusal(o, lower, err))
 	}
-	if err := b.finishMacvtap(o); err != nil {
+	if err := b.finishMacvtap(o, lower); err != nil {
 		return errors.Join(err, b.delMacvtap(host.DelMacvtap(o)))
 	}
 	return nil
 }
 
-func (b *Backend) finishMacvtap(o host.AddMacvtap) error {
-	l, err := b.rt.Link(o.Link)
-	if err != nil {
-		return err
-	}
-	if err := b.rt.SilenceIPv6(l.Index); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("macvtap %s: addresses of IPv6: %w", o.Link, err)
-	}
-	change := rtnl.Change{Alias: o.Owner}
-	if o.Mode == host.Passthru && o.MAC != host.MAC(l.MAC) {
+// finishMacvtap gives a device what the kernel does not take in the message that makes it.
+func (b *Backend) finishMacvtap(o host.AddMacvtap, lower rtnl.Link) error {
+	change := rtnl.Change{Alias: o.Owner, SilentIPv6: true}
+	if o.Mode == host.Passthru && o.MAC != host.MAC(lower.MAC) {
 		change.MAC = o.MAC
 	}
+	err := b.setLink(o.Link, change)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	change.SilentIPv6 = false // it has none
 	if change == (rtnl.Change{}) {
 		return nil
 	}
