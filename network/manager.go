@@ -43,11 +43,15 @@ type Config struct {
 	Rules schema.Rules
 	// Hook takes part in what is done with ports. Nil is none.
 	Hook PortHook
+	// LeaveDrift makes [Open] leave what runs as it is, for [Manager.Check] to find and [Manager.Repair] to mend: it then
+	// only brings to an end what is half done.
+	LeaveDrift bool
 }
 
 // Open returns a manager of the networks in store on the host behind b. It first brings to an end what another program
 // left half done when it was killed: a network that was being started or stopped is taken back whole. A network that
-// ran and lost its bridge is taken back as well; one that lost something else gets that again.
+// ran and lost its bridge is taken back as well; one that lost something else gets that again. [Config].LeaveDrift leaves
+// both to [Manager.Repair].
 //
 // If that fails for some networks, the manager is returned together with the error and works for the others.
 func Open(ctx context.Context, b host.Backend, s Store) (*Manager, error) {

@@ -313,6 +313,23 @@ func TestRepairGoesOn(t *testing.T) {
 	require.Equal(t, broken, h.String())
 }
 
+// Who only looks opens the store without mending anything.
+func TestOpenLeavesDrift(t *testing.T) {
+	ctx, h := t.Context(), newRepairHouse(t)
+	require.NoError(t, h.undo(host.Plug{}))
+	require.NoError(t, h.undo(host.AddBridge{}))
+	broken := h.String()
+	nets, err := network.Config{LeaveDrift: true}.Open(ctx, h, h.store)
+	require.NoError(t, err)
+	require.Equal(t, broken, h.String())
+	drift, err := nets.Check(ctx)
+	require.NoError(t, err)
+	require.Len(t, drift, 2)
+	_, err = nets.Repair(ctx, network.RepairRequest{})
+	require.NoError(t, err)
+	require.Equal(t, h.whole, h.String())
+}
+
 func TestRepairRefuses(t *testing.T) {
 	ctx, h := t.Context(), newRepairHouse(t)
 	require.NoError(t, h.nets.Define(ctx, small(t, 3)))

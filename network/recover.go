@@ -35,7 +35,10 @@ func (m *Manager) recover(ctx context.Context) error {
 			standing = standing.And(r.Plan.Scope())
 		}
 	}
-	errs = append(errs, m.recoverRunning(ctx, whole, standing), m.recoverPorts(ctx, instance), m.recoverClaims(ctx, instance))
+	if !m.config.LeaveDrift {
+		errs = append(errs, m.recoverRunning(ctx, whole, standing))
+	}
+	errs = append(errs, m.recoverPorts(ctx, instance), m.recoverClaims(ctx, instance))
 	return errors.Join(errs...)
 }
 
@@ -47,6 +50,12 @@ func (m *Manager) recoverPorts(ctx context.Context, instance string) error {
 	}
 	var errs []error
 	for _, key := range keys {
+		if m.config.LeaveDrift {
+			r, err := loadPortRecord(ctx, m.store, "run/ports/"+key, instance)
+			if err == nil && r.Stage == running || errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+		}
 		if err := m.recoverPort(ctx, key, instance); err != nil {
 			errs = append(errs, fmt.Errorf("recover port %s: %w", key, err))
 		}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/hosttest"
+)
+
+// at calls the program at a station, as a person would.
+func (s station) at(t *testing.T, args ...string) (out, errs string, status int) {
+	t.Helper()
+	var o, e bytes.Buffer
+	s.errs = &e
+	status = s.run(t.Context(), &o, args)
+	return o.String(), e.String(), status
+}
+
+// inMemory is a station with a machine in memory that has a default route.
+func inMemory(t *testing.T) (station, *hosttest.Machine) {
+	t.Helper()
+	m := hosttest.New("eth0")
+	for _, op := range []host.Op{
+		host.AddAddr{Link: "eth0", Prefix: netip.MustParsePrefix("192.0.2.2/24")},
+		host.AddRoute{Link: "eth0", Dest: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("192.0.2.1"), Metric: 1},
+	} {
+		require.NoError(t, m.Do(t.Context(), op))
+	}
+	return station{backend: m, store: network.Memory()}, m
+}
+
+func sample(name string) string { return filepath.Join("testdata", "station", name) }
+
+// uuids are what random ones look like.
+var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+
+var times = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`)
+
+// TestStation is a day in the life of two networks, compared with what is in testdata.
+func TestStation(t *testing.T) {
+	s, m := inMemory(t)
+	before := m.String()
+	const uuid = "0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9"
+	var all strings.Builder
+	for _, line := range []string{
+		"list", "list --json", "up lan.xml", "up --autostart --json lab.xml", "attach --guest web web.xml", "attach --json --guest db db.xml",
+		"list", "list --json", "show lan", "show --json lab", "leases", "LEASE", "leases", "leases --json lan",
+		"graph", "graph --json lan", "graph --format svg",
+		"check", "check --json", "BREAK", "check", "check --json lan", "repair --dry-run lan", "repair --json --dry-run lab", "repair", "check",
+		"detach vnet1", "down --idle lan", "down --json lan", "list", "up lan", "detach --json vnet0",
+		"down --undefine lan", "down --undefine lab", "list",
+		"down lan", "show lan", "detach vnet9", "up nowhere.xml", "up web.xml", "attach --guest x lan.xml", "check lan", "graph lan", "leases lan",
+	} {
+		switch line {
+		case "LEASE":
+			require.NoError(t, m.GiveLease(uuid, host.Lease{
+				Addr: netip.MustParseAddr("10.7.0.7"), MAC: host.MAC{0x52, 0x54, 0, 0, 0, 3}, Hostname: "web", Expires: time.Date(2030, 1, 2, 3, 4, 5, 0, time.Local),
+			}))
+			continue
+		case "BREAK":
+			m.FlushFilters()
+			require.NoError(t, m.KillServer(uuid))
+			require.NoError(t, m.Do(t.Context(), host.Unplug{Link: "vnet0", Bridge: "virbr7"}))
+			continue
+		}
+		args := strings.Fields(line)
+		for i, arg := range args {
+			if strings.HasSuffix(arg, ".xml") {
+				args[i] = sample(arg)
+			}
+		}
+		out, errs, status := s.at(t, args...)
+		all.WriteString("$ virtnet " + line + "\n" + out)
+		if errs != "" {
+			all.WriteString("! " + errs)
+		}
+		if status != 0 {
+			all.WriteString("status " + string(rune('0'+status)) + "\n")
+		}
+	}
+	require.Equal(t, before, m.String(), "nothing is left")
+	zone := time.Date(2030, 1, 2, 3, 4, 5, 0, time.Local).Format(time.RFC3339)
+	text := strings.ReplaceAll(all.String(), zone, "EXPIRES")
+	text = uuids.ReplaceAllStringFunc(text, func(id string) string {
+		if strings.HasSuffix(id, "a4b5c6d7e8f9") {
+			return id
+		}
+		return "00000000-0000-4000-8000-000000000000"
+	})
+	text = filepath.ToSlash(times.ReplaceAllString(text, "TIME"))
+	golden := sample("golden.txt")
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(text), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text)
+}
+
+// What is printed as JSON is JSON, and the drawing is XML, whatever names there are.
+func TestStationPrintsWhatCanBeRead(t *testing.T) {
+	s, _ := inMemory(t)
+	odd := strings.ReplaceAll(readSample(t, "lan.xml"), "<name>lan</name>", "<name>a&lt;b&gt; &amp; \"c\"</name>")
+	_, errs, status := s.at(t, "up", file(t, odd))
+	require.Zero(t, status, errs)
+	for _, args := range [][]string{{"list", "--json"}, {"check", "--json"}, {"graph", "--json"}, {"leases", "--json"}} {
+		out, errs, status := s.at(t, args...)
+		require.Zero(t, status, errs)
+		require.True(t, json.Valid([]byte(out)), out)
+	}
+	out, _, status := s.at(t, "graph", "--format", "svg")
+	require.Zero(t, status)
+	d := xml.NewDecoder(strings.NewReader(out))
+	for {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+	}
+	out, _, _ = s.at(t, "graph")
+	require.Contains(t, out, `a#lt;b#gt; & #quot;c#quot;`)
+}
+
+func readSample(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(sample(name))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestStationWrongCalls(t *testing.T) {
+	s, _ := inMemory(t)
+	for _, args := range []string{
+		"up", "up a b", "up --loud a", "down", "list x", "show", "attach a", "attach --guest web", "detach", "leases a b", "check a b", "check --dry-run", "repair a b",
+		"repair --watch lan", "repair --watch --dry-run", "graph --format png", "graph a b",
+	} {
+		out, errs, status := s.at(t, strings.Fields(args)...)
+		require.Equal(t, 2, status, args)
+		require.Empty(t, out, args)
+		require.Contains(t, errs, "usage: virtnet "+strings.Fields(args)[0]+" ", args)
+	}
+}
+
+// What takes longer than a second is told, and what does not is not.
+func TestProgress(t *testing.T) {
+	var errs bytes.Buffer
+	j := &job{errs: &errs}
+	require.NoError(t, j.while("blinking", func() error { return nil }))
+	require.Empty(t, errs.String())
+	require.ErrorIs(t, j.while("starting", func() error { time.Sleep(1100 * time.Millisecond); return io.EOF }), io.EOF)
+	require.Regexp(t, `^virtnet: starting \.\.\.\nvirtnet: starting: 1\.\ds\n$`, errs.String())
+}
