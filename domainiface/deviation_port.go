@@ -31,4 +31,17 @@ const (
 	// UpdateUntouched corrects that an update of the link state alone takes a new port from the network and gives the old one
 	// back: nothing is touched, in all modes.
 	UpdateUntouched schema.Deviation = "attached-untouched"
+
+	// DirectLeft corrects that a card which a guest had for itself in mode passthrough is left switched off: it is as it was
+	// before, in all modes.
+	DirectLeft schema.Deviation = "attached-card-left"
+	// DirectUndone corrects that a card keeps the address of a guest in mode passthrough that could not be attached: it has its
+	// own again, in all modes.
+	DirectUndone schema.Deviation = "attached-card-undone"
+	// DirectNode corrects that the device of a guest is opened by the node /dev/tapN, which is that of another one where two
+	// network namespaces have devices of the same number: it is opened by the number of its own, in all modes.
+	DirectNode schema.Deviation = "attached-direct-node"
+	// DirectSilent corrects that a host with IPv6 speaks with the address of a guest on one of its devices: it says nothing, in
+	// all modes.
+	DirectSilent schema.Deviation = "attached-direct-silent"
 )

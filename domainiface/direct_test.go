@@ -309,3 +309,19 @@ func TestDirectLost(t *testing.T) {
 	_, err = domainiface.Lookup(t.Context(), nets, "", port.ID)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
+
+// TestDirectLeft takes a card back that a guest had for itself: it is on if it was.
+func TestDirectLeft(t *testing.T) {
+	for _, card := range []string{"eth0", "eth1"} {
+		m, nets, _ := onCards(t)
+		before := m.String()
+		port, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, nic(t, `<interface type='direct'><source dev='`+card+`' mode='passthrough'/></interface>`))
+		require.NoError(t, err)
+		f, err := m.Facts(t.Context(), host.Scope{Links: []string{card}})
+		require.NoError(t, err)
+		require.True(t, f.Link(card).Up)
+		require.Equal(t, host.MAC(port.MAC), f.Link(card).MAC)
+		require.NoError(t, port.Detach(t.Context()))
+		require.Equal(t, before, m.String())
+	}
+}

@@ -292,6 +292,10 @@ type behaviour struct {
 var behaviours = []behaviour{
 	{"domainiface.GuestMAC", "accepts it", "domainiface: TestValidateGuest"},
 	{"domainiface.GuestTarget", "fails when the guest is started", "domainiface: TestValidateGuest"},
+	{"domainiface.DirectLeft", "leaves it so", "domainiface: TestDirectLeft"},
+	{"domainiface.DirectNode", "opens the other one", "network/linux: TestOpenMacvtapInNamespaces"},
+	{"domainiface.DirectSilent", "speaks", "network/linux: TestMacvtapIsSilent"},
+	{"domainiface.DirectUndone", "leaves it so", "domainiface: TestAttachDirectAtomic"},
 	{"domainiface.EarlyIdentity", "refuses the interface when it is attached", "domainiface: TestEarlyIdentity"},
 	{"domainiface.PluggedCoalesce", "accepts it", "domainiface: TestPluggedDevice"},
 	{"domainiface.PluggedMTU", "accepts it", "domainiface: TestPluggedDevice"},
