@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -155,6 +156,43 @@ func TestStationWrongCalls(t *testing.T) {
 		require.Equal(t, 2, status, args)
 		require.Empty(t, out, args)
 		require.Contains(t, errs, "usage: virtnet "+strings.Fields(args)[0]+" ", args)
+	}
+}
+
+// A stopper ends a call when a text is printed.
+type stopper struct {
+	bytes.Buffer
+	text string
+	stop func()
+}
+
+func (w *stopper) Write(p []byte) (int, error) {
+	n, err := w.Buffer.Write(p)
+	if strings.Contains(w.String(), w.text) {
+		w.stop()
+	}
+	return n, err
+}
+
+// What drifts is repaired until somebody ends it.
+func TestStationRepairsAsItHappens(t *testing.T) {
+	s, m := inMemory(t)
+	_, _, status := s.at(t, "up", sample("lan.xml"))
+	require.Zero(t, status)
+	whole := m.String()
+	m.FlushFilters()
+	for _, args := range [][]string{{"repair", "--watch"}, {"repair", "--watch", "--json"}} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		out := &stopper{text: "drift-mended", stop: cancel}
+		var errs bytes.Buffer
+		s.errs = &errs
+		require.Zero(t, s.run(ctx, out, args), errs.String())
+		for _, want := range []string{"watching", "drift-found", "repaired", "drift-mended"} {
+			require.Contains(t, out.String(), want)
+		}
+		require.Equal(t, whole, m.String())
+		m.FlushFilters()
 	}
 }
 
