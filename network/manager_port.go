@@ -53,7 +53,7 @@ type PortStatus struct {
 	Since time.Time
 	// Built is what was done for it on the host.
 	Built host.Plan
-	// Broken is why the port could not be taken back when its manager was opened; empty if all is well. What it holds stays
+	// Broken is why the port could not be taken back or repaired when that was last tried; empty if all is well. What it holds stays
 	// counted.
 	Broken string
 	// Deleting says that the port was being taken away and something could not be: it may be deleted again.

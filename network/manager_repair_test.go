@@ -266,6 +266,16 @@ func TestRepairLeavesLostGuests(t *testing.T) {
 	require.Equal(t, broken, h.String())
 }
 
+// Nor does Open plug a guest into a bridge that somebody else has put in the place of its own.
+func TestOpenPlugsIntoNoStranger(t *testing.T) {
+	ctx, h := t.Context(), newRepairHouse(t)
+	require.NoError(t, h.undo(host.AddBridge{}))
+	require.NoError(t, h.Do(ctx, host.AddBridge{Link: "br1", MAC: host.MAC{2, 0, 0, 0, 7, 7}}))
+	nets := open(t, h, h.store)
+	require.Equal(t, []string{"net2"}, names(t, nets), "it has lost its bridge")
+	require.Empty(t, h.facts().Link("vnet0").Master)
+}
+
 // What cannot be repaired does not keep the rest from being.
 func TestRepairGoesOn(t *testing.T) {
 	ctx, h := t.Context(), newRepairHouse(t)

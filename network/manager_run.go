@@ -75,7 +75,7 @@ func (m *Manager) plugAgain(ctx context.Context, r *record) error {
 	}
 	var errs []error
 	for _, id := range ids {
-		if err := m.settlePort(ctx, portName(r.Name, id), id, r.Instance, into); err != nil {
+		if err := m.settlePort(ctx, portName(r.Name, id), id, r.Instance, into, false); err != nil {
 			errs = append(errs, fmt.Errorf("network %q runs, but port %s: %w", r.Name, id, err))
 		}
 	}

@@ -71,6 +71,7 @@ func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
 		return err
 	}
 	var into socket
+	idle := false
 	if end > 0 {
 		release, err := m.store.Lock(ctx, "networks/"+key[:end])
 		if err != nil {
@@ -80,18 +81,21 @@ func (m *Manager) recoverPort(ctx context.Context, key, instance string) error {
 		r, err := loadRecord(ctx, m.store, "run/networks/"+key[:end], instance)
 		if err == nil && r.Stage == running {
 			into, err = r.socket() // it may be another one since the port was recorded
+		} else {
+			idle = true
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return m.settlePort(ctx, "run/ports/"+key, id, instance, into)
+	return m.settlePort(ctx, "run/ports/"+key, id, instance, into, idle)
 }
 
 // settlePort takes back a port that is half made, and does for one that stands what no longer holds. A port whose own
 // device is gone has lost its guest and is taken back. Into is what its network has now; zero if that is not known to have
-// changed. The caller holds the lock of the port's network.
-func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance string, into socket) error {
+// changed. Idle is that the network does not run: a bridge of that name is somebody else's. The caller holds the lock of the
+// port's network.
+func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID, instance string, into socket, idle bool) error {
 	release, err := m.store.Lock(ctx, portLock(id))
 	if err != nil {
 		return err
@@ -130,9 +134,7 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 		return m.removePort(context.WithoutCancel(ctx), id, r)
 	}
 	for _, step := range d.Repair {
-		plug, ok := step.Op.(host.Plug)
-		class, isClass := step.Op.(host.AddClass)
-		if ok && f.Link(plug.Bridge) == nil || isClass && f.Link(class.Link) == nil {
+		if bridge := bridgeNeeded(step.Op); bridge != "" && (idle || f.Link(bridge) == nil) {
 			return nil // until its network is started again
 		}
 	}
@@ -141,6 +143,21 @@ func (m *Manager) settlePort(ctx context.Context, stored string, id schema.UUID,
 		m.emit(Event{Kind: EventPortChanged, Network: r.Name, Port: id, Link: r.Link})
 	}
 	return errors.Join(err, m.noteBroken(context.WithoutCancel(ctx), r, err))
+}
+
+// bridgeNeeded is the bridge that an operation of a port needs; empty if it needs none.
+func bridgeNeeded(op host.Op) string {
+	switch op := op.(type) {
+	case host.Plug:
+		return op.Bridge
+	case host.SetPlug:
+		return op.Plug.Bridge
+	case host.AddClass:
+		return op.Link
+	case host.SetClass:
+		return op.Class.Link
+	}
+	return ""
 }
 
 // noteBroken writes down why a port does not stand as it should, or that it does.
