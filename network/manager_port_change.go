@@ -26,6 +26,12 @@ func (m *Manager) ChangePort(ctx context.Context, network string, id schema.UUID
 	if err := p.ValidateAs(m.config.Rules); err != nil {
 		return nil, err
 	}
+	// In this order: who starts the network takes the locks of its ports while it has that of the network.
+	live, releaseNetwork, err := m.lockLive(ctx, req.Network)
+	if err != nil {
+		return nil, err
+	}
+	defer releaseNetwork()
 	release, err := m.store.Lock(ctx, portLock(id))
 	if err != nil {
 		return nil, err
@@ -38,7 +44,7 @@ func (m *Manager) ChangePort(ctx context.Context, network string, id schema.UUID
 	if old.Stage != running {
 		return nil, fail(fs.ErrNotExist, "network %q has no port %s, it is %s", network, id, old.Stage)
 	}
-	r, changes, err := m.claimChange(ctx, old, req, p)
+	r, changes, err := m.claimChange(ctx, live, old, req, p)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +60,7 @@ func (m *Manager) ChangePort(ctx context.Context, network string, id schema.UUID
 
 // claimChange decides what becomes of a port and writes its record, which has the old one in it: until the change is done
 // it can be taken back.
-func (m *Manager) claimChange(ctx context.Context, old *portRecord, req PortRequest, p *Port) (r *portRecord, changes host.Plan, err error) {
-	live, release, err := m.lockLive(ctx, req.Network)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer release()
+func (m *Manager) claimChange(ctx context.Context, live *Network, old *portRecord, req PortRequest, p *Port) (r *portRecord, changes host.Plan, err error) {
 	if p, err = m.resolvePort(live, req, p); err != nil {
 		return nil, nil, err
 	}

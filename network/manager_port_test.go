@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -515,4 +516,41 @@ func TestPortCounts(t *testing.T) {
 	require.Equal(t, "card2", p.Port.Plug.Dev.String())
 	_, err = h.nets.CreatePort(t.Context(), h.ask("cards", 0))
 	require.ErrorIs(t, err, network.ErrFull)
+}
+
+// TestChangePortWhileStarting changes ports of a network while it is stopped and started: nobody waits for ever.
+func TestChangePortWhileStarting(t *testing.T) {
+	h := newPortHouse(t)
+	require.NoError(t, h.nets.Define(t.Context(), small(t, 3)))
+	require.NoError(t, h.nets.Start(t.Context(), "net3"))
+	var ids []schema.UUID
+	for range 4 {
+		p, err := h.nets.CreatePort(t.Context(), h.ask("net3", 0))
+		require.NoError(t, err)
+		ids = append(ids, p.Port.UUID)
+	}
+	reqs := make([]network.PortRequest, len(ids))
+	for i := range ids {
+		reqs[i] = h.ask("net3", 0)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() {
+			for range 50 {
+				if _, err := h.nets.ChangePort(ctx, "net3", id, reqs[i]); err != nil && !errors.Is(err, network.ErrInactive) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 25 {
+			if err := errors.Join(h.nets.Stop(ctx, "net3"), h.nets.Start(ctx, "net3")); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
 }

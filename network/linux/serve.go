@@ -105,9 +105,20 @@ func (b *Backend) launch(ctx context.Context, program string, files serverFiles,
 	if _, err := b.rt.Link(server.Link); err != nil {
 		return fmt.Errorf("server on %s: %w", server.Link, err)
 	}
-	err := b.launchWith(ctx, program, files, lock, &server, leases, files.reachable())
+	reread := files.reachable()
+	err := b.launchWith(ctx, program, files, lock, &server, leases, reread)
 	if errors.Is(err, errUnread) {
-		err = b.launchWith(ctx, program, files, lock, &server, leases, false)
+		reread = false
+		err = b.launchWith(ctx, program, files, lock, &server, leases, reread)
+	}
+	// A process that ends gives back its locks before its sockets.
+	for wait := time.Millisecond; errors.Is(err, errUnheld) && wait < time.Second; wait *= 2 {
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(wait):
+		}
+		err = b.launchWith(ctx, program, files, lock, &server, leases, reread)
 	}
 	return err
 }

@@ -101,6 +101,9 @@ func statusWords(status syscall.WaitStatus) string {
 	return "ended"
 }
 
+// errUnheld is for a port that is in use although no process has it: who had it is about to end.
+var errUnheld = errors.New("no process that can be seen holds the port")
+
 // explain adds who holds a port that is in use.
 func (b *Backend) explain(err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
@@ -111,8 +114,11 @@ func (b *Backend) explain(err error) error {
 	if enterErr := b.enter(func() error {
 		holders = portHolders(port, addr)
 		return nil
-	}); enterErr != nil || len(holders) == 0 {
+	}); enterErr != nil {
 		return err
+	}
+	if len(holders) == 0 {
+		return fmt.Errorf("%w (%w)", err, errUnheld)
 	}
 	return fmt.Errorf("%w (port %d is held by %s)", err, port, strings.Join(holders, ", "))
 }
