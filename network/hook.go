@@ -17,7 +17,8 @@ import (
 // taken back by the next [Open].
 //
 // When a program is killed, [Open] calls it with PortUnplug for ports that it may never have seen plugged. It is called
-// while the port is locked: it may look at everything, and change everything but that port.
+// while the port is locked: it may look at everything, and change everything but that port and its network, which would
+// wait for it.
 type PortHook func(ctx context.Context, c PortChange) error
 
 // A PortAction is what becomes of a port.
