@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -254,9 +253,5 @@ func (m *Manager) live(ctx context.Context, name string) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := Parse(strings.NewReader(r.Document))
-	if err != nil {
-		return nil, fmt.Errorf("store: %s: %w", runName(name), err)
-	}
-	return n, nil
+	return r.live()
 }

@@ -5,10 +5,7 @@ package network
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"reflect"
-	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
@@ -27,7 +24,7 @@ func (m *Manager) ChangePort(ctx context.Context, network string, id schema.UUID
 		return nil, err
 	}
 	// In this order: who starts the network takes the locks of its ports while it has that of the network.
-	live, releaseNetwork, err := m.lockLive(ctx, req.Network)
+	live, _, releaseNetwork, err := m.lockLive(ctx, req.Network)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +93,7 @@ func (m *Manager) claimChange(ctx context.Context, live *Network, old *portRecor
 				return nil, err
 			}
 			if r.Holds {
-				if err := m.enterLike(ctx, t, live, req, p, gave); err != nil {
+				if err := m.enter(ctx, t, live, req, p, gave); err != nil {
 					back()
 					return nil, err
 				}
@@ -176,18 +173,8 @@ func (m *Manager) takeBackChange(ctx context.Context, r *portRecord) error {
 	if err != nil {
 		return err
 	}
-	f, err := m.backend.Facts(ctx, changes.Scope())
-	if err != nil {
+	if err := m.takeStepsBack(ctx, changes); err != nil {
 		return err
-	}
-	for _, step := range slices.Backward(changes) {
-		inverse := step.Op.Inverse()
-		if inverse == nil || !step.Op.Holds(f) {
-			continue
-		}
-		if err := m.backend.Do(ctx, inverse); err != nil {
-			return fmt.Errorf("%s: take back: %w", step.From, err)
-		}
 	}
 	return m.forgetChange(ctx, r)
 }
@@ -214,78 +201,4 @@ func (m *Manager) forgetChange(ctx context.Context, r *portRecord) error {
 			return func() {}, nil
 		}, write)
 	})
-}
-
-// replanPort is what has to be done so that a guest's device stands as the next plan has it, where it stands as the old
-// one has it. The device itself stays: a plan with another one wraps errors.ErrUnsupported.
-func replanPort(was, next host.Plan) (host.Plan, error) {
-	var gone, made host.Plan
-	for _, step := range slices.Backward(was) {
-		if _, stays := samePart(next, step.Op); stays {
-			continue
-		}
-		switch step.Op.(type) {
-		case host.AddTap, host.AddVeth, host.AddMacvtap:
-			return nil, fail(errors.ErrUnsupported, "%s: the device of the guest cannot be another one while it is attached", step.From)
-		}
-		if inverse := step.Op.Inverse(); inverse != nil {
-			gone = append(gone, host.Step{From: step.From, Op: inverse})
-		}
-	}
-	for _, step := range next {
-		old, ok := samePart(was, step.Op)
-		if ok && reflect.DeepEqual(old, step.Op) {
-			continue
-		}
-		switch op := step.Op.(type) {
-		case host.AddTap, host.AddVeth, host.AddMacvtap:
-			return nil, fail(errors.ErrUnsupported, "%s: the device of the guest cannot be another one while it is attached", step.From)
-		case host.SetShape:
-			if was, ok := old.(host.SetShape); ok {
-				op.Was = was.Shape
-				step.Op = op
-			}
-		case host.SetSysctl:
-			if was, ok := old.(host.SetSysctl); ok {
-				op.Was = was.Value
-				step.Op = op
-			}
-		case host.Plug:
-			if was, ok := old.(host.Plug); ok {
-				step.Op = host.SetPlug{Plug: op, Was: was}
-			}
-		case host.AddClass:
-			if was, ok := old.(host.AddClass); ok {
-				step.Op = host.SetClass{Class: host.Class(op), Was: host.Class(was)}
-			}
-		}
-		made = append(made, step)
-	}
-	return slices.Concat(gone, made), nil
-}
-
-// samePart finds the operation of a plan that is about the same part of a guest's device, and that the other can take the
-// place of without taking it back first.
-func samePart(p host.Plan, op host.Op) (host.Op, bool) {
-	for _, step := range p {
-		same := reflect.DeepEqual(step.Op, op)
-		switch op := op.(type) {
-		case host.SetShape:
-			other, ok := step.Op.(host.SetShape)
-			same = ok && other.Link == op.Link
-		case host.SetSysctl:
-			other, ok := step.Op.(host.SetSysctl)
-			same = ok && other.Key == op.Key
-		case host.Plug:
-			other, ok := step.Op.(host.Plug)
-			same = ok && other.Link == op.Link
-		case host.AddClass:
-			other, ok := step.Op.(host.AddClass)
-			same = ok && other.Link == op.Link && other.ID == op.ID
-		}
-		if same {
-			return step.Op, true
-		}
-	}
-	return nil, false
 }

@@ -71,16 +71,12 @@ func (m *Manager) checkNewPort(ctx context.Context, stored string) error {
 // claimPort decides all about a new port and writes its record, while its network cannot be stopped: whoever stops it
 // later finds the port.
 func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*portRecord, error) {
-	live, release, err := m.lockLive(ctx, req.Network)
+	live, instance, release, err := m.lockLive(ctx, req.Network)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	if p, err = m.resolvePort(live, req, p); err != nil {
-		return nil, err
-	}
-	instance, err := m.instance(ctx)
-	if err != nil {
 		return nil, err
 	}
 	r := &portRecord{
@@ -115,25 +111,29 @@ func (req *PortRequest) linkOf(p *Port) string {
 	return req.Link
 }
 
-// lockLive returns the live document of a network, under its lock; nil for the empty name.
-func (m *Manager) lockLive(ctx context.Context, name string) (live *Network, release func(), err error) {
+// lockLive returns the live document of a network, under its lock, and the machine that it runs on; for the empty name
+// there is no document.
+func (m *Manager) lockLive(ctx context.Context, name string) (live *Network, instance string, release func(), err error) {
 	if name == "" {
-		return nil, func() {}, nil
+		instance, err = m.instance(ctx)
+		return nil, instance, func() {}, err
 	}
 	if release, err = m.lockNetwork(ctx, name); err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	live, err = m.live(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
+	r, err := m.running(ctx, name)
+	if err == nil {
+		live, err = r.live()
+	} else if errors.Is(err, fs.ErrNotExist) {
 		if _, err = m.definition(ctx, name); err == nil {
 			err = fail(ErrInactive, "network %q is not active", name)
 		}
 	}
 	if err != nil {
 		release()
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	return live, release, nil
+	return live, r.Instance, release, nil
 }
 
 // resolvePort works out what a port gets, apart from what has to be chosen.
@@ -166,7 +166,7 @@ func (p *Port) wants() bool {
 // takePort enters a port into the table of ports, and writes its record. The caller holds the lock of the host.
 func (m *Manager) takePort(ctx context.Context, c *claims, live *Network, req PortRequest, p *Port, r *portRecord) error {
 	return m.ports.change(ctx, m, c, func(t *portTable) (undo func(), err error) {
-		if err := m.enter(ctx, t, live, req, p); err != nil {
+		if err := m.enter(ctx, t, live, req, p, held{}); err != nil {
 			return nil, err
 		}
 		undo = func() { _ = t.release(req.Network, p.UUID) }
@@ -175,13 +175,8 @@ func (m *Manager) takePort(ctx context.Context, c *claims, live *Network, req Po
 	}, func() error { return m.writePort(ctx, req, p, r) })
 }
 
-// enter chooses for a port what it needs.
-func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port) error {
-	return m.enterLike(ctx, t, live, req, p, held{})
-}
-
-// enterLike is enter for a port that keeps what it had where it can.
-func (m *Manager) enterLike(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port, had held) error {
+// enter chooses for a port what it needs. It keeps what it had where it can.
+func (m *Manager) enter(ctx context.Context, t *portTable, live *Network, req PortRequest, p *Port, had held) error {
 	if live == nil {
 		f, err := m.backend.Facts(ctx, p.Plug.scope())
 		if err != nil {

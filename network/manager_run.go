@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -151,7 +150,7 @@ func (m *Manager) takeBack(ctx context.Context, r *record) error {
 
 // forget removes a record, and the claims of its network, when nothing of it stands any more.
 func (m *Manager) forget(ctx context.Context, r *record) error {
-	n, err := Parse(strings.NewReader(r.Document))
+	n, err := r.live()
 	if err != nil {
 		return err
 	}

@@ -61,11 +61,20 @@ func socketOf(n *Network) socket {
 
 // socket is what the ports of the network that the record is of are plugged into.
 func (r *record) socket() (socket, error) {
-	n, err := Parse(strings.NewReader(r.Document))
+	n, err := r.live()
 	if err != nil {
-		return socket{}, fmt.Errorf("store: network %q: %w", r.Name, err)
+		return socket{}, err
 	}
 	return socketOf(n), nil
+}
+
+// live is the document of the network that the record is of.
+func (r *record) live() (*Network, error) {
+	n, err := Parse(strings.NewReader(r.Document))
+	if err != nil {
+		return nil, fmt.Errorf("store: %s: %w", runName(r.Name), err)
+	}
+	return n, nil
 }
 
 // loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist.

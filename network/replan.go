@@ -102,6 +102,12 @@ func thing(op host.Op) any {
 	type server struct{ name string }
 	type sysctl struct{ key string }
 	type shape struct{ link string }
+	type plug struct{ link string }
+	type device struct{ link string }
+	type class struct {
+		link string
+		id   uint16
+	}
 	switch op := op.(type) {
 	case host.AddBridge:
 		return bridge{}
@@ -113,6 +119,16 @@ func thing(op host.Op) any {
 		return sysctl{op.Key}
 	case host.SetShape:
 		return shape{op.Link}
+	case host.Plug:
+		return plug{op.Link}
+	case host.AddClass:
+		return class{op.Link, op.ID}
+	case host.AddTap:
+		return device{op.Link}
+	case host.AddVeth:
+		return device{op.Link}
+	case host.AddMacvtap:
+		return device{op.Link}
 	}
 	return op // an address, a route, a family to forward: comparable, and itself
 }
@@ -178,6 +194,16 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 		was := old.(host.SetShape).Shape //nolint:forcetypeassert // as above
 		c.Op = host.SetShape{Link: op.Link, Shape: op.Shape, Was: was}
 		return c, !op.Shape.Equal(was)
+	case host.Plug:
+		was := old.(host.Plug) //nolint:forcetypeassert // as above
+		c.Op = host.SetPlug{Plug: op, Was: was}
+		return c, op != was
+	case host.AddClass:
+		was := old.(host.AddClass) //nolint:forcetypeassert // as above
+		c.Op = host.SetClass{Class: host.Class(op), Was: host.Class(was)}
+		return c, op != was
+	case host.AddTap, host.AddVeth, host.AddMacvtap:
+		return c, !reflect.DeepEqual(op, old)
 	case host.AddRoute:
 		return c, r.loses(op)
 	}

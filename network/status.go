@@ -5,11 +5,9 @@ package network
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -59,9 +57,9 @@ func (m *Manager) Lookup(ctx context.Context, name string) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	live, err := Parse(strings.NewReader(r.Document))
+	live, err := r.live()
 	if err != nil {
-		return nil, fmt.Errorf("store: %s: %w", runName(name), err)
+		return nil, err
 	}
 	if live, err = m.connections(ctx, r.Instance, live); err != nil {
 		return nil, err

@@ -5,10 +5,8 @@ package network
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
@@ -103,9 +101,9 @@ func (m *Manager) turnDefinition(ctx context.Context, t *turn, edit func(*Networ
 
 // turnLive finds what the network that runs becomes, and how.
 func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit func(*Network) (*Network, error)) error {
-	was, err := Parse(strings.NewReader(t.record.Document))
+	was, err := t.record.live()
 	if err != nil {
-		return fmt.Errorf("store: %s: %w", runName(t.name), err)
+		return err
 	}
 	was.Source = schema.Source{}
 	ports, err := m.pluggedPorts(ctx, t.name)

@@ -134,7 +134,7 @@ func (m *Manager) settleUpdate(ctx context.Context, name string) error {
 // network that runs. If that fails the record stays, for the next who comes. Undone is that the host is known to be as before.
 func (m *Manager) turnBack(ctx context.Context, r *record, undone bool) error {
 	if !undone {
-		if err := m.takeTurnBack(ctx, r.Turning.Steps); err != nil {
+		if err := m.takeStepsBack(ctx, r.Turning.Steps); err != nil {
 			return err
 		}
 	}
@@ -163,8 +163,8 @@ func (m *Manager) turnBack(ctx context.Context, r *record, undone bool) error {
 	return m.mend(ctx, d.Repair)
 }
 
-// takeTurnBack takes back the steps that the host says were done, the last first.
-func (m *Manager) takeTurnBack(ctx context.Context, steps host.Plan) error {
+// takeStepsBack takes back the steps that the host says were done, the last first.
+func (m *Manager) takeStepsBack(ctx context.Context, steps host.Plan) error {
 	for _, step := range slices.Backward(steps) {
 		inverse := step.Op.Inverse()
 		if inverse == nil {
