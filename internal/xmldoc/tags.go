@@ -72,18 +72,27 @@ func through(text []byte, end string, skip int) int {
 	return skip + i + len(end)
 }
 
+// throughValue returns the length of the value in quotes that text begins with, 0 if it has no end.
+func throughValue(text []byte) int {
+	i := bytes.IndexByte(text[1:], text[0])
+	if i < 0 {
+		return 0
+	}
+	return i + 2
+}
+
 // throughTag returns the length of the tag that text begins with, 0 if it has no end.
 func throughTag(text []byte) int {
 	for at := 1; at < len(text); at++ {
-		switch c := text[at]; c {
+		switch text[at] {
 		case '>':
 			return at + 1
 		case '"', '\'':
-			i := bytes.IndexByte(text[at+1:], c)
-			if i < 0 {
+			n := throughValue(text[at:])
+			if n == 0 {
 				return 0
 			}
-			at += i + 1
+			at += n - 1
 		}
 	}
 	return 0
@@ -93,7 +102,7 @@ func throughTag(text []byte) int {
 func throughDirective(text []byte) int {
 	depth := 1
 	for at := len("<!x"); at < len(text); at++ { // what follows <! is never a quote to encoding/xml
-		switch c := text[at]; c {
+		switch text[at] {
 		case '<':
 			if bytes.HasPrefix(text[at:], []byte("<!--")) {
 				n := through(text[at:], "-->", len("<!--"))
@@ -109,11 +118,11 @@ func throughDirective(text []byte) int {
 				return at + 1
 			}
 		case '"', '\'':
-			i := bytes.IndexByte(text[at+1:], c)
-			if i < 0 {
+			n := throughValue(text[at:])
+			if n == 0 {
 				return 0
 			}
-			at += i + 1
+			at += n - 1
 		}
 	}
 	return 0

@@ -172,15 +172,22 @@ func (w *killWorld) requireKilled(err error, out []byte) {
 	require.True(w.t, status.Signaled() && status.Signal() == syscall.SIGKILL, "the victim ended by itself: %v: %s", err, out)
 }
 
+// open opens the folder as the next program would.
+func (w *killWorld) open(when string) (*linux.Backend, *network.Manager) {
+	w.t.Helper()
+	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+	require.NoError(w.t, err)
+	nets, err := network.Open(context.Background(), b, network.Dir(filepath.Join(w.folder, "state")))
+	require.NoError(w.t, err, when)
+	return b, nets
+}
+
 // allOrNothing opens the folder as the next program would, and stops what it finds running.
 func (w *killWorld) allOrNothing(when string) {
 	w.t.Helper()
 	ctx := context.Background()
-	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
-	require.NoError(w.t, err)
+	b, nets := w.open(when)
 	defer b.Close()
-	nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
-	require.NoError(w.t, err, when)
 	for s, err := range nets.All(ctx) {
 		require.NoError(w.t, err, when)
 		if !s.Active() {

@@ -80,14 +80,7 @@ func TestUpdateKilled(t *testing.T) {
 	testenv.NeedProgram(t, "dnsmasq")
 	w := newKillWorld(t, "")
 	ctx := context.Background()
-	open := func() (*linux.Backend, *network.Manager) {
-		b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
-		require.NoError(t, err)
-		nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
-		require.NoError(t, err)
-		return b, nets
-	}
-	b, nets := open()
+	b, nets := w.open("between updates")
 	n, err := network.Parse(strings.NewReader(turns[0]))
 	require.NoError(t, err)
 	require.NoError(t, nets.Define(ctx, n))
@@ -121,7 +114,7 @@ func TestUpdateKilled(t *testing.T) {
 		timer.Stop()
 		w.requireKilled(err, []byte(out.String()))
 
-		b, nets := open()
+		b, nets := w.open("between updates")
 		s, err := nets.Lookup(ctx, "net0")
 		require.NoError(t, err)
 		require.True(t, s.Active())
@@ -141,7 +134,7 @@ func TestUpdateKilled(t *testing.T) {
 	}
 	t.Log(found)
 	require.Len(t, found, 2, "killed before and behind updates")
-	b, nets = open()
+	b, nets = w.open("between updates")
 	require.NoError(t, nets.Stop(ctx, "net0"))
 	require.NoError(t, b.Close())
 	if diff := testenv.Diff(w.before, w.snapshot()); diff != "" {
@@ -157,14 +150,7 @@ func TestNamesUpdateKilled(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(w.folder), 0o711))
 	require.NoError(t, os.Chmod(filepath.Join(w.folder, "run"), 0o711)) // so that the server can read its files
 	ctx := context.Background()
-	open := func() (*linux.Backend, *network.Manager) {
-		b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
-		require.NoError(t, err)
-		nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
-		require.NoError(t, err)
-		return b, nets
-	}
-	b, nets := open()
+	b, nets := w.open("between updates")
 	n, err := network.Parse(strings.NewReader(renamed[0]))
 	require.NoError(t, err)
 	require.NoError(t, nets.Define(ctx, n))
@@ -190,7 +176,7 @@ func TestNamesUpdateKilled(t *testing.T) {
 		timer.Stop()
 		w.requireKilled(err, []byte(out.String()))
 
-		b, nets := open()
+		b, nets := w.open("between updates")
 		s, err := nets.Lookup(ctx, "net0")
 		require.NoError(t, err)
 		want := s.Live.DNS.Hosts[0].IP.String()
@@ -204,7 +190,7 @@ func TestNamesUpdateKilled(t *testing.T) {
 	}
 	t.Log(found)
 	require.Len(t, found, 2, "killed before and behind updates")
-	b, nets = open()
+	b, nets = w.open("between updates")
 	require.NoError(t, nets.Stop(ctx, "net0"))
 	require.NoError(t, b.Close())
 }
