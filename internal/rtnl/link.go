@@ -43,7 +43,9 @@ type Link struct {
 	// Bridge, Port and Tap are set as far as the link is one.
 	Bridge BridgeOptions
 	Port   PortOptions
-	Tap    TapOptions
+	// Hairpin is whether a bridge port sends back through itself what came in by it.
+	Hairpin bool
+	Tap     TapOptions
 }
 
 // BridgeOptions are those of a bridge.
@@ -288,7 +290,7 @@ func (l *Link) parseInfo(ad *netlink.AttributeDecoder) error {
 			}
 		case unix.IFLA_INFO_SLAVE_DATA:
 			if l.MasterKind == "bridge" {
-				ad.Nested(l.Port.parse)
+				ad.Nested(l.parsePort)
 			}
 		}
 	}
@@ -328,9 +330,12 @@ func (o *BridgeOptions) parse(ad *netlink.AttributeDecoder) error {
 	return nil
 }
 
-func (o *PortOptions) parse(ad *netlink.AttributeDecoder) error {
+func (l *Link) parsePort(ad *netlink.AttributeDecoder) error {
+	o := &l.Port
 	for ad.Next() {
 		switch ad.Type() {
+		case unix.IFLA_BRPORT_MODE:
+			l.Hairpin = ad.Uint8() != 0
 		case unix.IFLA_BRPORT_ISOLATED:
 			o.Isolated = ad.Uint8() != 0
 		case unix.IFLA_BRPORT_LEARNING:

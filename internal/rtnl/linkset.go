@@ -180,13 +180,24 @@ func (c *Conn) setBridge(index int, options ...func(*netlink.AttributeEncoder)) 
 
 // SetPort changes the options of a bridge port. The link has to be one already.
 func (c *Conn) SetPort(index int, o PortOptions) error {
+	return c.setPort(index, func(ae *netlink.AttributeEncoder) {
+		ae.Uint8(unix.IFLA_BRPORT_ISOLATED, boolean[uint8](o.Isolated))
+		ae.Uint8(unix.IFLA_BRPORT_LEARNING, boolean[uint8](!o.NoLearning))
+		ae.Uint8(unix.IFLA_BRPORT_UNICAST_FLOOD, boolean[uint8](!o.NoFlood))
+	})
+}
+
+// SetHairpin has a bridge port send back through itself what came in by it, or not.
+func (c *Conn) SetHairpin(index int, on bool) error {
+	return c.setPort(index, func(ae *netlink.AttributeEncoder) { ae.Uint8(unix.IFLA_BRPORT_MODE, boolean[uint8](on)) })
+}
+
+func (c *Conn) setPort(index int, options func(*netlink.AttributeEncoder)) error {
 	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
 		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
 			ae.String(unix.IFLA_INFO_SLAVE_KIND, "bridge")
 			ae.Nested(unix.IFLA_INFO_SLAVE_DATA, func(ae *netlink.AttributeEncoder) error {
-				ae.Uint8(unix.IFLA_BRPORT_ISOLATED, boolean[uint8](o.Isolated))
-				ae.Uint8(unix.IFLA_BRPORT_LEARNING, boolean[uint8](!o.NoLearning))
-				ae.Uint8(unix.IFLA_BRPORT_UNICAST_FLOOD, boolean[uint8](!o.NoFlood))
+				options(ae)
 				return nil
 			})
 			return nil

@@ -55,8 +55,8 @@ type Link struct {
 	// STP and ForwardDelay are those of a bridge, in hundredths of a second.
 	STP          bool
 	ForwardDelay int
-	// Isolated, NoLearning and NoFlood are the flags of a bridge port.
-	Isolated, NoLearning, NoFlood bool
+	// Isolated, NoLearning and NoFlood are the flags of a bridge port. Hairpin says that it reflects, see [Reflect].
+	Isolated, NoLearning, NoFlood, Hairpin bool
 }
 
 // String is the link in one line.
@@ -79,6 +79,7 @@ func (l Link) String() string {
 	flag(l.Isolated, "isolated")
 	flag(l.NoLearning, "learning off")
 	flag(l.NoFlood, "flood off")
+	flag(l.Hairpin, "hairpin on")
 	flag(l.Owner != "", fmt.Sprintf("owner %q", l.Owner))
 	return b.String()
 }

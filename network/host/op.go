@@ -37,6 +37,7 @@ func operations() []Op {
 		AddVeth{}, DelVeth{},
 		AddMacvtap{}, DelMacvtap{}, Raise{},
 		Plug{}, Unplug{},
+		Reflect{}, Unreflect{},
 		SetUp{}, SetDown{},
 		SetMTU{},
 		AddAddr{}, DelAddr{},
@@ -65,6 +66,8 @@ func (o Raise) on() string     { return o.Link }
 func (o SetMTU) on() string    { return o.Link }
 func (o Plug) on() string      { return o.Link }
 func (o Unplug) on() string    { return o.Link }
+func (o Reflect) on() string   { return o.Link }
+func (o Unreflect) on() string { return o.Link }
 func (o AddAddr) on() string   { return o.Link }
 func (o DelAddr) on() string   { return o.Link }
 func (o AddRoute) on() string  { return o.Link }

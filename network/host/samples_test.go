@@ -84,6 +84,7 @@ func samples() []host.Op {
 	}}
 	return []host.Op{
 		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, plug, host.Unplug(plug),
+		host.Reflect{Link: "tap0"}, host.Unreflect{Link: "tap0"},
 		host.SetUp{Link: "br0"}, host.SetDown{Link: "br0"}, host.SetMTU{Link: "br0", MTU: 1400, Was: 1500},
 		address, host.DelAddr(address), route, host.DelRoute(route),
 		host.SetSysctl{Key: "net/ipv6/conf/br0/accept_ra", Value: "0", Was: "1"},

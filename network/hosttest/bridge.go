@@ -70,6 +70,7 @@ func (m *Machine) setPlug(o host.SetPlug) error {
 	case l.Master != o.Plug.Bridge && len(m.ports(o.Plug.Bridge)) >= maxPorts:
 		return refused("bridge %s has %d ports, which is all a bridge can have", o.Plug.Bridge, maxPorts)
 	}
+	l.Hairpin = l.Hairpin && l.Master == o.Plug.Bridge
 	l.Master, l.Isolated, l.NoLearning, l.NoFlood = o.Plug.Bridge, o.Plug.Isolated, o.Plug.NoLearning, o.Plug.NoFlood
 	if was := m.links[o.Was.Bridge]; was != nil {
 		m.followPorts(o.Was.Bridge)
@@ -88,9 +89,22 @@ func (m *Machine) unplug(o host.Unplug) error {
 	return nil
 }
 
+// reflect has a port reflect, or no longer.
+func (m *Machine) reflect(name string, on bool) error {
+	l, err := m.link(name)
+	if err == nil && l.Master == "" {
+		err = missing("link %s as a port of a bridge", name)
+	}
+	if err != nil {
+		return err
+	}
+	l.Hairpin = on
+	return nil
+}
+
 // free takes a link out of its bridge, which forgets the flags of the port.
 func (l *link) free() {
-	l.Master, l.Isolated, l.NoLearning, l.NoFlood = "", false, false, false
+	l.Master, l.Isolated, l.NoLearning, l.NoFlood, l.Hairpin = "", false, false, false, false
 }
 
 // followPorts gives a bridge whose MTU nobody set that of its smallest port.

@@ -177,6 +177,16 @@ func linkCases() []opCase {
 		dangling: []host.Op{plug("tap0", "br9"), plug("tap9", "br0"), plug("tap0", "lo")},
 		foreign:  [][]host.Op{{br0, br1, tap0, plug("tap0", "br1")}},
 	}, {
+		name:   "Reflect",
+		before: []host.Op{br0, tap0, plug("tap0", "br0")},
+		op:     host.Reflect{Link: "tap0"},
+		changes: "-link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 owner \"guest 1\"\n" +
+			"+link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 hairpin on owner \"guest 1\"\n",
+		repeatable: true,
+		bad:        []host.Op{host.Reflect{}},
+		dangling:   []host.Op{host.Reflect{Link: "tap9"}, host.Reflect{Link: "br0"}},
+		foreign:    [][]host.Op{{br0, tap0}},
+	}, {
 		name:   "SetPlug",
 		before: []host.Op{br0, br1, tap0, host.Plug{Link: "tap0", Bridge: "br0", Isolated: true}},
 		op:     host.SetPlug{Plug: host.Plug{Link: "tap0", Bridge: "br1", NoFlood: true}, Was: host.Plug{Link: "tap0", Bridge: "br0", Isolated: true}},

@@ -88,6 +88,20 @@ func linkEffects() []effect {
 +link br1 type bridge mac 52:54:00:00:00:02 mtu 1500 stp off delay 0
 `,
 	}, {
+		name:   "a port that moves to another bridge reflects no longer",
+		before: []host.Op{br0, br1, tap0, plug("tap0", "br0"), host.Reflect{Link: "tap0"}},
+		op:     host.SetPlug{Plug: plug("tap0", "br1"), Was: plug("tap0", "br0")},
+		changes: `-link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 hairpin on owner "guest 1"
++link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br1 owner "guest 1"
+`,
+	}, {
+		name:   "a port reflects on while its flags change",
+		before: []host.Op{br0, tap0, plug("tap0", "br0"), host.Reflect{Link: "tap0"}},
+		op:     host.SetPlug{Plug: host.Plug{Link: "tap0", Bridge: "br0", NoFlood: true}, Was: plug("tap0", "br0")},
+		changes: `-link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 hairpin on owner "guest 1"
++link tap0 type tap mac fe:54:00:00:00:01 mtu 1500 master br0 flood off hairpin on owner "guest 1"
+`,
+	}, {
 		name: "a name is taken by a link of any kind", before: []host.Op{br0},
 		op: with(tap0, func(o *host.AddTap) { o.Link = "br0" }), err: fs.ErrExist,
 	}, {

@@ -195,6 +195,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.plug(op)
 	case host.Unplug:
 		return m.unplug(op)
+	case host.Reflect:
+		return m.reflect(op.Link, true)
+	case host.Unreflect:
+		return m.reflect(op.Link, false)
 	case host.SetUp:
 		return m.setUp(op)
 	case host.SetDown:

@@ -141,6 +141,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.plug(op)
 	case host.Unplug:
 		return b.unplug(op)
+	case host.Reflect:
+		return b.reflect(op.Link, true)
+	case host.Unreflect:
+		return b.reflect(op.Link, false)
 	case host.SetUp:
 		return b.setLink(op.Link, rtnl.Change{Up: true})
 	case host.SetDown:

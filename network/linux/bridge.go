@@ -159,6 +159,21 @@ func (b *Backend) unplug(o host.Unplug) error {
 	return nil
 }
 
+// reflect has a port send back what came in by it, or not.
+func (b *Backend) reflect(name string, on bool) error {
+	l, err := b.rt.Link(name)
+	if err != nil {
+		return err
+	}
+	if l.MasterKind != string(host.Bridge) {
+		return fmt.Errorf("link %s is no port of a bridge: %w", name, fs.ErrNotExist)
+	}
+	if err := b.rt.SetHairpin(l.Index, on); err != nil {
+		return fmt.Errorf("port %s: %w", name, err)
+	}
+	return nil
+}
+
 // portAndBridge finds a link and a bridge with one question.
 func (b *Backend) portAndBridge(link, bridge string) (l, br rtnl.Link, err error) {
 	found, err := b.rt.LinksNamed(link, bridge)

@@ -149,7 +149,7 @@ func linkFact(l rtnl.Link, names map[int]string) host.Link {
 		Name: l.Name, Kind: kindOf(l), MAC: l.MAC, MTU: l.MTU, Up: l.Up, Owner: l.Alias,
 		Lower: names[l.Lower], VLAN: l.VLAN, Mode: l.Mode,
 		STP: l.Bridge.STP, ForwardDelay: l.Bridge.ForwardDelay,
-		Isolated: l.Port.Isolated, NoLearning: l.Port.NoLearning, NoFlood: l.Port.NoFlood,
+		Isolated: l.Port.Isolated, NoLearning: l.Port.NoLearning, NoFlood: l.Port.NoFlood, Hairpin: l.Hairpin,
 	}
 	switch l.MasterKind {
 	case string(host.Bridge):

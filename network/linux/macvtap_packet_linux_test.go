@@ -53,7 +53,7 @@ func newLAN(t *testing.T, hairpin bool) *lan {
 		testenv.Connect(t, ns, switchNS, card, card)
 		do(t, sw, host.Plug{Link: card, Bridge: "br0"})
 		if hairpin {
-			switchNS.Output(t, "bridge", "link", "set", "dev", card, "hairpin", "on")
+			do(t, sw, host.Reflect{Link: card})
 		}
 	}
 	ns.Output(t, "ip", "link", "set", "card", "address", cardMAC.String())
