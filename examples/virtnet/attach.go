@@ -7,8 +7,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network"
@@ -16,75 +16,76 @@ import (
 )
 
 // attach connects the interface of a guest. The guest opens the tap by its name; a container gets its end of a pair.
-func (s station) attach(ctx context.Context, out io.Writer, args []string) error {
-	var guest domainiface.Guest
-	j, err := s.job(ctx, out, args, 1, 1, func(f *flag.FlagSet) {
-		f.StringVar(&guest.Name, "guest", "", "")
-		f.StringVar(&guest.Namespace, "guest-netns", "", "")
-	})
+type attach struct{ guest domainiface.Guest }
+
+func (a *attach) flags(f *flag.FlagSet) {
+	f.StringVar(&a.guest.Name, "guest", "", "the `NAME` of the guest")
+	f.StringVar(&a.guest.Namespace, "guest-netns", "", "the `FILE` of the network namespace that gets a network card; without it the guest gets a tap")
+}
+
+func (a *attach) run(ctx context.Context, c *call) error {
+	file := c.arg(0)
+	if a.guest.Name == "" {
+		a.guest.Name = strings.TrimSuffix(filepath.Base(file), ".xml")
+	}
+	if a.guest.Name == "-" {
+		return wrong("the standard input does not name the guest: --guest NAME")
+	}
+	nic, err := c.interfaceIn(file)
 	if err != nil {
 		return err
 	}
-	defer j.close()
-	if guest.Name == "" {
-		return errUsage
-	}
-	file := j.flags.Arg(0)
-	d, err := check(file)
+	nets, err := c.manager(ctx)
 	if err != nil {
-		return printViolations(out, file, err)
-	}
-	nic, ok := d.(*domainiface.Interface)
-	if !ok {
-		return fmt.Errorf("%s is no <interface>", file)
+		return err
 	}
 	var p *domainiface.Port
-	err = j.while(fmt.Sprintf("attaching %s", guest.Name), func() (err error) {
-		p, err = domainiface.Attach(ctx, j.nets, guest, nic)
+	err = c.while(fmt.Sprintf("attaching %s", a.guest.Name), func() (err error) {
+		p, err = domainiface.Attach(ctx, nets, a.guest, nic)
 		return err
 	})
 	if err != nil {
-		return err
+		return mayNot(err)
 	}
-	status, err := j.nets.Port(ctx, p.Network, p.ID)
+	status, err := nets.Port(ctx, p.Network, p.ID)
 	if err != nil {
 		return err
 	}
 	line := portLineOf(status)
-	return j.show(line, [][]string{portHeading(), line.cells()})
+	return c.show(line, portHeading(), line.cells())
 }
 
 // detach takes a port away, by its uuid or the name of its device.
-func (s station) detach(ctx context.Context, out io.Writer, args []string) error {
-	j, err := s.job(ctx, out, args, 1, 1, nil)
+func detach(ctx context.Context, c *call) error {
+	nets, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
-	defer j.close()
-	p, err := j.port(ctx, j.flags.Arg(0))
+	p, err := findPort(ctx, nets, c.arg(0))
 	if err != nil {
 		return err
 	}
-	err = j.while(fmt.Sprintf("detaching %s", p.Link), func() error { return j.nets.DeletePort(ctx, p.Network, p.Port.UUID) })
-	if err != nil || !j.json {
-		return err
+	err = c.while(fmt.Sprintf("detaching %s", c.arg(0)), func() error { return nets.DeletePort(ctx, p.Network, p.Port.UUID) })
+	if err != nil {
+		return mayNot(err)
 	}
-	return j.print(portLineOf(p))
+	line := portLineOf(p)
+	return c.show(line, portHeading(), line.cells())
 }
 
-// port finds a port of any network, or of none.
-func (j *job) port(ctx context.Context, name string) (*network.PortStatus, error) {
+// findPort finds a port of any network, or of none.
+func findPort(ctx context.Context, nets *network.Manager, name string) (*network.PortStatus, error) {
 	id, err := schema.ParseUUID(name)
 	isID := err == nil
 	networks := []string{""}
-	for s, err := range j.nets.All(ctx) {
+	for s, err := range nets.All(ctx) {
 		if err == nil {
 			networks = append(networks, s.Name)
 		}
 	}
 	var errs []error
 	for _, n := range networks {
-		for p, err := range j.nets.Ports(ctx, n) {
+		for p, err := range nets.Ports(ctx, n) {
 			switch {
 			case err != nil:
 				errs = append(errs, err)
@@ -93,5 +94,5 @@ func (j *job) port(ctx context.Context, name string) (*network.PortStatus, error
 			}
 		}
 	}
-	return nil, errors.Join(append(errs, fmt.Errorf("no port %s: %w", name, fs.ErrNotExist))...)
+	return nil, errors.Join(append(errs, fmt.Errorf("no port %s", name))...)
 }

@@ -32,10 +32,8 @@ const guestInterface = `<interface type='network'>
 
 // demo starts the default network, attaches a guest and shows that it works; with the kernel of this machine if it may,
 // else on a machine in memory.
-func demo(ctx context.Context, out io.Writer, args []string) error {
-	if len(args) != 0 {
-		return errUsage
-	}
+func demo(ctx context.Context, c *call) error {
+	out := c.out
 	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		return demoOnKernel(ctx, out)
 	}
@@ -48,12 +46,12 @@ func demo(ctx context.Context, out io.Writer, args []string) error {
 func demoInMemory(ctx context.Context, out io.Writer) error {
 	machine := hosttest.New("eth0")
 	before := machine.String()
-	s := &show{out: out, backend: machine, store: network.Memory()}
+	s := &performance{out: out, backend: machine, store: network.Memory()}
 	if err := s.start(ctx); err != nil {
 		return err
 	}
 	fmt.Fprint(out, "\nWhat stands\n")
-	if err := printTable(ctx, out, s.nets); err != nil {
+	if err := printStanding(ctx, out, s.nets); err != nil {
 		return err
 	}
 	if err := s.stop(ctx); err != nil {
@@ -68,8 +66,8 @@ func demoInMemory(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// A show is the part of the demo that is the same on every host.
-type show struct {
+// A performance is the part of the demo that is the same on every host.
+type performance struct {
 	out     io.Writer
 	backend host.Backend
 	store   network.Store
@@ -78,7 +76,7 @@ type show struct {
 }
 
 // start defines and starts the default network and attaches the guest to it.
-func (s *show) start(ctx context.Context) error {
+func (s *performance) start(ctx context.Context) error {
 	nets, err := network.Open(ctx, narrator{s.backend, s.out}, s.store)
 	if err != nil {
 		return err
@@ -110,7 +108,7 @@ func (s *show) start(ctx context.Context) error {
 }
 
 // stop takes away what start made, whatever of it stands.
-func (s *show) stop(ctx context.Context) error {
+func (s *performance) stop(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	if s.nets == nil {
 		return nil

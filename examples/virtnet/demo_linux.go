@@ -54,7 +54,7 @@ func demoOnKernel(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 
-	s := &show{out: out, backend: backend, store: network.Dir(filepath.Join(st.folder, "state"))}
+	s := &performance{out: out, backend: backend, store: network.Dir(filepath.Join(st.folder, "state"))}
 	defer func() { err = errors.Join(err, s.stop(ctx)) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (st *stage) clear(ctx context.Context) error {
 }
 
 // useIt boots the guest and does what a guest does: take an address, ask for a name, reach the outside.
-func (st *stage) useIt(ctx context.Context, s *show) error {
+func (st *stage) useIt(ctx context.Context, s *performance) error {
 	queues, err := s.port.Open(ctx, 1)
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func (st *stage) useIt(ctx context.Context, s *show) error {
 		return err
 	}
 	fmt.Fprint(st.out, "\nWhat stands\n")
-	return printTable(ctx, st.out, s.nets)
+	return printStanding(ctx, st.out, s.nets)
 }
 
 // takeLease takes an address from the network's DHCP server and uses it.

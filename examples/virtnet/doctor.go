@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"flag"
+	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network"
@@ -18,36 +16,15 @@ import (
 const usualNetwork = `<network><name>default</name><forward/><bridge name='virbr0'/><ip address='192.168.122.1' prefix='24'>
 <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip></network>`
 
-// doctor prints what other programs' packet filters on this host will stop of a network's traffic.
-func doctor(ctx context.Context, out io.Writer, args []string) error {
-	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	layout := flags.String("format", "text", "")
-	if flags.Parse(args) != nil || flags.NArg() > 1 || *layout != "text" && *layout != "json" {
-		return errUsage
-	}
-	n, err := network.Parse(strings.NewReader(usualNetwork))
-	if err != nil {
-		return err
-	}
-	if flags.NArg() == 1 {
-		d, err := check(flags.Arg(0))
-		if err != nil {
-			return printViolations(out, flags.Arg(0), err)
-		}
-		var ok bool
-		if n, ok = d.(*network.Network); !ok {
-			return fmt.Errorf("%s is no <network>", flags.Arg(0))
-		}
-	}
-	b, where, err := thisHost()
-	if err != nil {
-		return err
-	}
-	return diagnose(ctx, out, n, b, where, *layout == "json")
+// A diagnosis is what stands in the way of a network's packets, as an object of JSON.
+type diagnosis struct {
+	Network  string        `json:"network"`
+	Barriers []barrierLine `json:"barriers"`
+	// Unread are filters that are there and cannot be read.
+	Unread []string `json:"unread,omitempty"`
 }
 
-// A barrierLine is a barrier as a line of JSON. Family is ipv4 or ipv6.
+// A barrierLine is a barrier as an object of JSON. Family is ipv4 or ipv6.
 type barrierLine struct {
 	Traffic   network.Traffic   `json:"traffic"`
 	Family    string            `json:"family"`
@@ -56,37 +33,31 @@ type barrierLine struct {
 	Rule      string            `json:"rule"`
 }
 
-// diagnose prints what stands in the way of a network's packets, and finds something if anything does.
-func diagnose(ctx context.Context, out io.Writer, n *network.Network, b host.Backend, where string, asJSON bool) error {
+// doctor prints what other programs' packet filters on this host will stop of a network's traffic.
+func doctor(ctx context.Context, c *call) error {
+	n, err := c.patient(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := c.open()
+	if err != nil {
+		return mayNot(err)
+	}
 	reader, ok := b.(host.FirewallReader)
 	if !ok {
-		return fmt.Errorf("%s does not tell what other programs filter", where)
+		return fmt.Errorf("what other programs filter: %w", errors.ErrUnsupported)
 	}
 	fw, err := reader.Firewall(ctx)
 	if err != nil {
-		return err
+		return mayNot(err)
 	}
 	f, err := b.Facts(ctx, host.Scope{Routes: true})
 	if err != nil {
 		return err
 	}
 	barriers := network.Barriers(n, f, fw)
-	if asJSON {
-		lines := json.NewEncoder(out)
-		lines.SetEscapeHTML(false)
-		for _, barrier := range barriers {
-			line := barrierLine{barrier.Traffic, barrier.Family.String(), barrier.Sure, barrier.Chain, barrier.Rule}
-			if err := lines.Encode(line); err != nil {
-				return err
-			}
-		}
-		for _, unread := range fw.Unread {
-			if err := lines.Encode(map[string]string{"unread": unread}); err != nil {
-				return err
-			}
-		}
-	} else {
-		printBarriers(out, n, fw, barriers, where)
+	if err := c.diagnose(n, barriers, fw.Unread); err != nil {
+		return err
 	}
 	if len(barriers) > 0 {
 		return errFound
@@ -94,15 +65,47 @@ func diagnose(ctx context.Context, out io.Writer, n *network.Network, b host.Bac
 	return nil
 }
 
-func printBarriers(out io.Writer, n *network.Network, fw *host.Firewall, barriers []network.Barrier, where string) {
-	fmt.Fprintf(out, "# network %q on %s\n", n.Name, where)
+// patient is the network that doctor is asked about.
+func (c *call) patient(ctx context.Context) (*network.Network, error) {
+	switch name := c.arg(0); {
+	case name == "":
+		return network.Parse(strings.NewReader(usualNetwork))
+	case isFile(name):
+		return c.networkIn(name)
+	default:
+		nets, err := c.manager(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s, err := known(ctx, nets, name)
+		if err != nil {
+			return nil, err
+		}
+		if s.Active() {
+			return s.Live, nil
+		}
+		return s.Definition, nil
+	}
+}
+
+// diagnose prints what stands in the way.
+func (c *call) diagnose(n *network.Network, barriers []network.Barrier, unread []string) error {
+	if c.json {
+		d := diagnosis{Network: n.Name, Barriers: []barrierLine{}, Unread: unread}
+		for _, b := range barriers {
+			d.Barriers = append(d.Barriers, barrierLine{b.Traffic, b.Family.String(), b.Sure, b.Chain, b.Rule})
+		}
+		return c.print(d)
+	}
+	fmt.Fprintf(c.out, "# network %q on this host\n", n.Name)
 	for _, barrier := range barriers {
-		fmt.Fprintln(out, barrier)
+		fmt.Fprintln(c.out, barrier)
 	}
-	for _, unread := range fw.Unread {
-		fmt.Fprintln(out, "cannot be read:", unread)
+	for _, text := range unread {
+		fmt.Fprintln(c.out, "cannot be read:", text)
 	}
-	if len(barriers)+len(fw.Unread) == 0 {
-		fmt.Fprintln(out, "nothing of another program stands in the way")
+	if len(barriers)+len(unread) == 0 {
+		fmt.Fprintln(c.out, "nothing of another program stands in the way")
 	}
+	return nil
 }

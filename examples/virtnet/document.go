@@ -4,11 +4,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network"
@@ -93,14 +96,41 @@ func check(file string) (document, error) {
 	return d, schema.Join(err, d.Validate())
 }
 
-// printViolations prints violations as FILE:LINE: PATH: MESSAGE [RULE] and returns errFound; any other error it returns.
-func printViolations(out io.Writer, file string, err error) error {
-	var violations schema.Violations
-	if !errors.As(err, &violations) {
-		return err
+// isFile says whether an argument is a file rather than the name of a network, which has no slash.
+func isFile(arg string) bool {
+	return arg == "-" || strings.Contains(arg, "/") || strings.HasSuffix(arg, ".xml")
+}
+
+// networkIn is the network in a file. What is wrong with it is printed.
+func (c *call) networkIn(file string) (*network.Network, error) {
+	return documentIn[*network.Network](c, file, "<network>")
+}
+
+// interfaceIn is the interface in a file. What is wrong with it is printed.
+func (c *call) interfaceIn(file string) (*domainiface.Interface, error) {
+	return documentIn[*domainiface.Interface](c, file, "<interface>")
+}
+
+func documentIn[D document](c *call, file, element string) (D, error) {
+	d, err := check(file)
+	if err != nil {
+		var none D
+		return none, c.violations(file, err)
 	}
-	for _, v := range violations {
-		fmt.Fprintf(out, "%s:%d: %s: %s [%s]\n", file, v.Line, v.Path, v.Msg, v.Rule)
+	wanted, ok := d.(D)
+	if !ok {
+		return wanted, fmt.Errorf("%s is no %s", file, element)
 	}
-	return errFound
+	return wanted, nil
+}
+
+// known is what is known of a network by its name, with a hint if a file was meant.
+func known(ctx context.Context, nets *network.Manager, name string) (*network.Status, error) {
+	s, err := nets.Lookup(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, missing := os.Stat(name); missing == nil {
+			err = fmt.Errorf("%w; the file of that name is ./%s", err, name)
+		}
+	}
+	return s, err
 }

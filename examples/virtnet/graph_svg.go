@@ -51,12 +51,12 @@ type drawing struct {
 	height  int
 }
 
-// svg is the graph as a drawing.
-func (g *graph) svg() string {
+// svg is the picture as a drawing.
+func (p *picture) svg() string {
 	d := &drawing{height: 2 * svgGap}
 	links := map[string]*box{}
-	for i := range g.Networks {
-		n := &g.Networks[i]
+	for i := range p.Networks {
+		n := &p.Networks[i]
 		net := d.network(n)
 		for _, name := range n.Uplinks {
 			if links[name] == nil {
@@ -71,18 +71,14 @@ func (g *graph) svg() string {
 }
 
 // network puts a network with its guests under what there is already.
-func (d *drawing) network(n *graphNetwork) *box {
+func (d *drawing) network(n *pictureNetwork) *box {
 	net, high := newBox("#dbeafe", n.lines()...), 0
 	for _, p := range n.Ports {
-		lines := []string{p.Guest, p.MAC}
-		if p.Rates != "" {
-			lines = append(lines, strings.Split(p.Rates, ", ")...)
-		}
-		guest := newBox("#dcfce7", lines...)
+		guest := newBox("#dcfce7", p.lines()...)
 		guest.y = d.height + high
 		high += guest.h + svgGap
 		d.columns[2] = append(d.columns[2], guest)
-		d.wires = append(d.wires, wire{net, guest, p.Link})
+		d.wires = append(d.wires, wire{net, guest, n.wire(&p)})
 	}
 	high = max(high-svgGap, net.h)
 	net.y = d.height + (high-net.h)/2
@@ -145,10 +141,16 @@ func (d *drawing) text(width, hostWidth int) string {
 	fmt.Fprintf(&b, "<rect x=\"%d\" y=\"%[1]d\" width=\"%d\" height=\"%d\" rx=\"8\" fill=\"#f8fafc\" stroke=\"#94a3b8\" stroke-dasharray=\"5 4\"/>\n",
 		svgGap/2, hostWidth, d.height-svgGap)
 	fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" fill=\"#475569\">this host</text>\n", svgGap, svgGap+svgPad)
+	named := map[wire]bool{}
 	for _, w := range d.wires {
 		x1, y1, x2, y2 := w.from.x+w.from.w, w.from.middle(), w.to.x, w.to.middle()
 		bend := x2 - textWidth(w.name) - svgPad
 		fmt.Fprintf(&b, "<path fill=\"none\" stroke=\"#64748b\" d=\"M%d %d C%d %d %d %d %d %d H%d\"/>\n", x1, y1, (x1+bend)/2, y1, (x1+bend)/2, y2, bend, y2, x2)
+		end := wire{to: w.to, name: w.name}
+		if named[end] {
+			continue // several wires of one name end there
+		}
+		named[end] = true
 		fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" fill=\"#475569\">%s</text>\n", x2-svgPad/2, y2-5, svgText(w.name))
 	}
 	for _, box := range slices.Concat(d.columns[0], d.columns[1], d.columns[2]) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -27,54 +26,78 @@ type networkLine struct {
 	Since      *time.Time `json:"since,omitempty"`
 }
 
+// What a network may be.
+const (
+	running  = "active"
+	inactive = "inactive"
+)
+
 // networkHeading is that of the table of networks.
-func networkHeading() []string {
-	return []string{"NETWORK", "STATE", "MODE", "BRIDGE", "ADDRESSES", "AUTOSTART"}
+func networkHeading() row {
+	return row{"NETWORK", "STATE", "MODE", "BRIDGE", "ADDRESSES", "AUTOSTART"}
 }
 
 func lineOf(s *network.Status) networkLine {
-	line := networkLine{Name: s.Name, UUID: s.UUID.String(), State: "inactive", Persistent: s.Persistent(), Autostart: s.Autostart}
+	line := networkLine{Name: s.Name, UUID: s.UUID.String(), State: inactive, Persistent: s.Persistent(), Autostart: s.Autostart}
 	n := s.Definition
 	if s.Active() {
-		line.State, n, line.Since = "active", s.Live, &s.Since
+		line.State, n, line.Since = running, s.Live, &s.Since
 	}
-	line.Mode = n.Mode().String()
-	if n.Forward == nil {
-		line.Mode = "isolated"
-	}
-	if n.Bridge != nil {
-		line.Bridge = string(n.Bridge.Name)
-	}
-	line.Addresses = strings.Fields(addresses(n))
+	line.Mode, line.Bridge, line.Addresses = modeOf(n), bridgeOf(n), addresses(n)
 	return line
 }
 
-func (l networkLine) cells() []string {
+// modeOf is how a network forwards, in a word.
+func modeOf(n *network.Network) string {
+	if n.Forward == nil {
+		return "isolated"
+	}
+	return n.Mode().String()
+}
+
+func bridgeOf(n *network.Network) string {
+	if n.Bridge == nil {
+		return ""
+	}
+	return string(n.Bridge.Name)
+}
+
+// addresses are those of the host on a network.
+func addresses(n *network.Network) []string {
+	var all []string
+	for i := range n.IPs {
+		if prefix, ok := n.IPs[i].Prefix(); ok {
+			all = append(all, prefix.String())
+		}
+	}
+	return all
+}
+
+func (l networkLine) cells() row {
 	autostart := "no"
 	if l.Autostart {
 		autostart = "yes"
 	}
-	return []string{l.Name, l.State, l.Mode, l.Bridge, strings.Join(l.Addresses, " "), autostart}
+	return row{l.Name, l.State, l.Mode, l.Bridge, strings.Join(l.Addresses, " "), autostart}
 }
 
 // list prints all networks.
-func (s station) list(ctx context.Context, out io.Writer, args []string) error {
-	j, err := s.job(ctx, out, args, 0, 0, nil)
+func list(ctx context.Context, c *call) error {
+	nets, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
-	defer j.close()
-	found, lines := []networkLine{}, [][]string{networkHeading()}
+	found, rows := []networkLine{}, []row{networkHeading()}
 	var errs []error
-	for status, err := range j.nets.All(ctx) {
+	for status, err := range nets.All(ctx) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("network %q: %w", status.Name, err))
 			continue
 		}
-		found = append(found, lineOf(status))
-		lines = append(lines, lineOf(status).cells())
+		line := lineOf(status)
+		found, rows = append(found, line), append(rows, line.cells())
 	}
-	return errors.Join(append(errs, j.show(found, lines))...)
+	return errors.Join(append(errs, c.show(found, rows...))...)
 }
 
 // A portLine is a port as a line of a table, or an object of JSON.
@@ -83,17 +106,18 @@ type portLine struct {
 	Port    string `json:"port"`
 	Guest   string `json:"guest"`
 	Link    string `json:"link,omitempty"`
-	MAC     string `json:"mac,omitempty"`
-	Rates   string `json:"rates,omitempty"`
-	Broken  string `json:"broken,omitempty"`
+	// Into is the bridge or the device of the host that it is plugged into.
+	Into   string `json:"into,omitempty"`
+	MAC    string `json:"mac,omitempty"`
+	Rates  string `json:"rates,omitempty"`
+	Broken string `json:"broken,omitempty"`
 }
 
-func portHeading() []string { return []string{"PORT", "NETWORK", "GUEST", "DEVICE", "MAC", "RATES"} }
+func portHeading() row { return row{"PORT", "NETWORK", "GUEST", "DEVICE", "INTO", "MAC", "RATES"} }
 
 func portLineOf(p *network.PortStatus) portLine {
-	line := portLine{Network: p.Network, Port: p.Port.UUID.String(), Link: p.Link, Rates: rates(p.Port.Bandwidth), Broken: p.Broken}
-	if p.Port.Owner != nil {
-		line.Guest = p.Port.Owner.Name
+	line := portLine{
+		Network: p.Network, Port: p.Port.UUID.String(), Guest: guestOf(p), Link: p.Link, Into: into(p.Port.Plug), Rates: rates(p.Port.Bandwidth), Broken: p.Broken,
 	}
 	if p.Port.MAC != nil {
 		line.MAC = p.Port.MAC.Address.String()
@@ -101,8 +125,21 @@ func portLineOf(p *network.PortStatus) portLine {
 	return line
 }
 
-func (l portLine) cells() []string {
-	return []string{l.Port, l.Network, l.Guest, l.Link, l.MAC, l.Rates}
+// into is what a plug is plugged into.
+func into(p *network.Plug) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.Bridge != "":
+		return p.Bridge.String()
+	case p.Address != nil:
+		return p.Address.String()
+	}
+	return p.Dev.String()
+}
+
+func (p *portLine) cells() row {
+	return row{p.Port, p.Network, p.Guest, p.Link, p.Into, p.MAC, p.Rates}
 }
 
 // A networkPage is all that is known of one network.
@@ -113,14 +150,13 @@ type networkPage struct {
 	Document string     `json:"document"`
 }
 
-// showNetwork prints all that is known of one network: its ports, what was done for it, and its document.
-func (s station) showNetwork(ctx context.Context, out io.Writer, args []string) error {
-	j, err := s.job(ctx, out, args, 1, 1, nil)
+// show prints all that is known of one network: its ports, what was done for it, and its document.
+func show(ctx context.Context, c *call) error {
+	nets, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
-	defer j.close()
-	status, err := j.nets.Lookup(ctx, j.flags.Arg(0))
+	status, err := known(ctx, nets, c.arg(0))
 	if err != nil {
 		return err
 	}
@@ -132,30 +168,36 @@ func (s station) showNetwork(ctx context.Context, out io.Writer, args []string) 
 	if err != nil {
 		return err
 	}
-	ports, err := j.ports(ctx, status.Name)
+	all, err := ports(ctx, nets, status.Name)
 	if err != nil {
 		return err
 	}
-	page := networkPage{networkLine: lineOf(status), Ports: ports, Built: status.Built, Document: string(text)}
-	lines := [][]string{portHeading()}
-	for _, p := range ports {
-		lines = append(lines, p.cells())
+	page := networkPage{networkLine: lineOf(status), Ports: []portLine{}, Built: status.Built, Document: string(text)}
+	rows := []row{portHeading()}
+	for _, p := range all {
+		line := portLineOf(p)
+		page.Ports, rows = append(page.Ports, line), append(rows, line.cells())
 	}
-	if j.json {
-		return j.print(page)
+	if c.json {
+		return c.print(page)
 	}
-	if err := j.table([][]string{networkHeading(), page.cells()}); err != nil {
+	if err := table(c.out, "", networkHeading(), page.cells()); err != nil {
 		return err
 	}
-	if len(page.Ports) > 0 {
-		fmt.Fprintln(out)
-		if err := j.table(lines); err != nil {
+	if len(all) > 0 {
+		fmt.Fprintln(c.out)
+		if err := table(c.out, "", rows...); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\n%s", text)
+	for _, p := range page.Ports {
+		if p.Broken != "" {
+			fmt.Fprintf(c.out, "port %s is broken: %s\n", p.Port, p.Broken)
+		}
+	}
+	fmt.Fprintf(c.out, "\n%s", text)
 	if len(page.Built) > 0 {
-		fmt.Fprintf(out, "\n%s", page.Built)
+		fmt.Fprintf(c.out, "\n%s", page.Built)
 	}
 	return nil
 }

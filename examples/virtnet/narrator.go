@@ -45,6 +45,14 @@ func (n narrator) Leases(ctx context.Context, server string) ([]host.Lease, erro
 	return reader.Leases(ctx, server)
 }
 
+func (n narrator) Neighbours(ctx context.Context, link string) ([]host.Neighbour, error) {
+	reader, ok := n.Backend.(host.NeighbourReader)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return reader.Neighbours(ctx, link)
+}
+
 // took is the time since start in milliseconds.
 func took(start time.Time) string {
 	return fmt.Sprintf("%.2f ms", float64(time.Since(start).Microseconds())/1000)

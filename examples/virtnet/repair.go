@@ -4,91 +4,88 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"time"
 
 	"github.com/go-virtnet/virtnet/network"
 )
 
-// check prints what has drifted of everything that runs; it finds something if anything has.
-func (s station) check(ctx context.Context, out io.Writer, args []string) error {
-	return s.drift(ctx, out, args, true)
+// drift prints what has drifted of what runs, and repairs it: or only prints it, and finds something if anything has.
+type drift struct{ only, dry, watch bool }
+
+func (d *drift) flags(f *flag.FlagSet) {
+	if !d.only {
+		f.BoolVar(&d.dry, "dry-run", false, "print what would be done, and do nothing")
+		f.BoolVar(&d.watch, "watch", false, "go on, and repair what drifts as it happens; --json prints an event a line")
+	}
 }
 
-// repair repairs what has drifted and prints what it did; with --dry-run it prints what it would do, and with --watch it
-// goes on until it is interrupted.
-func (s station) repair(ctx context.Context, out io.Writer, args []string) error {
-	return s.drift(ctx, out, args, false)
-}
-
-func (s station) drift(ctx context.Context, out io.Writer, args []string, only bool) error {
-	dry, watch := only, false
-	j, err := s.job(ctx, out, args, 0, 1, func(f *flag.FlagSet) {
-		if !only {
-			f.BoolVar(&dry, "dry-run", false, "")
-			f.BoolVar(&watch, "watch", false, "")
-		}
-	})
+func (d *drift) run(ctx context.Context, c *call) error {
+	if d.watch && (d.dry || len(c.args) > 0) {
+		return wrong("--watch repairs all networks, and has no dry run")
+	}
+	nets, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
-	defer j.close()
-	if watch {
-		if dry || j.flags.NArg() > 0 {
-			return errUsage
+	if len(c.args) > 0 {
+		if _, err := known(ctx, nets, c.arg(0)); err != nil {
+			return err
 		}
-		return j.heal(ctx)
 	}
-	var drift []network.Drift
-	err = j.while("comparing with the host", func() (err error) {
-		drift, err = j.nets.Repair(ctx, network.RepairRequest{Network: j.flags.Arg(0), DryRun: dry})
+	if d.watch {
+		return c.heal(ctx, nets)
+	}
+	found := []network.Drift{}
+	err = c.while("comparing with the host", func() error {
+		drifts, err := nets.Repair(ctx, network.RepairRequest{Network: c.arg(0), DryRun: d.dry || d.only})
+		found = append(found, drifts...)
 		return err
 	})
-	if printErr := j.printDrift(drift, only); printErr != nil || err != nil {
-		return errors.Join(err, printErr)
+	if c.json {
+		err = errors.Join(err, c.print(found))
+	} else {
+		d.print(c, found)
 	}
-	if only && len(drift) > 0 {
+	if err == nil && d.only && len(found) > 0 {
 		return errFound
 	}
-	return nil
+	return err
 }
 
-func (j *job) printDrift(drift []network.Drift, only bool) error {
-	if j.json {
-		return j.print(append([]network.Drift{}, drift...))
-	}
-	for _, d := range drift {
-		steps := d.Repair
-		if only {
-			steps = d.Missing
+// print prints what is missing or what was done about it, and then what was left.
+func (d *drift) print(c *call, found []network.Drift) {
+	for _, drift := range found {
+		if d.only {
+			fmt.Fprintf(c.out, "%s\n%s", drift.String(), drift.Missing)
+			continue
 		}
-		fmt.Fprintf(j.out, "%s\n%s", d.String(), steps)
-		for _, step := range d.Left {
-			if !only {
-				fmt.Fprintf(j.out, "left: %s\n", step.Op)
-			}
+		fmt.Fprintf(c.out, "%s\n%s", drift.String(), drift.Repair)
+		for _, step := range drift.Left {
+			fmt.Fprintf(c.out, "left: %s\n", step.Op)
 		}
 	}
-	return nil
+	if len(found) == 0 {
+		fmt.Fprintln(c.out, "all is as it was built")
+	}
 }
 
 // heal repairs what drifts as it happens, and prints what happens.
-func (j *job) heal(ctx context.Context) error {
-	for e, err := range j.nets.Heal(ctx, network.Healing{}) {
+func (c *call) heal(ctx context.Context, nets *network.Manager) error {
+	for e, err := range nets.Heal(ctx, network.Healing{}) {
 		switch {
 		case err != nil && e.Kind == 0 && e.Network == "" && e.Port.IsZero():
 			return err
 		case err != nil:
-			fmt.Fprintln(j.errs, "virtnet:", err)
-		case j.json:
-			if err := json.NewEncoder(j.out).Encode(e); err != nil {
+			fmt.Fprintln(c.errs, "virtnet:", err)
+		case c.json:
+			if err := c.line(e); err != nil {
 				return err
 			}
 		default:
-			fmt.Fprintf(j.out, "%s  %s\n", e.Time.Format("15:04:05"), e)
+			fmt.Fprintf(c.out, "%s  %s\n", e.Time.Format(time.TimeOnly), e)
 		}
 	}
 	return nil

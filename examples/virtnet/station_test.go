@@ -146,19 +146,6 @@ func readSample(t *testing.T, name string) string {
 	return string(text)
 }
 
-func TestStationWrongCalls(t *testing.T) {
-	s, _ := inMemory(t)
-	for _, args := range []string{
-		"up", "up a b", "up --loud a", "down", "list x", "show", "attach a", "attach --guest web", "detach", "leases a b", "check a b", "check --dry-run", "repair a b",
-		"repair --watch lan", "repair --watch --dry-run", "graph --format png", "graph a b",
-	} {
-		out, errs, status := s.at(t, strings.Fields(args)...)
-		require.Equal(t, 2, status, args)
-		require.Empty(t, out, args)
-		require.Contains(t, errs, "usage: virtnet "+strings.Fields(args)[0]+" ", args)
-	}
-}
-
 // A stopper ends a call when a text is printed.
 type stopper struct {
 	bytes.Buffer
@@ -196,12 +183,49 @@ func TestStationRepairsAsItHappens(t *testing.T) {
 	}
 }
 
+// A slow backend is one whose operations take as long as a test wants.
+type slow struct {
+	*hosttest.Machine
+	busy func()
+}
+
+func (s slow) Do(ctx context.Context, op host.Op) error {
+	s.busy()
+	return s.Machine.Do(ctx, op)
+}
+
 // What takes longer than a second is told, and what does not is not.
 func TestProgress(t *testing.T) {
-	var errs bytes.Buffer
-	j := &job{errs: &errs}
-	require.NoError(t, j.while("blinking", func() error { return nil }))
-	require.Empty(t, errs.String())
-	require.ErrorIs(t, j.while("starting", func() error { time.Sleep(1100 * time.Millisecond); return io.EOF }), io.EOF)
-	require.Regexp(t, `^virtnet: starting \.\.\.\nvirtnet: starting: 1\.\ds\n$`, errs.String())
+	s, m := inMemory(t)
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	type alarm struct {
+		at   time.Time
+		ring func()
+	}
+	var set *alarm
+	s.now = func() time.Time { return now }
+	s.after = func(d time.Duration, f func()) func() bool {
+		set = &alarm{now.Add(d), f}
+		return func() bool { set = nil; return true }
+	}
+	step := time.Duration(0)
+	s.backend = slow{m, func() {
+		now = now.Add(step)
+		if set != nil && now.After(set.at) {
+			set.ring()
+			set.at = now.Add(time.Hour)
+		}
+	}}
+	_, errs, status := s.at(t, "up", sample("lab.xml"))
+	require.Zero(t, status, errs)
+	require.Empty(t, errs)
+	step = 600 * time.Millisecond
+	_, errs, status = s.at(t, "down", "lab")
+	require.Zero(t, status, errs)
+	require.Equal(t, "virtnet: stopping network \"lab\" ...\nvirtnet: stopping network \"lab\": 1.2s\n", errs)
+	m.Fail = func(op host.Op) error { return io.ErrUnexpectedEOF }
+	_, errs, status = s.at(t, "up", "lab")
+	require.Equal(t, 1, status)
+	require.NotContains(t, errs, "starting network", "it failed at once")
+	require.Contains(t, errs, "unexpected EOF")
 }

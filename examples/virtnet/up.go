@@ -7,80 +7,115 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
+	"strconv"
 
 	"github.com/go-virtnet/virtnet/network"
 )
 
-// up starts a network: one that is defined, by its name, or the one in a file, which is defined first.
-func (s station) up(ctx context.Context, out io.Writer, args []string) error {
-	autostart := false
-	j, err := s.job(ctx, out, args, 1, 1, func(f *flag.FlagSet) { f.BoolVar(&autostart, "autostart", false, "") })
-	if err != nil {
+// up starts a network: one that is defined, by its name, or the one in a file, which is defined first. Without either it
+// starts those that are marked.
+type up struct{ mark *bool }
+
+func (u *up) flags(f *flag.FlagSet) {
+	f.BoolFunc("autostart", "mark the network as one that \"virtnet up\" starts without an argument; --autostart=false takes the mark away", func(text string) error {
+		mark, err := strconv.ParseBool(text)
+		u.mark = &mark
 		return err
+	})
+}
+
+func (u *up) run(ctx context.Context, c *call) error {
+	name := c.arg(0)
+	if name == "" {
+		return u.marked(ctx, c)
 	}
-	defer j.close()
-	name := j.flags.Arg(0)
-	if _, err := j.nets.Lookup(ctx, name); errors.Is(err, fs.ErrNotExist) {
-		d, err := check(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: neither a network nor a file: %w", name, err)
-		}
-		if err != nil {
-			return printViolations(out, name, err)
-		}
-		n, ok := d.(*network.Network)
-		if !ok {
-			return fmt.Errorf("%s is no <network>", name)
-		}
-		if err := j.nets.Define(ctx, n); err != nil {
+	var n *network.Network
+	var err error
+	if isFile(name) {
+		if n, err = c.networkIn(name); err != nil {
 			return err
 		}
 		name = n.Name
-	} else if err != nil {
+	}
+	nets, err := c.manager(ctx)
+	if err != nil {
 		return err
 	}
-	if autostart {
-		if err := j.nets.SetAutostart(ctx, name, true); err != nil {
-			return err
-		}
+	if n != nil {
+		err = nets.Define(ctx, n)
+	} else {
+		_, err = known(ctx, nets, name)
 	}
-	if err := j.while(fmt.Sprintf("starting network %q", name), func() error { return j.nets.Start(ctx, name) }); err != nil {
+	if err == nil && u.mark != nil {
+		err = nets.SetAutostart(ctx, name, *u.mark)
+	}
+	if err != nil {
 		return err
 	}
-	status, err := j.nets.Lookup(ctx, name)
+	err = c.while(fmt.Sprintf("starting network %q", name), func() error { return nets.Start(ctx, name) })
+	if errors.Is(err, network.ErrActive) {
+		fmt.Fprintf(c.errs, "virtnet: network %q ran already, and was left as it is\n", name)
+		err = nil
+	}
+	if err != nil {
+		return mayNot(err)
+	}
+	status, err := nets.Lookup(ctx, name)
 	if err != nil {
 		return err
 	}
 	line := lineOf(status)
-	return j.show(line, [][]string{networkHeading(), line.cells()})
+	return c.show(line, networkHeading(), line.cells())
 }
 
-// down stops a network, and forgets it if that is asked for.
-func (s station) down(ctx context.Context, out io.Writer, args []string) error {
-	idle, undefine := false, false
-	j, err := s.job(ctx, out, args, 1, 1, func(f *flag.FlagSet) {
-		f.BoolVar(&idle, "idle", false, "")
-		f.BoolVar(&undefine, "undefine", false, "")
-	})
+// marked starts the networks that are marked, and prints them all.
+func (u *up) marked(ctx context.Context, c *call) error {
+	if u.mark != nil {
+		return wrong("--autostart marks a network, and none is named")
+	}
+	nets, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
-	defer j.close()
-	name := j.flags.Arg(0)
-	stop := j.nets.Stop
-	if idle {
-		stop = j.nets.StopIdle
+	err = c.while("starting the networks that are marked", func() error { return nets.Autostart(ctx) })
+	return errors.Join(mayNot(err), list(ctx, c))
+}
+
+// down stops a network, and forgets it if that is asked for.
+type down struct{ idle, undefine bool }
+
+func (d *down) flags(f *flag.FlagSet) {
+	f.BoolVar(&d.idle, "idle", false, "refuse a network that has ports")
+	f.BoolVar(&d.undefine, "undefine", false, "forget the network as well")
+}
+
+func (d *down) run(ctx context.Context, c *call) error {
+	nets, err := c.manager(ctx)
+	if err != nil {
+		return err
 	}
-	err = j.while(fmt.Sprintf("stopping network %q", name), func() error { return stop(ctx, name) })
-	if undefine && (err == nil || errors.Is(err, network.ErrInactive)) {
-		if err = j.nets.Undefine(ctx, name); errors.Is(err, fs.ErrNotExist) {
+	name := c.arg(0)
+	status, err := known(ctx, nets, name)
+	if err != nil {
+		return err
+	}
+	stop := nets.Stop
+	if d.idle {
+		stop = nets.StopIdle
+	}
+	err = c.while(fmt.Sprintf("stopping network %q", name), func() error { return stop(ctx, name) })
+	if d.undefine && (err == nil || errors.Is(err, network.ErrInactive)) {
+		if err = nets.Undefine(ctx, name); errors.Is(err, fs.ErrNotExist) {
 			err = nil // it was known only as long as it ran
 		}
 	}
-	if err != nil || !j.json {
+	if err != nil {
 		return err
 	}
-	return j.print(map[string]string{"network": name, "state": "inactive"})
+	line := lineOf(status)
+	line.State, line.Since = inactive, nil
+	line.Persistent = line.Persistent && !d.undefine
+	line.Autostart = line.Autostart && !d.undefine
+	return c.show(line, networkHeading(), line.cells())
 }

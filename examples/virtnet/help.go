@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+)
+
+// summary is a line for each command.
+func summary() string {
+	var b strings.Builder
+	b.WriteString("virtnet works with libvirt's network documents, and with networks of this host, without libvirt.\n\nusage: virtnet COMMAND [FLAGS] [ARGUMENTS]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.about)
+	}
+	b.WriteString("\n\"virtnet help COMMAND\" tells more about each.\n")
+	return b.String()
+}
+
+// help prints how one command is called, or which there are.
+func help(_ context.Context, c *call) error {
+	text := summary()
+	if name := c.arg(0); name != "" {
+		of := find(name)
+		if of == nil {
+			return wrong("no command %q", name)
+		}
+		text = of.help()
+	}
+	_, err := io.WriteString(c.out, text)
+	return err
+}
+
+// option is a flag as it is written: --json, --state DIR.
+func option(f *flag.Flag) (written, about string) {
+	value, about := flag.UnquoteUsage(f)
+	return strings.TrimSpace("--" + f.Name + " " + value), about
+}
+
+// options calls do for each flag that is told of: those of the command's own first.
+func (of *command) options(do func(f *flag.Flag)) {
+	own := flag.NewFlagSet(of.name, flag.ContinueOnError)
+	of.verb.flags(own)
+	own.VisitAll(do)
+	(&call{}).flagSet(of).VisitAll(func(f *flag.Flag) {
+		if own.Lookup(f.Name) == nil {
+			do(f)
+		}
+	})
+}
+
+// usage is how a command is written.
+func (of *command) usage() string {
+	words := []string{"virtnet", of.name}
+	of.options(func(f *flag.Flag) {
+		written, _ := option(f)
+		words = append(words, "["+written+"]")
+	})
+	if of.args != "" {
+		words = append(words, of.args)
+	}
+	return strings.Join(words, " ")
+}
+
+// help is all there is to say about a command.
+func (of *command) help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "usage: %s\n\n%s.\n", of.usage(), of.sentence())
+	if of.text != "" {
+		fmt.Fprintf(&b, "\n%s\n", of.text)
+	}
+	heading := "\n"
+	of.options(func(f *flag.Flag) {
+		written, about := option(f)
+		fmt.Fprintf(&b, "%s  %-18s %s\n", heading, written, about+usually(f))
+		heading = ""
+	})
+	if len(of.examples) > 0 {
+		fmt.Fprintf(&b, "\nfor example:\n  %s\n", strings.Join(of.examples, "\n  "))
+	}
+	return b.String()
+}
+
+// sentence is what a command is about, beginning with a capital letter.
+func (of *command) sentence() string { return strings.ToUpper(of.about[:1]) + of.about[1:] }
+
+// usually is the default of a flag, if there is one to speak of.
+func usually(f *flag.Flag) string {
+	if f.DefValue == "" || f.DefValue == "false" {
+		return ""
+	}
+	return " (" + f.DefValue + " if it is not given)"
+}
+
+// reference is a page about all commands, in Markdown.
+func reference() string {
+	var b strings.Builder
+	b.WriteString(`# virtnet, the command-line tool
+
+<!-- Written by "go test ./examples/virtnet -run Reference -update" from what "virtnet help" says. -->
+
+` + "```sh\ngo build -o virtnet ./examples/virtnet\n```" + `
+
+It works with libvirt's network documents, and with networks of this host, without libvirt. It is an example of what the
+library can do, and nothing is in it that another program could not do with the library as well.
+
+| command | |
+|---|---|
+`)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "| [%s](#%[1]s) | %s |\n", c.name, escape(c.about))
+	}
+	b.WriteString(conventions)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "\n## %s\n\n```\n%s\n```\n\n%s.\n", c.name, c.usage(), escape(c.sentence()))
+		if c.text != "" {
+			fmt.Fprintf(&b, "%s\n", escape(c.text))
+		}
+		first := true
+		c.options(func(f *flag.Flag) {
+			if common(f.Name) {
+				return
+			}
+			if first {
+				b.WriteString("\n")
+			}
+			first = false
+			written, about := option(f)
+			fmt.Fprintf(&b, "- `%s`: %s\n", written, about+usually(f))
+		})
+		if c.prints != nil {
+			fmt.Fprintf(&b, "\n`--json` prints %s\n", c.shape())
+		}
+		if len(c.examples) > 0 {
+			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", strings.Join(c.examples, "\n"))
+		}
+	}
+	return b.String()
+}
+
+const conventions = `
+**Files and names.** Where FILE|NAME may stand, an argument with a slash in it or ".xml" at its end is a file, "-" is the
+standard input, and anything else is the name of a network. Flags may stand before and after other arguments; "--" ends
+them.
+
+**State.** Networks and ports are kept in a folder, so that each call finds what the last one left, and several may run at
+once: ` + "`--state DIR`, `/var/lib/virtnet`" + ` if it is not given. Files of running servers are below ` + "`--run-dir DIR`, `/run/virtnet`" + `.
+` + "`--netns FILE`" + ` works in another network namespace; give it a state and a run folder of its own. There is no daemon.
+
+**Rights.** What changes a host or looks into its networks needs root (CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN). What
+only works on files needs none: validate, format, explain, and plan and graph of a file.
+
+**Output.** Tables, or JSON with ` + "`--json`" + `. What takes longer than a second is told on the standard error output.
+
+**Exit status.** 0; 1 for an error, or if something was found (a broken rule, drift, a barrier); 2 for a wrong call.
+`
+
+// common says whether a flag is described for all commands together.
+func common(name string) bool {
+	return name == "json" || name == "state" || name == "run-dir" || name == "netns"
+}
+
+// escape keeps elements in a text from being taken for HTML.
+func escape(text string) string { return strings.NewReplacer("<", "\\<", "*", "\\*").Replace(text) }
+
+// shape describes the JSON that a command prints.
+func (of *command) shape() string {
+	t := reflect.TypeOf(of.prints)
+	array := t.Kind() == reflect.Slice
+	if array {
+		t = t.Elem()
+	}
+	object := "an object with " + keys(t)
+	switch {
+	case of.lines:
+		return "any number of objects, one a line, with " + keys(t) + "."
+	case array:
+		return "an array; each element is " + object + "."
+	}
+	return object + "."
+}
+
+// keys are the names of a struct's fields in JSON, with a question mark for those that may be left out.
+func keys(t reflect.Type) string {
+	var names []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous {
+			names = append(names, keys(f.Type))
+			continue
+		}
+		name, how, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if how != "" {
+			name += "?"
+		}
+		names = append(names, "`"+name+"`")
+	}
+	return strings.Join(names, ", ")
+}
