@@ -35,7 +35,8 @@ var may = map[string][]string{
 	"internal/nft":     {"network/host", "internal/rtnl"},
 	"internal/dnsmasq": {"network/host"},
 	"internal/tc":      {"internal/rtnl"},
-	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq"},
+	"internal/lldp":    {},
+	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp"},
 }
 
 // public are the packages that embedders import.

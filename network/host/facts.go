@@ -34,6 +34,8 @@ type Facts struct {
 	Checksums bool `json:",omitempty"`
 	// Functions holds the virtual functions of the cards that were asked for, and the PCI devices that were.
 	Functions []Function
+	// Switches holds what was heard of the switches at the cards that were asked for.
+	Switches []Switch `json:",omitempty"`
 }
 
 // Link finds a link by its name, and is nil if there is none.
@@ -76,6 +78,16 @@ func (f *Facts) Class(link string, id uint16) Class {
 	return Class{}
 }
 
+// Switch finds what was heard of the switch at a network card; of one that was not heard nothing is known.
+func (f *Facts) Switch(link string) Switch {
+	for _, s := range f.Switches {
+		if s.Link == link {
+			return s
+		}
+	}
+	return Switch{Link: link}
+}
+
 // Server finds a running server by its name, and is nil if there is none.
 func (f *Facts) Server(name string) *Server {
 	for i := range f.Servers {
@@ -115,6 +127,7 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.Classes, compareClasses)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(f.Functions, compareFunctions)
+	slices.SortFunc(f.Switches, func(a, b Switch) int { return cmp.Compare(a.Link, b.Link) })
 }
 
 // String prints the facts as text, a line or block each, for tests and people.
@@ -153,6 +166,9 @@ func (f *Facts) String() string {
 	}
 	for _, fn := range f.Functions {
 		fmt.Fprintf(&b, "function %s\n", fn)
+	}
+	for _, s := range f.Switches {
+		fmt.Fprintf(&b, "switch %s\n", s)
 	}
 	return b.String()
 }

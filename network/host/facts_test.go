@@ -50,6 +50,10 @@ func sortedFacts() *host.Facts {
 			{PCI: host.PCI{Bus: 8, Slot: 2, Function: 1}, PF: "eth8", Driver: "igbvf", Link: "eth8v1"},
 			{PCI: host.PCI{Bus: 8, Slot: 2}, PF: "eth8", Index: 2},
 		},
+		Switches: []host.Switch{
+			{Link: "eth0", Chassis: "rack 4", Port: "ge-0/0/1", Relay: host.RelayPossible, VDP: true},
+			{Link: "eth1", Relay: host.RelayYes, Draft: true},
+		},
 	}
 }
 
@@ -72,6 +76,7 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Classes)
 		slices.Reverse(f.Servers)
 		slices.Reverse(f.Functions)
+		slices.Reverse(f.Switches)
 		f.Sort()
 		require.Equal(t, sortedFacts(), f)
 	}
@@ -90,6 +95,8 @@ func TestFactsAreFound(t *testing.T) {
 	require.Zero(t, f.Class("br9", 3))
 	require.Equal(t, "br1", f.Server("9").Link)
 	require.Nil(t, f.Server("7"))
+	require.Equal(t, host.RelayYes, f.Switch("eth1").Relay)
+	require.Equal(t, host.Switch{Link: "eth9"}, f.Switch("eth9"))
 	value, ok := f.Sysctl("net/ipv4/ip_forward")
 	require.True(t, ok)
 	require.Equal(t, "1", value)

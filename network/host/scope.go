@@ -11,7 +11,7 @@ import (
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
 	// All asks for everything: every link, address, route, filter, shape and server, and the forwarding. Sysctls,
-	// Functions and PCI still have to be named.
+	// Functions, PCI and Switches still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
@@ -39,6 +39,9 @@ type Scope struct {
 	PCI []PCI
 	// Macvtaps asks for every macvtap and macvlan device of the machine, with its addresses.
 	Macvtaps bool
+	// Switches names network cards at whose switches what was heard is wanted. Nothing is heard unless a [SwitchWatcher] of the
+	// same backend listens, and it takes up to half a minute: see there.
+	Switches []string
 }
 
 // And is the scope that asks for what either asks for.
@@ -58,6 +61,7 @@ func (s Scope) And(t Scope) Scope {
 		Functions:  union(s.Functions, t.Functions),
 		PCI:        unionFunc(s.PCI, t.PCI, comparePCI),
 		Macvtaps:   s.Macvtaps || t.Macvtaps,
+		Switches:   union(s.Switches, t.Switches),
 	}
 }
 

@@ -51,6 +51,8 @@ type Machine struct {
 	// watches are those who watch, and seen is what they were last told of.
 	watches []*watch
 	seen    *host.Facts
+	// wire is what is outside.
+	wire wire
 	state
 }
 
@@ -60,6 +62,7 @@ type hold Machine
 // Unlock tells those who watch what has changed.
 func (h *hold) Unlock() {
 	(*Machine)(h).tell()
+	h.wire.ring()
 	h.mu.Unlock()
 }
 
@@ -145,6 +148,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.filterFacts(scope, f)
 	m.shapeFacts(scope, f)
 	m.serverFacts(scope, f)
+	m.switchFacts(scope, f)
 	f.Sort()
 	return f
 }

@@ -36,6 +36,9 @@ type Suite struct {
 	PF func(t *testing.T) (name string, functions int)
 	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
 	Learn func(t *testing.T, link string, n host.Neighbour)
+	// Switch connects a network card of the machine that was opened last with a switch that reflects when it is asked and
+	// associates guests, and returns its name. What needs that is not tested if it is nil.
+	Switch func(t *testing.T) (link string)
 }
 
 // Run runs the tests, each as a subtest of t.
@@ -64,6 +67,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("NeighbourReader", s.testNeighbourReader)
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)
+	t.Run("SwitchWatcher", s.testSwitchWatcher)
 }
 
 // lacks reports whether the machine cannot do one of the operations.

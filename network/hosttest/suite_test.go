@@ -3,6 +3,7 @@
 package hosttest
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -23,6 +24,14 @@ func TestMachine(t *testing.T) {
 				}
 			},
 			PF: func(t *testing.T) (string, int) { return "eth8", addPF(t, m, "eth8", 12) },
+			Switch: func(t *testing.T) string {
+				t.Helper()
+				switched := host.Switch{Link: "eth9", Chassis: "rack 4", Port: "9", Relay: host.RelayPossible, VDP: true}
+				if err := errors.Join(m.AddLink("eth9"), m.SetSwitch(switched)); err != nil {
+					t.Fatal(err)
+				}
+				return "eth9"
+			},
 		}.Run(t)
 	})
 }

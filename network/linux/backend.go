@@ -34,6 +34,7 @@ type Backend struct {
 	servers  servers
 	shapes   shapes
 	repairs  repairs
+	switches switches
 	// sys is the folder of sysfs.
 	sys string
 }
@@ -92,6 +93,9 @@ func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Fact
 		if err := b.linkFacts(scope, f); err != nil {
 			return err
 		}
+	}
+	if err := b.switchFacts(scope, f); err != nil {
+		return err
 	}
 	return b.shapeFacts(scope, f)
 }

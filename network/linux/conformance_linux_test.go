@@ -40,5 +40,12 @@ func TestConformance(t *testing.T) {
 			ns.Output(t, "ip", "neighbour", "replace", n.Addr.String(), "lladdr", n.MAC.String(), "dev", link, "nud", state)
 		},
 		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
+		Switch: func(t *testing.T) string {
+			needAgent(t)
+			outside := testenv.New(t)
+			testenv.Connect(t, ns, outside, "eth9", "eth9")
+			startAgent(t, outside, "eth9", agentBridge)
+			return "eth9"
+		},
 	}.Run(t)
 }

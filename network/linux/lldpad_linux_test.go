@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/internal/testenv"
+)
+
+// An agent is an lldpad in a network namespace, with processes, mounts and shared memory of its own: it is told apart from
+// others by nothing else.
+type agent struct {
+	ns   *testenv.Namespace
+	log  string
+	stop func()
+}
+
+// needAgent skips a test without the programs of the Debian package lldpad.
+func needAgent(t *testing.T) {
+	t.Helper()
+	testenv.NeedRoot(t)
+	for _, program := range []string{"lldpad", "lldptool", "unshare", "nsenter"} {
+		testenv.NeedProgram(t, program)
+	}
+}
+
+// What agents are on a link: a station or a bridge of 802.1Qbg-2012, a bridge that cannot reflect, and a bridge of the draft.
+const (
+	agentStation     = `tlvid0080c20d : { enableTx = true; evbmode = "station"; evbrrreq = true; };`
+	agentBridge      = `tlvid0080c20d : { enableTx = true; evbmode = "bridge"; evbrrcap = true; };`
+	agentPlainBridge = `tlvid0080c20d : { enableTx = true; evbmode = "bridge"; evbrrcap = false; };`
+	agentDraft       = `tlvid001b3f00 : { enableTx = true; fmode = "reflectiverelay"; capabilities = "rte,ecp,vdp"; }; vdp : { enableTx = true; role = "bridge"; };`
+)
+
+// startAgent starts lldpad with a role on a link and waits until it can be asked. It ends with the test, also when that is
+// killed, or when stop is called.
+func startAgent(t *testing.T, ns *testenv.Namespace, link, role string) *agent {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "lldpad.conf")
+	text := fmt.Sprintf("nearest_customer_bridge : { %s : { adminStatus = 3; %s }; };\n", link, role)
+	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
+	a := &agent{ns: ns, log: filepath.Join(dir, "log")}
+	log, err := os.Create(a.log)
+	require.NoError(t, err)
+	defer log.Close()
+	cmd := ns.Command(context.Background(), "unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--",
+		"sh", "-c", `mount -t tmpfs shm /dev/shm && mount -t tmpfs run /run && exec lldpad -V 7 -f "$0"`, config)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	ended := make(chan struct{})
+	go func() { // the death signal is for the thread that started it, so this goroutine keeps it
+		started <- cmd.Start()
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	require.NoError(t, <-started)
+	a.stop = func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	t.Cleanup(func() {
+		a.stop()
+		if t.Failed() {
+			text, _ := os.ReadFile(a.log)
+			t.Logf("lldpad on %s said:\n%s", link, text)
+		}
+	})
+	testenv.WaitFor(t, 20*time.Second, "lldpad", func() bool { return a.tool("-p") == nil })
+	return a
+}
+
+// tool asks an agent.
+func (a *agent) tool(args ...string) error {
+	return a.ns.Command(context.Background(), "lldptool", args...).Run()
+}
+
+// neighbour is what an agent has heard on a link.
+func (a *agent) neighbour(link string) string {
+	out, _ := a.ns.Command(context.Background(), "lldptool", "-t", "-n", "-i", link, "-g", "ncb").Output()
+	return strings.TrimSpace(string(out))
+}
