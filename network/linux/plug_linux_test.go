@@ -4,11 +4,9 @@ package linux_test
 
 import (
 	"encoding/binary"
-	"errors"
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -43,20 +41,6 @@ func (p *plug) send(to [6]byte, payload []byte) {
 	frame = append(binary.BigEndian.AppendUint16(frame, p.etherType), payload...)
 	_, err := p.file.Write(frame)
 	require.NoError(p.t, err)
-}
-
-// receive waits for the payload of the next frame, and is nil if none comes in that time.
-func (p *plug) receive(within time.Duration) []byte {
-	p.t.Helper()
-	require.NoError(p.t, p.file.SetReadDeadline(time.Now().Add(within)))
-	buffer := make([]byte, 2048)
-	n, err := p.file.Read(buffer)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil
-	}
-	require.NoError(p.t, err)
-	require.Greater(p.t, n, 14)
-	return buffer[14:n]
 }
 
 // indexOf is the number of a link in the namespace of this thread.
