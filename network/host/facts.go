@@ -88,6 +88,16 @@ func (f *Facts) Switch(link string) Switch {
 	return Switch{Link: link}
 }
 
+// Function finds a network card by its place, and is nil if there is none.
+func (f *Facts) Function(place PCI) *Function {
+	for i := range f.Functions {
+		if f.Functions[i].PCI == place {
+			return &f.Functions[i]
+		}
+	}
+	return nil
+}
+
 // Server finds a running server by its name, and is nil if there is none.
 func (f *Facts) Server(name string) *Server {
 	for i := range f.Servers {

@@ -65,10 +65,47 @@ type Function struct {
 	// PF is the card whose virtual function it is, and Index its number there. A whole card has no PF.
 	PF    string
 	Index int
+	// Generation tells it from others that were in the same place before: virtual functions go and come when somebody
+	// changes their number. It is 0 if the machine does not tell.
+	Generation uint64
 	// Driver is the kernel's driver that has it, such as igbvf or vfio-pci; empty if none has.
 	Driver string
+	// Override is the one driver that may have it, by the word of an administrator; empty if any may that knows it.
+	Override string
 	// Link is its network device in the namespace that was looked at; empty if it has none there.
 	Link string
+	// Group is the number of its IOMMU group, which guests get as a whole; empty if the machine has no IOMMU. Siblings are
+	// the other devices in it.
+	Group    string
+	Siblings []Sibling
+	// Node is what the driver that passes it through calls it, such as vfio0; empty if none does, or does not tell.
+	Node string
+	// VF is what its card does for it, and Fixed that its network device got its address from the card, and did not make up
+	// one. Both are told only of virtual functions, and if [Scope.VFs] asks for them.
+	VF    VF
+	Fixed bool
+}
+
+// A Sibling is another device of an IOMMU group, of whatever kind, with the driver that has it; empty is none.
+type Sibling struct {
+	PCI    PCI
+	Driver string
+}
+
+// PassesThrough reports whether a driver hands devices over to guests: vfio-pci, or one of its variants for certain cards.
+func PassesThrough(driver string) bool {
+	return strings.HasSuffix(strings.ReplaceAll(driver, "_", "-"), "vfio-pci")
+}
+
+// Shared finds a device of the function's IOMMU group that stands against handing it over: one that a driver of the host
+// has. Bridges of the bus, and what only keeps a device from others, do no harm.
+func (n *Function) Shared() (Sibling, bool) {
+	for _, s := range n.Siblings {
+		if s.Driver != "" && s.Driver != "pcieport" && s.Driver != "pci-stub" && !PassesThrough(s.Driver) {
+			return s, true
+		}
+	}
+	return Sibling{}, false
 }
 
 // String is the function in one line.
@@ -77,11 +114,24 @@ func (n Function) String() string {
 	if n.PF != "" {
 		s += fmt.Sprintf(" of %s number %d", n.PF, n.Index)
 	}
-	if n.Driver != "" {
-		s += " driver " + n.Driver
+	for _, word := range []struct{ name, value string }{
+		{"driver", n.Driver}, {"override", n.Override}, {"link", n.Link}, {"group", n.Group}, {"node", n.Node},
+	} {
+		if word.value != "" {
+			s += " " + word.name + " " + word.value
+		}
 	}
-	if n.Link != "" {
-		s += " link " + n.Link
+	for _, sibling := range n.Siblings {
+		s += " with " + sibling.PCI.String()
+		if sibling.Driver != "" {
+			s += " driver " + sibling.Driver
+		}
+	}
+	if n.VF != (VF{}) {
+		s += " " + n.VF.String()
+	}
+	if n.Fixed {
+		s += " fixed"
 	}
 	return s
 }

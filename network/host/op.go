@@ -49,6 +49,7 @@ func operations() []Op {
 		AddClass{}, DelClass{}, SetClass{},
 		Serve{}, Unserve{}, SetServer{},
 		SetBridge{}, SetPlug{},
+		SetFunction{}, SetDriver{},
 	}
 }
 

@@ -65,6 +65,13 @@ func server() host.Server {
 	}
 }
 
+// vf has every field set.
+func vf() host.VF {
+	return host.VF{
+		MAC: mac1, VLAN: 42, QoS: 3, Proto: host.ServiceTag, Trust: host.On, SpoofCheck: host.Off, State: host.StateDown, MinRate: 10, MaxRate: 500,
+	}
+}
+
 // samples has an operation of every type, with every field set.
 func samples() []host.Op {
 	user, group := uint32(0), uint32(107)
@@ -95,5 +102,10 @@ func samples() []host.Op {
 		serve, host.Unserve(serve), host.SetServer{Server: serve.Server, Was: host.Server{Name: serve.Server.Name, Link: "br0", Options: []string{"port=0"}}},
 		host.SetBridge{Bridge: bridge, Was: host.AddBridge{Link: "br0", MAC: host.MAC{2, 1}, Owner: "virtnet 8f1c"}},
 		host.SetPlug{Plug: plug, Was: host.Plug{Link: plug.Link, Bridge: "br1", Isolated: true}},
+		host.SetFunction{PCI: host.PCI{Bus: 1, Slot: 16}, Generation: 1 << 40, PF: "eth8", Index: 3, VF: vf(), Was: host.VF{Trust: host.Off, SpoofCheck: host.On}},
+		host.SetDriver{
+			PCI: host.PCI{Bus: 1, Slot: 16}, Generation: 1 << 40, Driver: host.Driver{Name: "vfio-pci", Override: "vfio-pci"},
+			Was: host.Driver{Name: "igbvf", Override: "igbvf*", Link: "eth8v3", MAC: mac2, MTU: 1400, Up: true},
+		},
 	}
 }

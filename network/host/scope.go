@@ -11,7 +11,7 @@ import (
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
 	// All asks for everything: every link, address, route, filter, shape and server, and the forwarding. Sysctls,
-	// Functions, PCI and Switches still have to be named.
+	// Functions, PCI, VFs and Switches still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
@@ -37,6 +37,9 @@ type Scope struct {
 	Functions []string
 	// PCI names devices of the PCI bus that are wanted, with their links and the addresses of those.
 	PCI []PCI
+	// VFs names devices as PCI does, and asks as well for what their cards do for them, and for the links of those cards. It
+	// takes time in proportion to the functions that the cards have.
+	VFs []PCI
 	// Macvtaps asks for every macvtap and macvlan device of the machine, with its addresses.
 	Macvtaps bool
 	// Switches names network cards at whose switches what was heard is wanted. Nothing is heard unless a [SwitchWatcher] of the
@@ -60,6 +63,7 @@ func (s Scope) And(t Scope) Scope {
 		Servers:    union(s.Servers, t.Servers),
 		Functions:  union(s.Functions, t.Functions),
 		PCI:        unionFunc(s.PCI, t.PCI, comparePCI),
+		VFs:        unionFunc(s.VFs, t.VFs, comparePCI),
 		Macvtaps:   s.Macvtaps || t.Macvtaps,
 		Switches:   union(s.Switches, t.Switches),
 	}

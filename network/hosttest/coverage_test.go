@@ -13,13 +13,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-virtnet/virtnet/network/host"
 )
 
 // TestSuiteCoversEveryOperation reads package host, so that an operation without a case cannot be added.
 func TestSuiteCoversEveryOperation(t *testing.T) {
 	tested := map[string]bool{}
 	bad := map[string]bool{}
-	for _, c := range opCases() {
+	for _, c := range allCases() {
 		name := reflect.TypeOf(c.op).Name()
 		tested[name] = true
 		bad[name] = bad[name] || len(c.bad) > 0
@@ -36,6 +38,16 @@ func TestSuiteCoversEveryOperation(t *testing.T) {
 			t.Errorf("%s has no case that Check refuses", name)
 		}
 	}
+}
+
+// allCases has the cases for a function among the others.
+func allCases() []opCase {
+	fn := host.Function{PCI: host.PCI{Bus: 1}, Generation: 1, PF: "eth8", Driver: "igbvf", VF: host.VF{Trust: host.Off, SpoofCheck: host.On}}
+	cases := opCases()
+	for _, c := range functionCases(fn, host.Link{Name: "eth8v0", MAC: tap0.MAC, MTU: 1500}) {
+		cases = append(cases, c)
+	}
+	return cases
 }
 
 // operationTypes are the exported types of package host that have a method Inverse and are no plan.
@@ -70,7 +82,7 @@ func operationTypes(t *testing.T) []string {
 
 // TestCasesAreChecked makes sure that what the suite takes for bad is, and that all else passes.
 func TestCasesAreChecked(t *testing.T) {
-	for _, c := range opCases() {
+	for _, c := range allCases() {
 		for _, op := range slices.Concat(c.before, c.dangling, slices.Concat(c.foreign...)) {
 			if err := op.Check(); err != nil {
 				t.Errorf("%s: %s: %v", c.name, op, err)

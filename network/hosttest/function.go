@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -18,12 +18,23 @@ const (
 )
 
 // A function is a network card on the PCI bus, or a virtual function of one. It stays when the machine is switched off.
+// The MAC of its VF is what somebody told the card; without that, the network device makes up one each time.
 type function struct {
 	host.Function
-	// name and mac are those of its network device, which is there as long as driver has the function.
+	// name is that of its network device, which is there as long as driver has the function, and born how often it was made.
 	name   string
-	mac    host.MAC
+	born   byte
 	driver string
+	// number is that of the function among all of the machine.
+	number int
+}
+
+// mac is the address of a network device that is made now.
+func (fn *function) mac() host.MAC {
+	if !fn.VF.MAC.IsZero() {
+		return fn.VF.MAC
+	}
+	return host.MAC{0: 2, 1: 1, 2: fn.born, 3: byte(fn.number >> 16), 4: byte(fn.number >> 8), 5: byte(fn.number)}
 }
 
 // AddPF puts a network card with virtual functions into the machine, up and without addresses. The card is on a PCI bus of
@@ -57,16 +68,60 @@ func (m *Machine) AddPF(name string, functions int) error {
 	return nil
 }
 
-// putFunction puts a function with its own driver and a new network device into the machine.
+// putFunction puts a function with its own driver and a new network device into the machine. It is alone in its IOMMU group.
 func (m *Machine) putFunction(fn *function, name string) {
-	n := len(m.functions)
-	fn.name, fn.mac = name, host.MAC{0: 2, 1: 1, 3: byte(n >> 16), 4: byte(n >> 8), 5: byte(n)}
+	fn.name, fn.number = name, len(m.functions)
+	fn.Group = strconv.Itoa(fn.number)
 	m.functions = append(m.functions, fn)
 	if m.places == nil {
 		m.places = map[host.PCI]*function{}
 	}
 	m.places[fn.PCI] = fn
+	fn.begin()
 	m.bind(fn, fn.driver)
+}
+
+// begin makes a function as it is at first.
+func (fn *function) begin() {
+	fn.Generation++
+	fn.born, fn.Link, fn.Override, fn.VF = 0, "", "", host.VF{}
+	if fn.PF != "" {
+		fn.VF = host.VF{Trust: host.Off, SpoofCheck: host.On}
+	}
+}
+
+// RemakeFunctions has the virtual functions of a card vanish and come again, as they do when somebody writes their number
+// anew: echo N >sriov_numvfs. Whatever was set for them is gone.
+func (m *Machine) RemakeFunctions(pf string) error {
+	defer m.lock().Unlock()
+	for _, fn := range m.functions {
+		if fn.PF != pf {
+			continue
+		}
+		if err := m.unbind(fn); err != nil {
+			return err
+		}
+		fn.begin()
+		m.bind(fn, fn.driver)
+	}
+	return nil
+}
+
+// JoinGroup puts devices into one IOMMU group, that of the first.
+func (m *Machine) JoinGroup(places ...host.PCI) error {
+	defer m.lock().Unlock()
+	group := ""
+	for _, place := range places {
+		fn := m.places[place]
+		if fn == nil {
+			return missing("PCI device %s", place)
+		}
+		if group == "" {
+			group = fn.Group
+		}
+		fn.Group = group
+	}
+	return nil
 }
 
 // Bind gives a card or function to a driver, such as vfio-pci, and to none if that is empty. Its network device goes if it
@@ -77,59 +132,69 @@ func (m *Machine) Bind(place host.PCI, driver string) error {
 	if fn == nil {
 		return missing("PCI device %s", place)
 	}
-	if fn.Link != "" && fn.Driver != driver {
-		l := m.links[fn.Link]
-		if err := m.delLink(l.Name, l.Kind, l.MAC); err != nil {
-			return err
-		}
-		fn.Link = ""
+	if fn.Driver == driver {
+		return nil
+	}
+	if err := m.unbind(fn); err != nil {
+		return err
 	}
 	m.bind(fn, driver)
 	return nil
 }
 
-func (m *Machine) bind(fn *function, driver string) {
-	fn.Driver = driver
-	if driver != fn.driver || fn.Link != "" {
-		return
+// unbind takes a function from its driver, with its network device.
+func (m *Machine) unbind(fn *function) error {
+	if l := m.links[fn.Link]; l != nil {
+		if err := m.delLink(l.Name, l.Kind, l.MAC); err != nil {
+			return err
+		}
 	}
-	fn.Link = fn.name
-	m.links[fn.name] = newFunctionLink(fn)
+	fn.Driver, fn.Link, fn.Node, fn.Fixed = "", "", "", false
+	return nil
 }
 
-func newFunctionLink(fn *function) *link {
-	l := newLink(host.Link{Name: fn.name, MAC: fn.mac, MTU: 1500, PCI: fn.PCI})
+func (m *Machine) bind(fn *function, driver string) {
+	fn.Driver = driver
+	if host.PassesThrough(driver) {
+		fn.Node = "vfio" + strconv.Itoa(fn.number)
+	}
+	if driver == fn.driver {
+		fn.Link = fn.name
+		m.links[fn.name] = fn.newLink()
+	}
+}
+
+func (fn *function) newLink() *link {
+	l := newLink(host.Link{Name: fn.name, MAC: fn.mac(), MTU: 1500, PCI: fn.PCI})
 	l.Up = fn.PF == ""
+	fn.Fixed = !fn.VF.MAC.IsZero()
+	fn.born++
 	return l
 }
 
 // bootFunctions gives all functions to the drivers that they had at first.
 func (m *Machine) bootFunctions(links map[string]*link) {
 	for _, fn := range m.functions {
-		fn.Driver, fn.Link = fn.driver, fn.name
-		links[fn.name] = newFunctionLink(fn)
+		fn.begin()
+		fn.Driver, fn.Link, fn.Node = fn.driver, fn.name, ""
+		links[fn.name] = fn.newLink()
 	}
 }
 
 // functionFacts returns the scope together with the links of the functions and macvtap devices that it asks for.
 func (m *Machine) functionFacts(scope host.Scope, f *host.Facts) host.Scope {
 	var more []string
-	see := func(fn *function) {
-		f.Functions = append(f.Functions, fn.Function)
+	for _, fn := range m.functions {
+		named := slices.Contains(scope.VFs, fn.PCI)
+		if !named && !slices.Contains(scope.PCI, fn.PCI) && (fn.PF == "" || !slices.Contains(scope.Functions, fn.PF)) {
+			continue
+		}
+		f.Functions = append(f.Functions, m.functionFact(fn, named && fn.PF != ""))
 		if fn.Link != "" {
 			more = append(more, fn.Link)
 		}
-	}
-	for _, place := range slices.Compact(slices.SortedFunc(slices.Values(scope.PCI), comparePlaces)) {
-		if fn := m.places[place]; fn != nil && (fn.PF == "" || !slices.Contains(scope.Functions, fn.PF)) {
-			see(fn)
-		}
-	}
-	if len(scope.Functions) > 0 {
-		for _, fn := range m.functions {
-			if fn.PF != "" && slices.Contains(scope.Functions, fn.PF) {
-				see(fn)
-			}
+		if named && fn.PF != "" {
+			more = append(more, fn.PF)
 		}
 	}
 	if scope.Macvtaps {
@@ -138,7 +203,21 @@ func (m *Machine) functionFacts(scope host.Scope, f *host.Facts) host.Scope {
 	return scope.And(host.Scope{Links: more})
 }
 
-func comparePlaces(a, b host.PCI) int { return strings.Compare(a.String(), b.String()) }
+// functionFact is what is seen of a function, with what its card does for it or without.
+func (m *Machine) functionFact(fn *function, settings bool) host.Function {
+	seen := fn.Function
+	for _, other := range m.functions {
+		if other != fn && other.Group == fn.Group {
+			seen.Siblings = append(seen.Siblings, host.Sibling{PCI: other.PCI, Driver: other.Driver})
+		}
+	}
+	if !settings {
+		seen.VF, seen.Fixed = host.VF{}, false
+	} else if l := m.links[fn.Link]; l != nil && fn.VF.MAC.IsZero() {
+		seen.VF.MAC = l.MAC // the driver has told the card what it made up
+	}
+	return seen
+}
 
 // AddMacvtap puts a macvtap device on another one, as somebody else would do it: ip link add NAME link LOWER type macvtap
 // mode MODE. The modes are those of the kernel.

@@ -30,13 +30,13 @@ func TestAddPF(t *testing.T) {
 		"link eth8v0 type - mac 02:01:00:00:00:01 mtu 1500 pci 0001:01:00.0",
 		"link eth8v1 type - mac 02:01:00:00:00:02 mtu 1500 up pci 0001:01:00.1",
 		"addr 192.0.2.7/24 dev eth8v1",
-		"function 0001:01:00.0 of eth8 number 0 driver igbvf link eth8v0",
-		"function 0001:01:00.1 of eth8 number 1 driver igbvf link eth8v1", "",
+		"function 0001:01:00.0 of eth8 number 0 driver igbvf link eth8v0 group 1",
+		"function 0001:01:00.1 of eth8 number 1 driver igbvf link eth8v1 group 2", "",
 	}, "\n")
 	require.Equal(t, want, withoutLinkLocal(seen(t, m, host.Scope{Functions: []string{"eth8", "eth0", "eth7"}})))
-	require.Equal(t, "link eth9v8 type - mac 02:01:00:00:00:0c mtu 1500 pci 0002:01:01.0\nfunction 0002:01:01.0 of eth9 number 8 driver igbvf link eth9v8\n",
+	require.Equal(t, "link eth9v8 type - mac 02:01:00:00:00:0c mtu 1500 pci 0002:01:01.0\nfunction 0002:01:01.0 of eth9 number 8 driver igbvf link eth9v8 group 12\n",
 		seen(t, m, host.Scope{PCI: []host.PCI{{Domain: 2, Bus: 1, Slot: 1}, {Domain: 7}}}))
-	require.Equal(t, "link eth9 type - mac 02:01:00:00:00:03 mtu 1500 up pci 0002:00:00.0\nfunction 0002:00:00.0 driver igb link eth9\n",
+	require.Equal(t, "link eth9 type - mac 02:01:00:00:00:03 mtu 1500 up pci 0002:00:00.0\nfunction 0002:00:00.0 driver igb link eth9 group 3\n",
 		seen(t, m, host.Scope{PCI: []host.PCI{{Domain: 2}}}))
 	require.NotContains(t, seen(t, m, host.Scope{All: true}), "function")
 
@@ -65,12 +65,13 @@ func TestBind(t *testing.T) {
 	fresh := m.String()
 	do(t, m, up("eth8v0"))
 	require.NoError(t, m.Bind(place, "vfio-pci"))
-	require.Equal(t, "function 0001:01:00.0 of eth8 number 0 driver vfio-pci\n", seen(t, m, host.Scope{Functions: []string{"eth8"}, Links: []string{"eth8v0"}}))
+	require.Equal(t, "function 0001:01:00.0 of eth8 number 0 driver vfio-pci group 1 node vfio1\n", seen(t, m, host.Scope{Functions: []string{"eth8"}, Links: []string{"eth8v0"}}))
 	require.NoError(t, m.Bind(place, ""))
-	require.Equal(t, "function 0001:01:00.0 of eth8 number 0\n", seen(t, m, host.Scope{PCI: []host.PCI{place}}))
+	require.Equal(t, "function 0001:01:00.0 of eth8 number 0 group 1\n", seen(t, m, host.Scope{PCI: []host.PCI{place}}))
 	require.NoError(t, m.Bind(place, FunctionDriver))
 	require.NoError(t, m.Bind(place, FunctionDriver))
-	require.Equal(t, fresh, m.String(), "the device is a new one, and down")
+	again := strings.ReplaceAll(fresh, "mac 02:01:00:00:00:01", "mac 02:01:01:00:00:01")
+	require.Equal(t, again, m.String(), "the device is a new one, and down")
 	require.NoError(t, m.Bind(place, "vfio-pci"))
 	m.Reboot()
 	require.Equal(t, fresh, m.String())

@@ -107,11 +107,15 @@ func (m *Machine) Log() []host.Op {
 	return slices.Clone(m.log)
 }
 
-// String prints everything there is on the machine, as stable text: the facts, the kernel parameters that are not as
-// the kernel sets them, and the leases.
+// String prints everything there is on the machine, as stable text: the facts with all functions of its cards, the kernel
+// parameters that are not as the kernel sets them, and the leases.
 func (m *Machine) String() string {
 	defer m.lock().Unlock()
-	f := m.facts(host.Scope{All: true})
+	scope := host.Scope{All: true}
+	for _, fn := range m.functions {
+		scope.VFs = append(scope.VFs, fn.PCI)
+	}
+	f := m.facts(scope)
 	for name, l := range m.links {
 		for key, value := range l.sysctls {
 			f.Sysctls = append(f.Sysctls, host.Sysctl{Key: key.path(name), Value: value})
@@ -243,6 +247,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.setBridge(op)
 	case host.SetPlug:
 		return m.setPlug(op)
+	case host.SetFunction:
+		return m.setFunction(op)
+	case host.SetDriver:
+		return m.setDriver(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

@@ -31,8 +31,8 @@ type Suite struct {
 	// errors.ErrUnsupported, and what needs them is skipped. Any other operation has to work.
 	Without []host.Op
 	// PF puts a network card with virtual functions into the machine that was opened last, and returns its name and the
-	// number of its functions, which have network devices. It is for the facts about functions, which are not tested if it
-	// is nil.
+	// number of its functions, which have network devices. It is for the facts about functions and the operations on them,
+	// which are not tested if it is nil. The drivers that have the functions are to be the machine's own.
 	PF func(t *testing.T) (name string, functions int)
 	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
 	Learn func(t *testing.T, link string, n host.Neighbour)
@@ -88,6 +88,8 @@ type bench struct {
 	backend host.Backend
 	// sysctls are looked at besides everything else.
 	sysctls []string
+	// functions are looked at as well.
+	functions []host.PCI
 	// namespace takes the place of [guest].
 	namespace string
 }
@@ -164,7 +166,7 @@ func (x *bench) refuses(op host.Op, want error) {
 // facts looks at the whole machine.
 func (x *bench) facts() *host.Facts {
 	x.t.Helper()
-	return x.look(host.Scope{All: true, Sysctls: x.sysctls})
+	return x.look(host.Scope{All: true, Sysctls: x.sysctls, VFs: x.functions})
 }
 
 func (x *bench) look(scope host.Scope) *host.Facts {
