@@ -22,11 +22,13 @@ type Link struct {
 	Kind string
 	// Ethernet is whether it carries Ethernet frames: among the links of kind "tun" it tells tap from tun.
 	Ethernet bool
-	// MAC is zero if the link has none of six bytes.
-	MAC   [6]byte
-	MTU   int
-	Up    bool
-	Alias string
+	// MAC is zero if the link has none of six bytes, and Permanent if it was not made with one: then the kernel or somebody
+	// else chose MAC. Kernels before 5.6 do not tell.
+	MAC       [6]byte
+	Permanent [6]byte
+	MTU       int
+	Up        bool
+	Alias     string
 	// Master is the index of the device it belongs to, and 0 if it belongs to none.
 	Master int
 	// MasterKind is the kind of that device.
@@ -238,12 +240,9 @@ func parseLink(body []byte) (Link, error) {
 		case unix.IFLA_PARENT_DEV_BUS_NAME:
 			l.Bus = ad.String()
 		case unix.IFLA_ADDRESS:
-			ad.Do(func(b []byte) error {
-				if len(b) == len(l.MAC) {
-					copy(l.MAC[:], b)
-				}
-				return nil
-			})
+			ad.Do(address(&l.MAC))
+		case unix.IFLA_PERM_ADDRESS:
+			ad.Do(address(&l.Permanent))
 		case unix.IFLA_MTU:
 			l.MTU = int(ad.Uint32())
 		case unix.IFLA_IFALIAS:
@@ -258,6 +257,16 @@ func parseLink(body []byte) (Link, error) {
 		l.Lower = 0
 	}
 	return l, ad.Err()
+}
+
+// address reads one of six bytes, and passes over others.
+func address(to *[6]byte) func([]byte) error {
+	return func(b []byte) error {
+		if len(b) == len(to) {
+			copy(to[:], b)
+		}
+		return nil
+	}
 }
 
 // stacked reports whether the kind of link stands on another. The kernel names the peer of a pair in the same place.

@@ -87,6 +87,12 @@ func (c *Conn) addLink(n NewLink, kind string, data func(*netlink.AttributeEncod
 // A Change is what a link is to be given. What is zero stays as it is. The kernel makes several changes one after the
 // other, and one that it refuses leaves those before it.
 type Change struct {
+	// Name is another name; kernels before 6.2 refuse it on a link that is up.
+	Name string
+	// Namespace is the descriptor of the network namespace that the link is moved to; 0 leaves it where it is. The name is
+	// changed in the same moment, the rest before.
+	Namespace int
+
 	MAC   [6]byte
 	MTU   int
 	Alias string
@@ -99,7 +105,7 @@ type Change struct {
 	SilentIPv6 bool
 }
 
-// SetLink changes a link by its name. No such link is fs.ErrNotExist.
+// SetLink changes a link by its name, which stays. No such link is fs.ErrNotExist.
 func (c *Conn) SetLink(name string, change Change) error { return c.setLink(0, name, change) }
 
 // SetLinkIndex changes a link by its index, so that no other of the same name is meant.
@@ -111,8 +117,14 @@ func (c *Conn) setLink(index int, name string, change Change) error {
 		flags, mask = boolean[uint32](change.Up)*unix.IFF_UP, unix.IFF_UP
 	}
 	body, err := linkBody(index, flags, mask, func(ae *netlink.AttributeEncoder) {
+		if name == "" {
+			name = change.Name
+		}
 		if name != "" {
 			ae.String(unix.IFLA_IFNAME, name)
+		}
+		if change.Namespace != 0 {
+			ae.Uint32(unix.IFLA_NET_NS_FD, uint32(change.Namespace))
 		}
 		if change.MAC != [6]byte{} {
 			ae.Bytes(unix.IFLA_ADDRESS, change.MAC[:])

@@ -145,8 +145,8 @@ func (v VF) check() error {
 // not have in common. The rest is not touched. Was is what it replaces.
 //
 // PF and Index are what the function was called when that was decided. It is found by its place, whatever its card is called by
-// then, and it is the same one: if its place is empty, or another one is there, that is fs.ErrNotExist. So is a card
-// without a network device. A setting that the card does not have is errors.ErrUnsupported, a value that it refuses
+// then, and it is the same one: if its place is empty, or another one is there, that is fs.ErrNotExist. A setting that the
+// card does not have is errors.ErrUnsupported, as is a card whose network device is not here; a value that it refuses is
 // fs.ErrInvalid.
 type SetFunction struct {
 	PCI        PCI

@@ -18,7 +18,7 @@ func (m *Machine) setFunction(o host.SetFunction) error {
 	}
 	fn := m.places[o.PCI]
 	if fn.PF == "" {
-		return missing("function %s: it is no virtual one, and", o.PCI)
+		return fmt.Errorf("function %s: it is no virtual one: %w", o.PCI, errors.ErrUnsupported)
 	}
 	fn.VF = o.Next(fn.VF)
 	return nil

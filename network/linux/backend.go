@@ -35,8 +35,11 @@ type Backend struct {
 	shapes   shapes
 	repairs  repairs
 	switches switches
-	// sys is the folder of sysfs.
-	sys string
+	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
+	sys, vfio string
+	// vfs and bus are the kernel's.
+	vfs vfs
+	bus bus
 }
 
 // Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
@@ -46,10 +49,11 @@ func Open(config Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{config: config, ns: ns, sys: "/sys"}
+	b := &Backend{config: config, ns: ns, sys: "/sys", vfio: "/dev/vfio", bus: kernelBus{}}
 	if b.rt, err = rtnl.Open(b.enter); err != nil {
 		return nil, errors.Join(err, b.closeNamespace())
 	}
+	b.vfs = b.rt
 	b.nft = nft.New(b.enter)
 	b.tc = tc.New(b.enter, b.rt)
 	if b.instance, err = b.identify(); err != nil {
@@ -189,6 +193,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setBridge(op)
 	case host.SetPlug:
 		return b.setPlug(op)
+	case host.SetFunction:
+		return b.setFunction(ctx, op)
+	case host.SetDriver:
+		return b.setDriver(ctx, op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

@@ -3,6 +3,8 @@
 package linux
 
 import (
+	"context"
+
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -20,3 +22,20 @@ func (b *Backend) PlaceOf(bus, parent string) (host.PCI, bool) {
 
 // SetSysfs has the backend look for network cards in another folder than /sys.
 func (b *Backend) SetSysfs(folder string) { b.sys = folder }
+
+// SetKernel has the backend ask others than the kernel about virtual functions and drivers, and look for the devices of
+// groups in another folder than /dev/vfio.
+func (b *Backend) SetKernel(v vfs, k Bus, folder string) {
+	b.vfs, b.bus, b.vfio = v, testBus{k}, folder
+}
+
+// A Bus does what the kernel does when something is written to a file of sysfs.
+type Bus interface {
+	Write(path, text string) error
+	Load(driver string) error
+}
+
+type testBus struct{ Bus }
+
+func (k testBus) write(path, text string) error               { return k.Write(path, text) }
+func (k testBus) load(_ context.Context, driver string) error { return k.Load(driver) }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -21,9 +23,12 @@ import (
 // scope together with their links.
 func (b *Backend) functionFacts(scope host.Scope, f *host.Facts) (host.Scope, error) {
 	var links []string
-	if len(scope.Functions)+len(scope.PCI) > 0 {
+	if len(scope.Functions)+len(scope.PCI)+len(scope.VFs) > 0 {
 		found, err := b.functions(scope)
 		if err != nil {
+			return scope, err
+		}
+		if links, err = b.vfFacts(scope, found); err != nil {
 			return scope, err
 		}
 		f.Functions = found
@@ -75,7 +80,7 @@ func (b *Backend) functions(scope host.Scope) ([]host.Function, error) {
 			}
 		}
 	}
-	for _, place := range scope.PCI {
+	for _, place := range slices.Concat(scope.PCI, scope.VFs) {
 		if seen[place] || !s.has(place) {
 			continue
 		}
@@ -211,11 +216,52 @@ func (s sysfs) parent(place host.PCI) (pf string, index int, err error) {
 
 // function tells of the card at a place.
 func (s sysfs) function(place host.PCI, pf string, index int) host.Function {
-	fn := host.Function{PCI: place, PF: pf, Index: index, Link: s.link(place)}
-	if driver, err := os.Readlink(filepath.Join(s.dir(place), "driver")); err == nil {
-		fn.Driver = filepath.Base(driver)
+	dir := s.dir(place)
+	fn := host.Function{
+		PCI: place, PF: pf, Index: index, Link: s.link(place),
+		Driver: baseOfLink(filepath.Join(dir, "driver")), Group: baseOfLink(filepath.Join(dir, "iommu_group")),
+	}
+	var folder unix.Stat_t
+	if unix.Stat(dir, &folder) == nil {
+		fn.Generation = folder.Ino // the kernel numbers the folders that it makes
+	}
+	if override, err := os.ReadFile(filepath.Join(dir, "driver_override")); err == nil && string(override) != noOverride {
+		fn.Override = strings.TrimSpace(string(override))
+	}
+	if nodes, err := os.ReadDir(filepath.Join(dir, "vfio-dev")); err == nil && len(nodes) > 0 {
+		fn.Node = nodes[0].Name()
+	}
+	if fn.Group != "" {
+		fn.Siblings = s.siblings(place)
 	}
 	return fn
+}
+
+// noOverride is what the kernel says where no driver was chosen.
+const noOverride = "(null)\n"
+
+// siblings finds the other devices of a card's IOMMU group.
+func (s sysfs) siblings(place host.PCI) []host.Sibling {
+	entries, err := os.ReadDir(filepath.Join(s.dir(place), "iommu_group/devices"))
+	if err != nil {
+		return nil
+	}
+	var found []host.Sibling
+	for _, entry := range entries {
+		if other, err := host.ParsePCI(entry.Name()); err == nil && other != place {
+			found = append(found, host.Sibling{PCI: other, Driver: baseOfLink(filepath.Join(s.dir(other), "driver"))})
+		}
+	}
+	return found
+}
+
+// baseOfLink is the last part of where a symbolic link leads; empty if there is none.
+func baseOfLink(path string) string {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(target)
 }
 
 // link finds the network device of a card. A card of virtio has it one level deeper. Of several it is the first by name.

@@ -41,11 +41,16 @@ func (b *Backend) enter(f func() error) error {
 	if b.ns == nil {
 		return f()
 	}
+	return inThread(b.ns, f)
+}
+
+// inThread runs f in a namespace, in a thread of its own.
+func inThread(ns *os.File, f func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		// The thread is unlocked only when it is known to be outside again; else it ends with its goroutine.
 		runtime.LockOSThread()
-		outside, err := inNamespace(b.ns, f)
+		outside, err := inNamespace(ns, f)
 		if outside {
 			runtime.UnlockOSThread()
 		}
