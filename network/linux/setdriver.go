@@ -229,7 +229,7 @@ const firstNamespace = "/proc/1/ns/net"
 
 // fetch moves the network device of a card from the first namespace to this one, and names it. It reports whether it
 // found one.
-func (b *Backend) fetch(place host.PCI, name string) (bool, error) {
+func (b *Backend) fetch(place host.PCI, name string) (found bool, err error) {
 	first, err := openNamespace(firstNamespace)
 	if err != nil {
 		return false, nil //nolint:nilerr // then it is not there either
@@ -246,7 +246,7 @@ func (b *Backend) fetch(place host.PCI, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer rt.Close()
+	defer func() { err = errors.Join(err, rt.Close()) }()
 	links, err := rt.Links()
 	if err != nil {
 		return false, err
