@@ -1,12 +1,15 @@
 # The commands a person uses; each is a script or one line, so that CI runs the same.
 
-.PHONY: demo test check race cross fuzz bench
+.PHONY: demo test vm check race cross fuzz bench
 
 demo: ## A NAT network with a guest on it, in namespaces of its own, step by step.
 	@.ci/demo
 
 test: ## Everything that passes on this machine; as root also with the real kernel.
 	@.ci/test
+
+vm: ## The tests that need more of the kernel than this machine may have, in a virtual machine.
+	@.ci/vm
 
 check: ## Formatting, vet, linters, and what depends on what.
 	@.ci/check

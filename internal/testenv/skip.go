@@ -18,21 +18,34 @@ func Skip(t testing.TB, format string, args ...any) {
 	t.Skip(SkipMark + fmt.Sprintf(format, args...))
 }
 
-// NeedRoot skips a test unless it runs as root, with the right to make network namespaces.
+// RingVar is the environment variable that is "3" on a machine that has everything, see package vmtest.
+const RingVar = "VIRTNET_RING"
+
+// Lack ends a test that needs what the kernel or the machine does not have, and says what that is. The test is skipped, or
+// fails on a machine that should have everything.
+func Lack(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv(RingVar) == "3" {
+		t.Fatalf("a machine that should have everything: "+format, args...)
+	}
+	Skip(t, format, args...)
+}
+
+// NeedRoot skips a test, see [Lack], unless it runs as root, with the right to make network namespaces.
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if uid := os.Geteuid(); uid != 0 {
-		Skip(t, "needs root, and runs as user %d", uid)
+		Lack(t, "needs root, and runs as user %d", uid)
 	}
 	if err := mayUnshare(); err != nil {
-		Skip(t, "needs the right to make network namespaces: %v", err)
+		Lack(t, "needs the right to make network namespaces: %v", err)
 	}
 }
 
-// NeedProgram skips a test unless a program is on the machine.
+// NeedProgram skips a test, see [Lack], unless a program is on the machine.
 func NeedProgram(t testing.TB, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		Skip(t, "needs the program %s", name)
+		Lack(t, "needs the program %s", name)
 	}
 }

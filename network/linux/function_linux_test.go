@@ -209,5 +209,5 @@ func TestMember(t *testing.T) {
 		assert.Empty(t, f.Link("card0").Master)
 		return
 	}
-	testenv.Skip(t, "the kernel has no bond, team or vrf")
+	testenv.Lack(t, "the kernel has no bond, team or vrf")
 }
