@@ -25,6 +25,8 @@ type Filter struct {
 	MAC [6]byte
 	// Redirect is the index of the link to which it sends everything; 0 if it does not, and Lost if that link is gone.
 	Redirect int
+	// Police is how much it lets through; zero lets everything.
+	Police Police
 	// Other says what else it is; empty if it is as this package makes it.
 	Other string
 }
@@ -160,19 +162,23 @@ func (c *Conn) addTable(index int) error {
 
 // AddRedirect sends everything that comes in by a link out by another.
 func (c *Conn) AddRedirect(index, to int) error {
+	return c.addAction(index, "mirred", func(ae *netlink.AttributeEncoder) {
+		parms := make([]byte, 28)
+		binary.NativeEndian.PutUint32(parms[8:], stolen)
+		binary.NativeEndian.PutUint32(parms[20:], redirect)
+		binary.NativeEndian.PutUint32(parms[24:], uint32(to))
+		ae.Bytes(mirredParms, parms)
+	})
+}
+
+// addAction has an action of this kind see everything that comes in by a link.
+func (c *Conn) addAction(index int, kind string, options func(*netlink.AttributeEncoder)) error {
 	return c.addFilter(index, Ingress, 0, func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(u32Sel, selector(terminal, 0, 0, everything()))
 		ae.Nested(u32Act, func(ae *netlink.AttributeEncoder) error {
 			ae.Nested(1, func(ae *netlink.AttributeEncoder) error {
-				ae.String(actKind, "mirred")
-				ae.Nested(actOptions, func(ae *netlink.AttributeEncoder) error {
-					parms := make([]byte, 28)
-					binary.NativeEndian.PutUint32(parms[8:], stolen)
-					binary.NativeEndian.PutUint32(parms[20:], redirect)
-					binary.NativeEndian.PutUint32(parms[24:], uint32(to))
-					ae.Bytes(mirredParms, parms)
-					return nil
-				})
+				ae.String(actKind, kind)
+				ae.Nested(actOptions, func(ae *netlink.AttributeEncoder) error { options(ae); return nil })
 				return nil
 			})
 			return nil
@@ -234,17 +240,18 @@ func parseFilter(body []byte) (f Filter, skip bool, err error) {
 	if kind != "u32" || info>>16 != preference {
 		return Filter{Other: fmt.Sprintf("filter %s pref %d", kind, info>>16)}, handle == 0, err
 	}
+	redirects, polices := f.Redirect != 0, f.Police != Police{}
 	switch {
 	case isList || f.Handle == 0:
 		return f, true, err
-	case f.Handle == tableUse && f.Class == 0 && f.Redirect == 0:
+	case f.Handle == tableUse && f.Class == 0 && !redirects && !polices:
 		skip = slices.Equal(sel, selector(0, buckets-1, -12, everything()))
-	default:
-		f.MAC = parseDestination(sel)
-		if f.Redirect != 0 && slices.Equal(sel, selector(terminal, 0, 0, everything())) {
+	case redirects != polices:
+		if slices.Equal(sel, selector(terminal, 0, 0, everything())) {
 			return f, false, err
 		}
-		if f.MAC != [6]byte{} && f.Redirect == 0 && f.Other == "" {
+	case !redirects:
+		if f.MAC = parseDestination(sel); f.MAC != [6]byte{} && f.Other == "" {
 			return f, false, err
 		}
 	}
@@ -272,29 +279,32 @@ func parseDestination(sel []byte) (mac [6]byte) {
 func parseAction(b []byte, f *Filter) error {
 	var kind string
 	return attributes(b, func(attribute uint16, b []byte) error {
-		switch attribute {
-		case actKind:
+		switch {
+		case attribute == actKind:
 			kind = string(b[:max(0, len(b)-1)])
-			if kind != "mirred" {
+			if kind != "mirred" && kind != "police" {
 				f.Other = "action " + kind
 			}
-		case actOptions:
-			if kind != "mirred" {
-				return nil
-			}
-			return attributes(b, func(attribute uint16, b []byte) error {
-				if attribute != mirredParms {
-					return nil
-				}
-				if field(b, 8) != stolen || field(b, 20) != redirect {
-					f.Other = "action mirred"
-					return nil
-				}
-				if f.Redirect = int(field(b, 24)); f.Redirect == 0 {
-					f.Redirect = Lost
-				}
-				return nil
-			})
+		case attribute == actOptions && kind == "mirred":
+			return parseRedirect(b, f)
+		case attribute == actOptions && kind == "police":
+			return parsePolice(b, f)
+		}
+		return nil
+	})
+}
+
+func parseRedirect(b []byte, f *Filter) error {
+	return attributes(b, func(attribute uint16, b []byte) error {
+		if attribute != mirredParms {
+			return nil
+		}
+		if field(b, 8) != stolen || field(b, 20) != redirect {
+			f.Other = "action mirred"
+			return nil
+		}
+		if f.Redirect = int(field(b, 24)); f.Redirect == 0 {
+			f.Redirect = Lost
 		}
 		return nil
 	})

@@ -188,22 +188,30 @@ func (s Suite) testShaping(t *testing.T) {
 		t.Errorf("the machine says what it was not asked for: %s", all)
 	}
 	x.do(br0)
-	everything := everything()
+	thereAndBack := func(op host.SetShape) {
+		before := x.facts()
+		x.do(op)
+		if f := x.facts(); !op.Holds(f) {
+			t.Errorf("%s does not hold after it is done:\n%s", op, f)
+		}
+		x.do(op.Inverse())
+		x.same("after "+op.Inverse().String(), before)
+	}
+	everything, last := everything(), host.Shape{}
 	for _, queue := range everything.Queues {
 		for _, means := range everything.Means {
 			shape := host.Shape{Link: "br0", Egress: host.NewLimit(1000, 5000, 1024), Ingress: host.NewLimit(128, 0, 256), Queue: queue, Means: means}
-			op := setShape(shape, host.Shape{})
 			if !slices.Contains(can.Queues, queue) || !slices.Contains(can.Means, means) {
-				x.refuses(op, errors.ErrUnsupported)
+				x.refuses(setShape(shape, host.Shape{}), errors.ErrUnsupported)
 				continue
 			}
-			before := x.facts()
-			x.do(op)
-			if f := x.facts(); !op.Holds(f) {
-				t.Errorf("%s does not hold after it is done:\n%s", op, f)
+			thereAndBack(setShape(shape, host.Shape{}))
+			if !last.IsZero() {
+				x.do(setShape(last, host.Shape{}))
+				thereAndBack(setShape(shape, last))
+				x.do(setShape(host.Shape{}, last))
 			}
-			x.do(op.Inverse())
-			x.same("after "+op.Inverse().String(), before)
+			last = shape
 		}
 	}
 }

@@ -5,9 +5,7 @@
 package linux
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
@@ -76,10 +74,7 @@ func (b *Backend) build(now *shaped, want host.Shape) error {
 	} else if err := b.buildTree(now.link.Index, &now.egress, want.Egress, want.Queue); err != nil {
 		return err
 	}
-	if want.Ingress.IsZero() {
-		return b.release(now)
-	}
-	return b.redirect(now, want)
+	return b.buildIngress(now, want)
 }
 
 // buildTree gives a link our root with this limit. Classes stay.
@@ -121,80 +116,6 @@ func parentOf(class tc.Handle) tc.Handle {
 		return root
 	}
 	return whole
-}
-
-// redirect has what a link receives wait in a device of its own. It waits there before anything is sent there.
-func (b *Backend) redirect(now *shaped, want host.Shape) error {
-	if now.device.Index == 0 {
-		name := shapeDevice(now.name)
-		if err := b.rt.AddIFB(rtnl.NewLink{Name: name, MAC: shapeMAC(name)}); err != nil {
-			return fmt.Errorf("link %s: %w", name, err)
-		}
-		var err error
-		if now.device, err = b.rt.Link(name); err != nil {
-			return err
-		}
-	}
-	if err := b.buildTree(now.device.Index, &now.ingress, want.Ingress, want.Queue); err != nil {
-		return err
-	}
-	if !now.device.Up {
-		// It has no addresses; without this the kernel would give it one.
-		err := b.enter(func() error { return writeSysctl("net/ipv6/conf/"+now.device.Name+"/disable_ipv6", "1") })
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("link %s: %w", now.device.Name, err)
-		}
-		if err := b.rt.SetLinkIndex(now.device.Index, rtnl.Change{Alias: now.name, Up: true}); err != nil {
-			return fmt.Errorf("link %s: %w", now.device.Name, err)
-		}
-	}
-	if slices.ContainsFunc(now.filters, func(f tc.Filter) bool { return f.Redirect == now.device.Index }) {
-		return nil
-	}
-	for _, f := range now.filters {
-		if f.Redirect == tc.Lost {
-			if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f.Handle); err != nil {
-				return err
-			}
-		}
-	}
-	if !now.clsact {
-		if err := b.tc.AddClsact(now.link.Index); err != nil {
-			return err
-		}
-	}
-	return b.tc.AddRedirect(now.link.Index, now.device.Index)
-}
-
-// release lets what a link receives through again, and removes the device it was redirected to.
-func (b *Backend) release(now *shaped) error {
-	lost := slices.ContainsFunc(now.filters, func(f tc.Filter) bool { return f.Redirect == tc.Lost })
-	if now.device.Index == 0 && !lost {
-		return nil
-	}
-	others := 0
-	for _, f := range now.filters {
-		if f.Redirect != now.device.Index && f.Redirect != tc.Lost {
-			others++
-			continue
-		}
-		if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f.Handle); err != nil {
-			return err
-		}
-	}
-	if now.clsact && others == 0 {
-		// Filters on what is sent belong to somebody else as well.
-		sent, err := b.tc.Filters(now.link.Index, tc.Egress)
-		if err != nil {
-			return err
-		}
-		if len(sent) == 0 {
-			if err := b.tc.DelQdisc(now.link.Index, tc.Clsact, "clsact"); err != nil {
-				return err
-			}
-		}
-	}
-	return b.delShapeDevice(now.name)
 }
 
 // putClass makes or changes a class of a tree, and then what is left for the rest.

@@ -69,8 +69,7 @@ type tree struct {
 
 // shape is what was seen, in the form of facts.
 func (s *shaped) shape() host.Shape {
-	lost := slices.ContainsFunc(s.filters, func(f tc.Filter) bool { return f.Redirect == tc.Lost })
-	if !s.egress.there && s.device.Index == 0 && !lost {
+	if !s.egress.there && s.device.Index == 0 && !slices.ContainsFunc(s.filters, s.ours) {
 		return host.Shape{}
 	}
 	shape := host.Shape{Link: s.name, Egress: s.egress.limit, Ingress: s.ingress.limit, Queue: s.egress.queue}
@@ -85,8 +84,18 @@ func (s *shaped) shape() host.Shape {
 			other = append(other, fmt.Sprintf("qdisc %s of what is received", s.ingress.queue))
 		}
 	}
-	if lost {
-		other = append(other, "a filter to a link that is gone")
+	for _, f := range s.filters {
+		switch {
+		case f.Redirect == tc.Lost:
+			other = append(other, "a filter to a link that is gone")
+		case f.Police != tc.Police{} && shape.Means != "":
+			other = append(other, "a filter that polices")
+		case f.Police != tc.Police{}:
+			shape.Means, shape.Ingress = host.Police, readPolice(f.Police)
+			if f.Other != "" {
+				other = append(other, f.Other)
+			}
+		}
 	}
 	if s.link.Index == 0 {
 		other = append(other, "the link is gone")
@@ -106,7 +115,7 @@ func (s *shaped) received() (other []string) {
 	if !s.device.Up {
 		other = append(other, "link "+s.device.Name+" down")
 	}
-	if !slices.ContainsFunc(s.filters, func(f tc.Filter) bool { return f.Redirect == s.device.Index }) {
+	if !slices.ContainsFunc(s.filters, s.redirects) {
 		other = append(other, "no filter to link "+s.device.Name)
 	}
 	return other

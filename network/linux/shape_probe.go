@@ -68,15 +68,18 @@ func probeShaping() (can host.Shaping, err error) {
 			can.Queues = append(can.Queues, queue)
 		}
 	}
-	device, err := trial(rt, "b", rt.AddIFB)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return can, nil
+	if err := c.AddClsact(index); err != nil {
+		return can, nil // an older kernel, which has no place for what comes in and for what goes out
 	}
-	if err != nil {
+	device, err := trial(rt, "b", rt.AddIFB)
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return can, err
 	}
-	if c.AddClsact(index) == nil && c.AddRedirect(index, device) == nil {
+	if err == nil && c.AddRedirect(index, device) == nil {
 		can.Means = append(can.Means, host.Redirect)
+	}
+	if c.AddPolice(index, policeOf(host.NewLimit(1000, 0, 0))) == nil {
+		can.Means = append(can.Means, host.Police)
 	}
 	return can, nil
 }
