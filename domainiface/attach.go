@@ -52,7 +52,7 @@ func Attach(ctx context.Context, nets *network.Manager, g Guest, i *Interface) (
 	if err != nil {
 		return nil, err
 	}
-	req, err := request(g, i, rules)
+	req, err := request(g, i, rules, nets.VEPA())
 	if err != nil {
 		return nil, err
 	}

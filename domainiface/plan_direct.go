@@ -15,17 +15,21 @@ import (
 // host has no addresses on it, so that nothing is said with the guest's address before the guest says it. A device below
 // that is down is switched on. In mode passthrough it is the guest's, and is switched off again with it; otherwise it
 // stays on, for others that came meanwhile.
-func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Facts, rules schema.Rules) (host.Plan, error) {
+func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa network.VEPAPolicy) (host.Plan, error) {
 	const from = "/interface"
-	if err := checkDirect(g, i, p, f, rules); err != nil {
-		return nil, err
-	}
 	lower := f.Link(p.Plug.Dev.String())
-	made, err := macvtap(i, p, link, lower)
+	mode, note := p.Plug.Mode, ""
+	if mode == schema.MacvtapVEPA {
+		var err error
+		if mode, note, err = vepa.Choose(f.Switch(lower.Name)); err != nil {
+			return nil, fmt.Errorf("/interface/source/@mode: %w", err)
+		}
+	}
+	made, err := macvtap(i, p, mode, link, lower)
 	if err != nil {
 		return nil, err
 	}
-	plan := host.Plan{{From: from, Op: made}}
+	plan := host.Plan{{From: from, Op: made, Note: note}}
 	if was, ok := f.Sysctl(ipv6Default); ok && (made.MTU == 0 || made.MTU >= minIPv6) && lower.MTU >= minIPv6 {
 		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
 	}
@@ -47,13 +51,13 @@ func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 // minIPv6 is the smallest MTU of a link that has IPv6, and parameters of it.
 const minIPv6 = 1280
 
-// macvtap is the operation that makes the device of a guest on the device lower.
-func macvtap(i *Interface, p *network.Port, link string, lower *host.Link) (host.AddMacvtap, error) {
+// macvtap is the operation that makes the device of a guest in that mode on the device lower.
+func macvtap(i *Interface, p *network.Port, mode schema.MacvtapMode, link string, lower *host.Link) (host.AddMacvtap, error) {
 	made := host.AddMacvtap{
-		Link: link, Lower: lower.Name, Mode: p.Plug.Mode.String(), MAC: host.MAC(i.MAC.Address), Owner: "virtnet:" + p.UUID.String(),
+		Link: link, Lower: lower.Name, Mode: mode.String(), MAC: host.MAC(i.MAC.Address), Owner: "virtnet:" + p.UUID.String(),
 		VnetHdr: i.Model == nil || i.Model.VnetHeader(),
 	}
-	if p.Plug.Mode == schema.MacvtapPassthrough {
+	if mode == schema.MacvtapPassthrough {
 		made.Mode, made.Was = host.Passthru, lower.MAC
 	} else if made.MAC == lower.MAC {
 		return made, fmt.Errorf("/interface/mac/@address: %s has the address %s itself: %w", lower.Name, lower.MAC, fs.ErrExist)
@@ -105,6 +109,14 @@ func (p *Port) macvtap() (host.AddMacvtap, bool) {
 	return host.AddMacvtap{}, false
 }
 
+// vepa is the policy by which the port stays in the mode that it has, whatever its switch says now.
+func (p *Port) vepa() network.VEPAPolicy {
+	if made, ok := p.macvtap(); ok && made.Mode == schema.MacvtapBridge.String() {
+		return network.VEPAFallBack
+	}
+	return network.VEPATrust
+}
+
 // asBefore makes facts of the device below the port's own what they were when the port was made, so that it is planned as
 // it stands.
 func (p *Port) asBefore(f *host.Facts) {
@@ -119,6 +131,7 @@ func (p *Port) asBefore(f *host.Facts) {
 	if made.Mode == host.Passthru {
 		lower.MAC = made.Was
 	}
+	f.Switches = nil
 	lower.Up = true
 	for _, step := range p.Built {
 		if step.Op == (host.SetUp{Link: made.Lower}) || step.Op == (host.Raise{Link: made.Lower}) {

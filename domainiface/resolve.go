@@ -19,7 +19,7 @@ const deviceTemplate = "vnet%d"
 const macvtapTemplate = "macvtap%d"
 
 // request turns a complete interface into what is asked of the manager of networks.
-func request(g Guest, i *Interface, rules schema.Rules) (network.PortRequest, error) {
+func request(g Guest, i *Interface, rules schema.Rules, vepa network.VEPAPolicy) (network.PortRequest, error) {
 	var none network.PortRequest
 	if g.Name == "" {
 		return none, fmt.Errorf("guest without a name: %w", fs.ErrInvalid)
@@ -38,7 +38,10 @@ func request(g Guest, i *Interface, rules schema.Rules) (network.PortRequest, er
 		Scope: host.Scope{Sysctls: []string{ipv6Default}},
 		Plan: func(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 			if p.Plug != nil && p.Plug.Type == network.PlugDirect {
-				return planDirect(g, i, p, link, f, rules)
+				if err := checkDirect(g, i, p, f, rules); err != nil {
+					return nil, err
+				}
+				return planDirect(i, p, link, f, vepa)
 			}
 			return planDevice(g, i, p, link, f)
 		},

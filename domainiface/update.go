@@ -59,7 +59,7 @@ func (p *Port) SetBandwidth(ctx context.Context, inbound, outbound *qos.Rate) er
 
 // change asks the manager for what i says now, and takes over what became of it.
 func (p *Port) change(ctx context.Context, i *Interface) error {
-	req, err := request(p.Guest, i, p.nets.Rules())
+	req, err := request(p.Guest, i, p.nets.Rules(), p.vepa())
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Config struct {
 	Now func() time.Time
 	// Rules say where the manager does as libvirt does it. The zero Rules are what this library does.
 	Rules schema.Rules
+	// VEPA says what becomes of guests in mode vepa at switches that are not known to reflect. Zero attaches them, as libvirt does.
+	VEPA VEPAPolicy
 	// Hook takes part in what is done with ports. Nil is none.
 	Hook PortHook
 	// LeaveDrift makes [Open] leave what runs as it is, for [Manager.Check] to find and [Manager.Repair] to mend: it then
@@ -74,6 +76,9 @@ func (m *Manager) Backend() host.Backend { return m.backend }
 
 // Rules are those of the configuration.
 func (m *Manager) Rules() schema.Rules { return m.config.Rules }
+
+// VEPA is that of the configuration.
+func (m *Manager) VEPA() VEPAPolicy { return m.config.VEPA }
 
 // instance is the identity of the machine now.
 func (m *Manager) instance(ctx context.Context) (string, error) {

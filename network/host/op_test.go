@@ -92,7 +92,7 @@ func TestOperationStrings(t *testing.T) {
 func TestStepsAreStored(t *testing.T) {
 	for _, op := range samples() {
 		t.Run(reflect.TypeOf(op).Name(), func(t *testing.T) {
-			plan := host.Plan{{Op: op, From: "/network/ip[1]"}, {Op: op}}
+			plan := host.Plan{{Op: op, From: "/network/ip[1]", Note: "why"}, {Op: op}}
 			data, err := json.Marshal(plan)
 			require.NoError(t, err)
 			var read host.Plan

@@ -16,6 +16,8 @@ type Step struct {
 	Op Op
 	// From is the path in the document that asked for the operation, such as "/network/ip[1]/dhcp".
 	From string
+	// Note is what a person should know about the choice of the operation; empty in most cases.
+	Note string
 }
 
 // A Plan is a list of operations to be done in this order, or not at all.
@@ -96,7 +98,11 @@ func (p Plan) String() string {
 	}
 	var b strings.Builder
 	for i, step := range p {
-		fmt.Fprintf(&b, "%-*s  # %s\n", width, lines[i], step.From)
+		fmt.Fprintf(&b, "%-*s  # %s", width, lines[i], step.From)
+		if step.Note != "" {
+			b.WriteString(" (" + step.Note + ")")
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

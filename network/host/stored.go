@@ -14,6 +14,7 @@ type storedStep struct {
 	From string          `json:"from,omitempty"`
 	Op   string          `json:"op"`
 	Arg  json.RawMessage `json:"arg"`
+	Note string          `json:"note,omitempty"`
 }
 
 // MarshalJSON writes the step with the name of its operation. A value that is none of this package's operations wraps
@@ -26,7 +27,7 @@ func (s Step) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(storedStep{From: s.From, Op: reflect.TypeOf(s.Op).Name(), Arg: arg})
+	return json.Marshal(storedStep{From: s.From, Op: reflect.TypeOf(s.Op).Name(), Arg: arg, Note: s.Note})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. The name of an operation that this version does not know wraps
@@ -45,7 +46,7 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 		if err := json.Unmarshal(stored.Arg, value.Interface()); err != nil {
 			return fmt.Errorf("operation %s: %w", stored.Op, err)
 		}
-		*s = Step{Op: value.Elem().Interface().(Op), From: stored.From}
+		*s = Step{Op: value.Elem().Interface().(Op), From: stored.From, Note: stored.Note}
 		return nil
 	}
 	return invalid("operation %q", stored.Op)

@@ -11,7 +11,7 @@ import (
 // A Switch is what the switch at the other end of a network card says of itself, by LLDP. What it said holds for a time that
 // it names, mostly two minutes, and is then no longer known.
 type Switch struct {
-	// Link is the network card.
+	// Link is the network card, or the VLAN device on it that was asked about.
 	Link string
 	// Chassis is what the switch is called, and Port which of its ports the card is at. Both are for people.
 	Chassis, Port string
@@ -85,7 +85,7 @@ func (s Switch) String() string {
 // without anything known of it. Facts remember what was heard, see [Scope].Switches. A link that is missing, or that goes,
 // wraps fs.ErrNotExist; an error is the last thing that is yielded, and the end of ctx is none.
 //
-// The card is a piece of hardware: of a VLAN device it is the one below, and of a bond each that is part of it.
+// The switch at a VLAN device is that at the card below. Of a bond each part has one.
 type SwitchWatcher interface {
 	// WatchSwitch only listens.
 	WatchSwitch(ctx context.Context, link string) iter.Seq2[Switch, error]

@@ -34,20 +34,29 @@ func (m *Machine) SetSwitch(s host.Switch) error {
 	return nil
 }
 
-// says is what the switch at a card says now.
-func (w *wire) says(link string) host.Switch {
-	s := w.switches[link]
+// says is what the switch at a link says now.
+func (m *Machine) says(link string) host.Switch {
+	card := m.cardBelow(link)
+	s := m.wire.switches[card]
 	s.Link = link
-	if s.Relay == host.RelayPossible && w.stations[link] > 0 {
+	if s.Relay == host.RelayPossible && m.wire.stations[card] > 0 {
 		s.Relay = host.RelayYes
 	}
 	return s
 }
 
+// cardBelow is the card that a VLAN device stands on; of anything else the link itself.
+func (m *Machine) cardBelow(link string) string {
+	for l := m.links[link]; l != nil && l.VLAN != 0; l = m.links[link] {
+		link = l.Lower
+	}
+	return link
+}
+
 func (m *Machine) switchFacts(scope host.Scope, f *host.Facts) {
 	told := map[string]bool{}
 	for _, link := range scope.Switches {
-		if s := m.wire.says(link); !told[link] && m.links[link] != nil && s != (host.Switch{Link: link}) {
+		if s := m.says(link); !told[link] && m.links[link] != nil && s != (host.Switch{Link: link}) {
 			f.Switches = append(f.Switches, s)
 		}
 		told[link] = true
@@ -100,7 +109,7 @@ func (m *Machine) hear(link string, ear chan struct{}, stations int) {
 	if m.wire.ears == nil {
 		m.wire.stations, m.wire.ears = map[string]int{}, map[chan struct{}]bool{}
 	}
-	m.wire.stations[link] += stations
+	m.wire.stations[m.cardBelow(link)] += stations
 	if m.wire.ears[ear] {
 		delete(m.wire.ears, ear)
 	} else {
@@ -111,7 +120,7 @@ func (m *Machine) hear(link string, ear chan struct{}, stations int) {
 func (m *Machine) heardFrom(link string) (host.Switch, error) {
 	defer m.look().Unlock()
 	_, err := m.link(link)
-	return m.wire.says(link), err
+	return m.says(link), err
 }
 
 // ring wakes all who listen, for the machine may have changed.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-virtnet/virtnet/internal/lldp"
+	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -77,23 +78,48 @@ func (b *Backend) switchFacts(scope host.Scope, f *host.Facts) error {
 	if err != nil {
 		return err
 	}
-	b.switches.mu.Lock()
-	defer b.switches.mu.Unlock()
 	for _, l := range links {
-		if heard := b.switches.heard[l.Name]; heard.index == l.Index && time.Now().Before(heard.until) {
-			f.Switches = append(f.Switches, heard.Switch)
+		card, err := b.cardBelow(l)
+		if err != nil {
+			return err
+		}
+		if heard, ok := b.switches.at(card); ok {
+			heard.Link = l.Name
+			f.Switches = append(f.Switches, heard)
 		}
 	}
 	return nil
 }
 
-func (s *switches) remember(h heardSwitch) {
+// cardBelow is the card that a VLAN device stands on; of anything else the link itself.
+func (b *Backend) cardBelow(l rtnl.Link) (rtnl.Link, error) {
+	for l.VLAN != 0 && l.Lower != 0 {
+		names, err := b.rt.LinkNames(l.Lower)
+		if err != nil {
+			return l, err
+		}
+		if l, err = b.rt.Link(names[l.Lower]); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// at is what was heard at a card, if it still holds.
+func (s *switches) at(card rtnl.Link) (host.Switch, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := s.heard[card.Name]
+	return heard.Switch, heard.index == card.Index && time.Now().Before(heard.until)
+}
+
+func (s *switches) remember(card string, h heardSwitch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.heard == nil {
 		s.heard = map[string]heardSwitch{}
 	}
-	s.heard[h.Link] = h
+	s.heard[card] = h
 }
 
 // A listener is one who listens on a card.
@@ -119,6 +145,9 @@ func (b *Backend) newListener(link string, speaks bool) (*listener, error) {
 	}
 	if !l.Ethernet {
 		return nil, fmt.Errorf("link %s has no Ethernet: %w", link, errors.ErrUnsupported)
+	}
+	if l, err = b.cardBelow(l); err != nil {
+		return nil, err
 	}
 	socket, err := b.openFrames(l, lldp.EtherType, lldp.NearestCustomerBridge, lldp.NearestBridge)
 	if err != nil {
@@ -181,7 +210,7 @@ func (l *listener) forget() bool {
 }
 
 func (l *listener) remember() {
-	l.backend.switches.remember(heardSwitch{Switch: l.said, index: l.frames.link.Index, until: l.until})
+	l.backend.switches.remember(l.frames.link.Name, heardSwitch{Switch: l.said, index: l.frames.link.Index, until: l.until})
 }
 
 // take takes in what was said to a group. Who says nothing of edge virtual bridging is heard only where nobody else does:
