@@ -39,6 +39,11 @@ func TestChecks(t *testing.T) {
 		change(&o.Shape)
 		return o
 	}
+	port := func(change func(*host.OVSPort)) host.AddOVSPort {
+		p := ovsPort()
+		change(&p)
+		return host.AddOVSPort(p)
+	}
 	class := host.AddClass{Link: "br0", ID: 3, MAC: mac1, Rate: 7}
 	ports := host.PortRange{From: 1024, To: 2048}
 	public := host.AddrRange{From: addr("192.0.2.1"), To: addr("192.0.2.1")}
@@ -128,6 +133,21 @@ func TestChecks(t *testing.T) {
 		{change(class, func(o *host.AddClass) { o.Rate = 0 }), "class 3 of br0: rate of 0 kB/s is not between 1 and 18014398509481984"},
 		{change(class, func(o *host.AddClass) { o.Rate = host.MaxRate + 1 }), "class 3 of br0: rate of 18014398509481985 kB/s is not between 1 and 18014398509481984"},
 		{change(class, func(o *host.AddClass) { o.Link = "" }), "device name is empty"},
+		{port(func(p *host.OVSPort) { p.Bridge = p.Link }), "link tap0 as a port of itself"},
+		{port(func(p *host.OVSPort) { p.Owner = "" }), "port tap0 has no owner"},
+		{port(func(p *host.OVSPort) { p.Other = "qos linux-sfq" }), "port tap0: qos linux-sfq"},
+		{port(func(p *host.OVSPort) { p.MAC = multicast }), "port tap0: hardware address 01:00:5e:00:00:00"},
+		{port(func(p *host.OVSPort) { p.Ingress.Ceil++ }), "port tap0: policing has no ceiling above the rate"},
+		{port(func(p *host.OVSPort) { p.Egress.Ceil = host.MaxOVSRate + 1 }), "port tap0: a rate above the 536870911 kB/s of Open vSwitch"},
+		{port(func(p *host.OVSPort) { p.Profile = "a\n" }), `port tap0: identity "a\n"`},
+		{port(func(p *host.OVSPort) { p.Bridge = "" }), "device name is empty"},
+		{port(func(p *host.OVSPort) { p.VLAN.Mode = "dot1q-tunnel" }), `vlan mode "dot1q-tunnel"`},
+		{port(func(p *host.OVSPort) { p.VLAN.Tag = 4095 }), "vlan 4095 is not between 1 and 4094"},
+		{port(func(p *host.OVSPort) { p.VLAN.Trunks = []uint16{4095} }), "vlan 4095 is not between 0 and 4094"},
+		{port(func(p *host.OVSPort) { p.VLAN.Trunks = []uint16{7, 7} }), "vlans [7 7] are not in ascending order"},
+		{port(func(p *host.OVSPort) { p.VLAN = host.OVSVLAN{Mode: host.Access} }), `vlan "vlan_mode=access" has tags of another mode`},
+		{port(func(p *host.OVSPort) { p.VLAN.Mode = host.Trunk }), `vlan "vlan_mode=trunk tag=20 trunks=0,20,4094" has tags of another mode`},
+		{host.SetOVSPort{Port: ovsPort(), Was: host.OVSPort{Link: "tap0", Bridge: "ovs0", Owner: "another", MAC: mac1}}, `port tap0 of "guest 1" in place of tap0 of "another"`},
 		{host.SetClass{Class: host.Class(class), Was: host.Class{Link: "br0", ID: 4, MAC: mac1, Rate: 9}}, "class 3 of br0 in place of class 4 of br0"},
 		{host.SetClass{Class: host.Class(class), Was: host.Class{Link: "br0", ID: 3, Rate: 9}}, "class 3 of br0: hardware address 00:00:00:00:00:00"},
 		{serve(func(s *host.Server) { s.Name = "" }), `identity ""`},

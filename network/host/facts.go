@@ -32,6 +32,10 @@ type Facts struct {
 	Shaping Shaping `json:",omitzero"`
 	// Checksums is whether filters can repair what DHCP servers answer, see Filter.DHCP, if it was asked for.
 	Checksums bool `json:",omitempty"`
+	// OVS is what there is of Open vSwitch, if it was asked for, and OVSPorts are its ports but for those that bridges
+	// have for themselves.
+	OVS      OVS `json:",omitzero"`
+	OVSPorts []OVSPort
 	// Functions holds the virtual functions of the cards that were asked for, and the PCI devices that were.
 	Functions []Function
 	// Switches holds what was heard of the switches at the cards that were asked for.
@@ -108,6 +112,16 @@ func (f *Facts) Server(name string) *Server {
 	return nil
 }
 
+// OVSPort finds a port of Open vSwitch by its name, and is nil if there is none.
+func (f *Facts) OVSPort(link string) *OVSPort {
+	for i := range f.OVSPorts {
+		if f.OVSPorts[i].Link == link {
+			return &f.OVSPorts[i]
+		}
+	}
+	return nil
+}
+
 // Sysctl finds a kernel parameter. The second result is false if it does not exist or was not asked for.
 func (f *Facts) Sysctl(key string) (string, bool) {
 	for _, s := range f.Sysctls {
@@ -136,6 +150,8 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Classes, compareClasses)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
+	slices.Sort(f.OVS.Bridges)
+	slices.SortFunc(f.OVSPorts, func(a, b OVSPort) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Functions, compareFunctions)
 	slices.SortFunc(f.Switches, func(a, b Switch) int { return cmp.Compare(a.Link, b.Link) })
 }
@@ -173,6 +189,15 @@ func (f *Facts) String() string {
 	}
 	if f.Checksums {
 		fmt.Fprint(&b, "checksums of DHCP can be repaired\n")
+	}
+	for _, name := range f.OVS.Bridges {
+		fmt.Fprintf(&b, "ovs %s\n", name)
+	}
+	if f.OVS.Missing != "" {
+		fmt.Fprintf(&b, "no ovs: %s\n", f.OVS.Missing)
+	}
+	for _, p := range f.OVSPorts {
+		fmt.Fprintf(&b, "ovs port %s\n", p)
 	}
 	for _, fn := range f.Functions {
 		fmt.Fprintf(&b, "function %s\n", fn)

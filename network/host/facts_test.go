@@ -45,6 +45,10 @@ func sortedFacts() *host.Facts {
 		Classes:    []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
 		Shaping:    host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
 		Servers:    []host.Server{server(), {Name: "9", Link: "br1"}},
+		OVS:        host.OVS{Bridges: []string{"ovs0", "ovs1"}, Missing: "nobody answers"},
+		OVSPorts: []host.OVSPort{
+			ovsPort(), {Link: "tap1", Bridge: "ovs0", VLAN: host.OVSVLAN{Mode: host.Access, Tag: 7}, Other: "qos linux-sfq"},
+		},
 		Functions: []host.Function{
 			{PCI: host.PCI{Bus: 3}, Driver: "igb", Link: "eth3"},
 			{PCI: host.PCI{Bus: 8, Slot: 2, Function: 1}, PF: "eth8", Driver: "igbvf", Link: "eth8v1"},
@@ -75,6 +79,8 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Shapes)
 		slices.Reverse(f.Classes)
 		slices.Reverse(f.Servers)
+		slices.Reverse(f.OVS.Bridges)
+		slices.Reverse(f.OVSPorts)
 		slices.Reverse(f.Functions)
 		slices.Reverse(f.Switches)
 		f.Sort()
@@ -93,6 +99,8 @@ func TestFactsAreFound(t *testing.T) {
 	require.Equal(t, host.Class{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, f.Class("br0", 3))
 	require.Zero(t, f.Class("br0", 5))
 	require.Zero(t, f.Class("br9", 3))
+	require.Equal(t, "ovs0", f.OVSPort("tap1").Bridge)
+	require.Nil(t, f.OVSPort("tap9"))
 	require.Equal(t, "br1", f.Server("9").Link)
 	require.Nil(t, f.Server("7"))
 	require.Equal(t, host.RelayYes, f.Switch("eth1").Relay)

@@ -50,6 +50,7 @@ func operations() []Op {
 		Serve{}, Unserve{}, SetServer{},
 		SetBridge{}, SetPlug{},
 		SetFunction{}, SetDriver{},
+		AddOVSPort{}, DelOVSPort{}, SetOVSPort{},
 	}
 }
 

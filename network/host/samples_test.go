@@ -72,6 +72,15 @@ func vf() host.VF {
 	}
 }
 
+// ovsPort has every field set.
+func ovsPort() host.OVSPort {
+	return host.OVSPort{
+		Link: "tap0", Bridge: "ovs0", Owner: "guest 1", MAC: mac1, InterfaceID: "09b11c53", GuestID: "8f1c", Profile: "red hat",
+		VLAN:   host.OVSVLAN{Mode: host.NativeUntagged, Tag: 20, Trunks: []uint16{0, 20, host.MaxVLAN}},
+		Egress: host.NewLimit(1000, 5000, 1024), Ingress: host.NewLimit(128, 0, 256),
+	}
+}
+
 // samples has an operation of every type, with every field set.
 func samples() []host.Op {
 	user, group := uint32(0), uint32(107)
@@ -107,5 +116,7 @@ func samples() []host.Op {
 			PCI: host.PCI{Bus: 1, Slot: 16}, Generation: 1 << 40, Driver: host.Driver{Name: "vfio-pci", Override: "vfio-pci"},
 			Was: host.Driver{Name: "igbvf", Override: "igbvf*", Link: "eth8v3", MAC: mac2, MTU: 1400, Up: true},
 		},
+		host.AddOVSPort(ovsPort()), host.DelOVSPort(ovsPort()),
+		host.SetOVSPort{Port: ovsPort(), Was: host.OVSPort{Link: "tap0", Bridge: "ovs1", Owner: "guest 1", MAC: mac1}},
 	}
 }

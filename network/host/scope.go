@@ -10,8 +10,8 @@ import (
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter, shape and server, and the forwarding. Sysctls,
-	// Functions, PCI, VFs and Switches still have to be named.
+	// All asks for everything: every link, address, route, filter, shape, server and port of Open vSwitch, and the forwarding.
+	// Sysctls, Functions, PCI, VFs, Switches and OVS still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
@@ -33,6 +33,10 @@ type Scope struct {
 	Checksums bool
 	// Servers names the servers that are wanted.
 	Servers []string
+	// OVS asks for the bridges of Open vSwitch. Nothing else asks for it, not even All.
+	OVS bool
+	// OVSPorts names the ports of Open vSwitch that are wanted.
+	OVSPorts []string
 	// Functions names the cards whose virtual functions are wanted, with the links of those functions and their addresses.
 	Functions []string
 	// PCI names devices of the PCI bus that are wanted, with their links and the addresses of those.
@@ -61,6 +65,8 @@ func (s Scope) And(t Scope) Scope {
 		Shaping:    s.Shaping || t.Shaping,
 		Checksums:  s.Checksums || t.Checksums,
 		Servers:    union(s.Servers, t.Servers),
+		OVS:        s.OVS || t.OVS,
+		OVSPorts:   union(s.OVSPorts, t.OVSPorts),
 		Functions:  union(s.Functions, t.Functions),
 		PCI:        unionFunc(s.PCI, t.PCI, comparePCI),
 		VFs:        unionFunc(s.VFs, t.VFs, comparePCI),
@@ -83,6 +89,9 @@ func (s Scope) HasShape(link string) bool { return s.All || slices.Contains(s.Sh
 
 // HasServer reports whether the scope asks for the server of that name.
 func (s Scope) HasServer(name string) bool { return s.All || slices.Contains(s.Servers, name) }
+
+// HasOVSPort reports whether the scope asks for the port of Open vSwitch of that name.
+func (s Scope) HasOVSPort(name string) bool { return s.All || slices.Contains(s.OVSPorts, name) }
 
 func union(a, b []string) []string { return unionFunc(a, b, strings.Compare) }
 

@@ -12,16 +12,17 @@ import (
 
 func TestScopeAnd(t *testing.T) {
 	a := host.Scope{PCI: []host.PCI{{Bus: 2}, {Bus: 1}}, Links: []string{"br1", "br0"}, Routes: true, Sysctls: []string{"x"}, Filters: []string{"n1"}, Shapes: []string{"br0"}}
-	b := host.Scope{All: true, Macvtaps: true, Switches: []string{"eth0"}, Functions: []string{"eth8"}, PCI: []host.PCI{{Bus: 1}}, Shaping: true, Links: []string{"br0", "a"}, Forwarding: true, Sysctls: []string{"y"}, Servers: []string{"n1", "n1"}}
+	b := host.Scope{All: true, OVS: true, Switches: []string{"eth0"}, OVSPorts: []string{"tap0"}, Macvtaps: true, Functions: []string{"eth8"}, PCI: []host.PCI{{Bus: 1}}, Shaping: true, Links: []string{"br0", "a"}, Forwarding: true, Sysctls: []string{"y"}, Servers: []string{"n1", "n1"}}
 	want := host.Scope{
 		All: true, Links: []string{"a", "br0", "br1"}, Routes: true, Forwarding: true,
 		Sysctls: []string{"x", "y"}, Filters: []string{"n1"}, Servers: []string{"n1"}, Shapes: []string{"br0"}, Shaping: true,
-		Functions: []string{"eth8"}, PCI: []host.PCI{{Bus: 1}, {Bus: 2}}, Macvtaps: true, Switches: []string{"eth0"},
+		Functions: []string{"eth8"}, PCI: []host.PCI{{Bus: 1}, {Bus: 2}}, Macvtaps: true, OVS: true, Switches: []string{"eth0"}, OVSPorts: []string{"tap0"},
 	}
 	require.Equal(t, want, a.And(b))
 	require.Equal(t, []string{"br1", "br0"}, a.Links, "the scopes stay as they are")
 	require.Equal(t, a, a.And(host.Scope{}))
-	require.True(t, b.HasLink("any") && b.HasFilter("any") && b.HasShape("any") && b.HasServer("any"))
+	require.True(t, b.HasLink("any") && b.HasFilter("any") && b.HasShape("any") && b.HasServer("any") && b.HasOVSPort("any"))
 	require.True(t, a.HasLink("br0") && a.HasFilter("n1") && a.HasShape("br0"))
-	require.False(t, a.HasLink("br9") || a.HasFilter("n9") || a.HasShape("br9") || a.HasServer("n1"))
+	require.False(t, a.HasLink("br9") || a.HasFilter("n9") || a.HasShape("br9") || a.HasServer("n1") || a.HasOVSPort("tap0"))
+	require.True(t, host.Scope{OVSPorts: []string{"tap0"}}.HasOVSPort("tap0"))
 }

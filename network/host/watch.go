@@ -23,7 +23,7 @@ type Watcher interface {
 // A Change says that something on a machine is no longer as it was.
 type Change struct {
 	Kind ChangeKind
-	// Name is the link, the network of the filter or the server that has changed; empty if it is not known, and could be
+	// Name is the link, the port, the network of the filter or the server that has changed; empty if it is not known, and could be
 	// any of that kind.
 	Name string
 }
@@ -49,6 +49,8 @@ const (
 	FilterChanged
 	// ShapeChanged is how the link is shaped, or what is guaranteed there.
 	ShapeChanged
+	// OVSPortChanged is a port of Open vSwitch that has appeared, has changed or is gone.
+	OVSPortChanged
 	// ServerStarted is a server that runs now.
 	ServerStarted
 	// ServerEnded is a server that has ended or died.
@@ -57,7 +59,7 @@ const (
 
 var changeWords = [...]string{
 	"anything", "link added", "link changed", "link removed", "route changed", "forwarding changed", "filter changed", "shape changed",
-	"server started", "server ended",
+	"port of Open vSwitch changed", "server started", "server ended",
 }
 
 // String is the kind in words.
@@ -100,6 +102,8 @@ func (c Change) Touches(s Scope) bool {
 		return named(s.Filters)
 	case ShapeChanged:
 		return named(s.Shapes)
+	case OVSPortChanged:
+		return named(s.OVSPorts)
 	case ServerStarted, ServerEnded:
 		return named(s.Servers)
 	}

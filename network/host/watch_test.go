@@ -36,6 +36,9 @@ func TestChangeTouches(t *testing.T) {
 		{"another filter", host.Change{Kind: host.FilterChanged, Name: "n2"}, host.Scope{Filters: []string{"n1"}}, false},
 		{"the server", host.Change{Kind: host.ServerEnded, Name: "n1"}, host.Scope{Servers: []string{"n1"}}, true},
 		{"another server", host.Change{Kind: host.ServerStarted, Name: "n2"}, host.Scope{Servers: []string{"n1"}}, false},
+		{"the port of a switch", host.Change{Kind: host.OVSPortChanged, Name: "tap0"}, host.Scope{OVSPorts: []string{"tap0"}}, true},
+		{"some port of a switch", host.Change{Kind: host.OVSPortChanged}, host.Scope{OVSPorts: []string{"tap0"}}, true},
+		{"another port", host.Change{Kind: host.OVSPortChanged, Name: "tap1"}, host.Scope{OVSPorts: []string{"tap0"}, Links: []string{"tap1"}}, false},
 		{"no kind", host.Change{Kind: 99}, host.Scope{Links: []string{"br0"}}, false},
 	} {
 		require.Equal(t, c.want, c.change.Touches(c.scope), c.name)

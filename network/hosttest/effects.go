@@ -11,7 +11,9 @@ import (
 )
 
 // effects are what the kernel does and refuses besides. They are in the suite so that Machine can be believed.
-func effects() []effect { return slices.Concat(linkEffects(), macvtapEffects(), shapeEffects()) }
+func effects() []effect {
+	return slices.Concat(linkEffects(), macvtapEffects(), ovsEffects(), shapeEffects())
+}
 
 func linkEffects() []effect {
 	addr := func(link, prefix string) host.AddAddr {

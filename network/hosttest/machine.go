@@ -48,6 +48,8 @@ type Machine struct {
 	// functions are the cards on the PCI bus with their virtual functions.
 	functions []*function
 	places    map[host.PCI]*function
+	// ovsBridges are the bridges of Open vSwitch.
+	ovsBridges []string
 	// watches are those who watch, and seen is what they were last told of.
 	watches []*watch
 	seen    *host.Facts
@@ -79,6 +81,7 @@ type state struct {
 	shapes     map[string]host.Shape
 	classes    []host.Class
 	servers    map[string]*server
+	ovsPorts   map[string]host.OVSPort // of Open vSwitch
 	namespaces map[string]bool
 }
 
@@ -153,6 +156,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.shapeFacts(scope, f)
 	m.serverFacts(scope, f)
 	m.switchFacts(scope, f)
+	m.ovsFacts(scope, f)
 	f.Sort()
 	return f
 }
@@ -251,6 +255,12 @@ func (m *Machine) do(op host.Op) error {
 		return m.setFunction(op)
 	case host.SetDriver:
 		return m.setDriver(op)
+	case host.AddOVSPort:
+		return m.addOVSPort(host.OVSPort(op))
+	case host.DelOVSPort:
+		return m.delOVSPort(host.OVSPort(op))
+	case host.SetOVSPort:
+		return m.setOVSPort(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }
@@ -281,6 +291,7 @@ func (m *Machine) boot() {
 		}
 	}
 	m.bootFunctions(links)
+	m.bootOVS(links)
 	m.boots++
 	m.state = state{
 		links:      links,
@@ -288,6 +299,7 @@ func (m *Machine) boot() {
 		filters:    map[string]host.Filter{},
 		shapes:     map[string]host.Shape{},
 		servers:    map[string]*server{},
+		ovsPorts:   map[string]host.OVSPort{},
 		namespaces: map[string]bool{},
 	}
 }

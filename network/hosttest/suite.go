@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,10 @@ type Suite struct {
 	// number of its functions, which have network devices. It is for the facts about functions and the operations on them,
 	// which are not tested if it is nil. The drivers that have the functions are to be the machine's own.
 	PF func(t *testing.T) (name string, functions int)
+	// OVS puts the bridges of Open vSwitch that are named into the machine that was opened last. Their hardware addresses
+	// and sizes do not follow those of their ports. It is for the operations with ports of Open vSwitch, which are skipped if
+	// it is nil.
+	OVS func(t *testing.T, bridges ...string)
 	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
 	Learn func(t *testing.T, link string, n host.Neighbour)
 	// Switch connects a network card of the machine that was opened last with a switch that reflects when it is asked and
@@ -109,6 +114,12 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 			x.namespace = s.Namespace(t)
 		}
 	}
+	if slices.ContainsFunc(needs, onOVS) {
+		if s.OVS == nil {
+			t.Skip("the caller gave no Open vSwitch")
+		}
+		s.OVS(t, ovsBridges...)
+	}
 	// New namespaces of Linux inherit the forwarding of the machine.
 	for _, op := range []host.Op{host.DisableForwarding{}, host.DisableForwarding{IPv6: true}} {
 		if !s.lacks(op) && !op.Holds(x.facts()) {
@@ -117,6 +128,9 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 	}
 	return x
 }
+
+// onOVS reports whether an operation is about a port of Open vSwitch.
+func onOVS(op host.Op) bool { return len(op.Scope().OVSPorts) > 0 }
 
 func planOf(ops []host.Op) host.Plan {
 	var p host.Plan

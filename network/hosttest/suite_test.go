@@ -18,6 +18,11 @@ func TestMachine(t *testing.T) {
 		Suite{
 			Open:      func(*testing.T) host.Backend { m = New(); return m },
 			Namespace: func(*testing.T) string { m.AddNamespace("/run/netns/blue"); return "/run/netns/blue" },
+			OVS: func(t *testing.T, bridges ...string) {
+				if err := m.AddOVS(bridges...); err != nil {
+					t.Fatal(err)
+				}
+			},
 			Learn: func(t *testing.T, link string, n host.Neighbour) {
 				if err := m.Learn(link, n); err != nil {
 					t.Fatal(err)

@@ -81,6 +81,9 @@ func (s Suite) testWatcher(t *testing.T) {
 		{"filter gone", []host.Op{br0, filter}, filter.Inverse(), host.Change{Kind: host.FilterChanged, Name: "n1"}},
 		{"shape", []host.Op{br0}, setShape(shape0, host.Shape{}), host.Change{Kind: host.ShapeChanged, Name: "br0"}},
 		{"class", []host.Op{br0, setShape(shape0, host.Shape{})}, class, host.Change{Kind: host.ShapeChanged, Name: "br0"}},
+		{"port of a switch", []host.Op{tap0}, host.AddOVSPort(port0), host.Change{Kind: host.OVSPortChanged, Name: "tap0"}},
+		{"changed port of a switch", []host.Op{tap0, host.AddOVSPort(port0)}, host.SetOVSPort{Port: port1, Was: port0}, host.Change{Kind: host.OVSPortChanged, Name: "tap0"}},
+		{"port of a switch gone", []host.Op{tap0, host.AddOVSPort(port0)}, host.DelOVSPort(port0), host.Change{Kind: host.OVSPortChanged, Name: "tap0"}},
 		{"server", []host.Op{br0, gateway4, up("br0")}, serve, host.Change{Kind: host.ServerStarted, Name: "n1"}},
 		{"server gone", []host.Op{br0, gateway4, up("br0"), serve}, serve.Inverse(), host.Change{Kind: host.ServerEnded, Name: "n1"}},
 	} {
