@@ -36,7 +36,8 @@ var may = map[string][]string{
 	"internal/dnsmasq": {"network/host"},
 	"internal/tc":      {"internal/rtnl"},
 	"internal/lldp":    {},
-	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp"},
+	"internal/ovs":     {"network/host"},
+	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs"},
 }
 
 // public are the packages that embedders import.

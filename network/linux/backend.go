@@ -80,7 +80,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts,
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts, b.ovsFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -197,6 +197,12 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setFunction(ctx, op)
 	case host.SetDriver:
 		return b.setDriver(ctx, op)
+	case host.AddOVSPort:
+		return b.addOVSPort(ctx, host.OVSPort(op))
+	case host.DelOVSPort:
+		return b.ovsdb().DelPort(ctx, host.OVSPort(op))
+	case host.SetOVSPort:
+		return b.ovsdb().SetPort(ctx, op.Port)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

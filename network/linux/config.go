@@ -5,6 +5,9 @@ package linux
 // DefaultRunDir is where servers keep their files if [Config] names no other folder.
 const DefaultRunDir = "/run/virtnet"
 
+// DefaultOVSDB is where the database of Open vSwitch listens if [Config] names no other socket.
+const DefaultOVSDB = "/var/run/openvswitch/db.sock"
+
 // Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH.
 type Config struct {
 	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
@@ -16,6 +19,9 @@ type Config struct {
 	RunDir string
 	// Dnsmasq is the path of the program. Empty searches PATH and the usual places of system programs.
 	Dnsmasq string
+	// OVSDB is the Unix socket of the ovsdb-server of Open vSwitch, which has to work in the same network namespace. Empty is
+	// DefaultOVSDB. A machine where nobody listens has no Open vSwitch, and that is no error before one is asked for.
+	OVSDB string
 	// TieServers ends the servers when the backend is closed or this process ends, however it ends. Otherwise they go on,
 	// and are found again by the next Open, as bridges and filters are.
 	TieServers bool

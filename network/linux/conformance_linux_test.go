@@ -26,11 +26,17 @@ func open(t testing.TB) (*linux.Backend, *testenv.Namespace) {
 func TestConformance(t *testing.T) {
 	testenv.NeedRoot(t)
 	var ns *testenv.Namespace
+	var sw *testenv.OpenVSwitch
 	hosttest.Suite{
 		Open: func(t *testing.T) host.Backend {
 			var b *linux.Backend
-			b, ns = open(t)
+			b, ns, sw = openWithOVS(t)
 			return b
+		},
+		OVS: func(t *testing.T, bridges ...string) {
+			sw.Datapath = "netdev" // whose ports look like other links
+			sw.Start(t)
+			sw.AddBridges(t, bridges...)
 		},
 		Learn: func(t *testing.T, link string, n host.Neighbour) {
 			state := "stale"

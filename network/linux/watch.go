@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/go-virtnet/virtnet/internal/nft"
+	"github.com/go-virtnet/virtnet/internal/ovs"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -21,17 +22,18 @@ import (
 var _ host.Watcher = (*Backend)(nil)
 
 // Watch tells what changes in the backend's namespace, by whatever program: links, addresses, routes, forwarding, traffic
-// control and the table of filters as the kernel tells it, and servers as they start and end; see [host.Watcher]. Servers
-// that other processes start are found within two seconds, and their end is told at once from then on. Kernel parameters
-// other than forwarding are not told, because the kernel does not tell.
+// control and the table of filters as the kernel tells it, ports of Open vSwitch as its database does, and servers as they
+// start and end; see [host.Watcher]. Servers that other processes start, and a database that is started, are found within two
+// seconds, and what becomes of them is told at once from then on. Kernel parameters other than forwarding are not told,
+// because the kernel does not tell.
 //
-// It works in the goroutine of the loop, and keeps three descriptors and one for each server open as long as it goes on.
+// It works in the goroutine of the loop, and keeps four descriptors and one for each server open as long as it goes on.
 func (b *Backend) Watch(ctx context.Context) iter.Seq2[host.Change, error] {
 	return func(yield func(host.Change, error) bool) {
 		if ctx.Err() != nil {
 			return
 		}
-		w, err := b.newWatcher()
+		w, err := b.newWatcher(ctx)
 		if err != nil {
 			yield(host.Change{}, err)
 			return
@@ -49,7 +51,7 @@ func (b *Backend) Watch(ctx context.Context) iter.Seq2[host.Change, error] {
 			if ctx.Err() != nil {
 				return
 			}
-			if err := w.wait(); err != nil {
+			if err := w.wait(ctx); err != nil {
 				if ctx.Err() == nil {
 					yield(host.Change{}, err)
 				}
@@ -64,7 +66,9 @@ type watcher struct {
 	backend *Backend
 	rt      *rtnl.Monitor
 	// nft is nil on a kernel without nf_tables.
-	nft  *nft.Monitor
+	nft *nft.Monitor
+	// ovs is nil where no Open vSwitch answers.
+	ovs  *ovs.Monitor
 	wake *wake
 	// links are the names that links have.
 	links map[int]string
@@ -76,7 +80,7 @@ type watcher struct {
 	found []host.Change
 }
 
-func (b *Backend) newWatcher() (w *watcher, err error) {
+func (b *Backend) newWatcher(ctx context.Context) (w *watcher, err error) {
 	w = &watcher{backend: b, links: map[int]string{}, servers: map[string]*process{}}
 	defer func() {
 		if err != nil {
@@ -95,6 +99,7 @@ func (b *Backend) newWatcher() (w *watcher, err error) {
 	if err = w.lookAtLinks(); err != nil {
 		return nil, err
 	}
+	w.lookForOVS(ctx)
 	if err = w.lookForServers(); err != nil {
 		return nil, err
 	}
@@ -112,6 +117,9 @@ func (w *watcher) close() {
 	if w.nft != nil {
 		_ = w.nft.Close()
 	}
+	if w.ovs != nil {
+		w.ovs.Close()
+	}
 	for _, p := range w.servers {
 		p.close()
 	}
@@ -124,13 +132,17 @@ func (w *watcher) tell(c host.Change) {
 }
 
 // wait waits until there may be something to tell, and finds it.
-func (w *watcher) wait() error {
+func (w *watcher) wait(ctx context.Context) error {
 	fds := []unix.PollFd{
 		{Fd: int32(w.wake.fd), Events: unix.POLLIN},
 		{Fd: int32(w.rt.FD()), Events: unix.POLLIN},
 	}
 	if w.nft != nil {
 		fds = append(fds, unix.PollFd{Fd: int32(w.nft.FD()), Events: unix.POLLIN})
+	}
+	told := len(fds) // where it is known whether the switch tells something
+	if w.ovs != nil {
+		fds = append(fds, unix.PollFd{Fd: int32(w.ovs.FD()), Events: unix.POLLIN})
 	}
 	for _, p := range w.servers {
 		fds = append(fds, unix.PollFd{Fd: int32(p.pidfd), Events: unix.POLLIN})
@@ -146,8 +158,14 @@ func (w *watcher) wait() error {
 	if err := w.readNotices(); err != nil {
 		return err
 	}
+	if w.ovs != nil && fds[told].Revents != 0 {
+		w.readOVS()
+	}
 	if err := w.endedServers(); err != nil {
 		return err
+	}
+	if w.ovs == nil && !time.Now().Before(w.next) {
+		w.lookForOVS(ctx)
 	}
 	if woken || !time.Now().Before(w.next) {
 		return w.lookForServers()
@@ -221,6 +239,25 @@ func (w *watcher) notice(n rtnl.Notice) {
 		w.tell(host.Change{Kind: host.ForwardingChanged})
 	case rtnl.ShapeNotice:
 		w.tell(host.Change{Kind: host.ShapeChanged, Name: name})
+	}
+}
+
+// readOVS reads what the database of Open vSwitch has told. Without it, nothing is known of any port.
+func (w *watcher) readOVS() {
+	err := w.ovs.Read(func(port string) { w.tell(host.Change{Kind: host.OVSPortChanged, Name: port}) })
+	if err != nil {
+		w.ovs.Close()
+		w.ovs = nil
+		w.tell(host.Change{Kind: host.OVSPortChanged})
+	}
+}
+
+// lookForOVS finds the database of Open vSwitch, if it does not know it. What is the matter with one that does not
+// answer is said by whoever looks at its ports.
+func (w *watcher) lookForOVS(ctx context.Context) {
+	if monitor, err := w.backend.ovsdb().Monitor(ctx); err == nil {
+		w.ovs = monitor
+		w.tell(host.Change{Kind: host.OVSPortChanged})
 	}
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"testing"
+
+	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/stretchr/testify/require"
+)
+
+// openWithOVS gives a backend for a namespace where Open vSwitch can be started.
+func openWithOVS(t testing.TB) (*linux.Backend, *testenv.Namespace, *testenv.OpenVSwitch) {
+	t.Helper()
+	testenv.NeedRoot(t)
+	ns := testenv.New(t)
+	sw := testenv.NewOpenVSwitch(t, ns)
+	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir(), OVSDB: sw.Socket})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b, ns, sw
+}
