@@ -9,6 +9,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 // ipv6Default is the parameter that exists where the kernel has IPv6.
@@ -21,25 +22,41 @@ func planDevice(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 	if err := supportedPort(p); err != nil {
 		return nil, err
 	}
+	connect := planPlug
+	if switchType(p.VirtualPort) == virtualport.OpenVSwitch {
+		connect = planOVSPort
+	}
+	connection, err := connect(p, link, f)
+	if err != nil {
+		return nil, err
+	}
+	mtu := 0
+	if bridge := f.Link(p.Plug.Bridge.String()); bridge != nil {
+		mtu = bridge.MTU
+	}
+	plan := host.Plan{{From: from, Op: device(g, i, p, link, mtu)}}
+	if was, ok := f.Sysctl(ipv6Default); ok {
+		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
+	}
+	return append(append(plan, connection...), host.Step{From: from, Op: host.SetUp{Link: link}}), nil
+}
+
+// planPlug plans that a device is a port of a bridge of Linux, and what it may carry.
+func planPlug(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 	bridge, err := bridgeOf(p, f)
 	if err != nil {
 		return nil, err
 	}
-	plan := host.Plan{{From: from, Op: device(g, i, p, link, bridge.MTU)}}
-	if was, ok := f.Sysctl(ipv6Default); ok {
-		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
-	}
-	shape, err := network.PlanShape(p.Bandwidth, "/interface/bandwidth", link, false, f.Shaping)
+	plan, err := network.PlanShape(p.Bandwidth, "/interface/bandwidth", link, false, f.Shaping)
 	if err != nil {
 		return nil, err
 	}
-	plan = append(plan, shape...)
 	isolated := p.Port != nil && p.Port.Isolated == schema.Yes
-	return append(plan,
-		host.Step{From: "/interface/source", Op: host.Plug{Link: link, Bridge: bridge.Name, Isolated: isolated}},
-		host.Step{From: from, Op: host.SetUp{Link: link}},
-	), nil
+	return append(plan, host.Step{From: "/interface/source", Op: host.Plug{Link: link, Bridge: bridge.Name, Isolated: isolated}}), nil
 }
+
+// ownerOf is our mark on what is made for a port.
+func ownerOf(p *network.Port) string { return "virtnet:" + p.UUID.String() }
 
 // bridgeOf finds the bridge that a port is plugged into. What is no Linux bridge is told apart: that of Open vSwitch takes a
 // profile, and other links take no ports.
@@ -69,7 +86,7 @@ func device(g Guest, i *Interface, p *network.Port, link string, bridgeMTU int) 
 	if i.MTU != nil && i.MTU.Size.Uint() != 0 {
 		mtu = int(i.MTU.Size.Uint())
 	}
-	mac, owner := host.MAC(i.MAC.Address), "virtnet:"+p.UUID.String()
+	mac, owner := host.MAC(i.MAC.Address), ownerOf(p)
 	if g.Namespace != "" {
 		peer := "eth0"
 		if i.Guest != nil && i.Guest.Dev != "" {

@@ -54,7 +54,7 @@ const minIPv6 = 1280
 // macvtap is the operation that makes the device of a guest in that mode on the device lower.
 func macvtap(i *Interface, p *network.Port, mode schema.MacvtapMode, link string, lower *host.Link) (host.AddMacvtap, error) {
 	made := host.AddMacvtap{
-		Link: link, Lower: lower.Name, Mode: mode.String(), MAC: host.MAC(i.MAC.Address), Owner: "virtnet:" + p.UUID.String(),
+		Link: link, Lower: lower.Name, Mode: mode.String(), MAC: host.MAC(i.MAC.Address), Owner: ownerOf(p),
 		VnetHdr: i.Model == nil || i.Model.VnetHeader(),
 	}
 	if mode == schema.MacvtapPassthrough {

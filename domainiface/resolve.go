@@ -10,6 +10,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 // deviceTemplate names the devices of guests that ask for no name.
@@ -76,10 +77,10 @@ func supportedPort(p *network.Port) error {
 	switch {
 	case p.Plug == nil || p.Plug.Type != network.PlugNetwork && p.Plug.Type != network.PlugBridge:
 		return unsupported("/interface/source", "a device of the PCI bus")
-	case p.VLAN != nil:
-		return unsupported("/interface/vlan", "a VLAN")
-	case p.VirtualPort != nil:
+	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.OpenVSwitch:
 		return unsupported("/interface/virtualport", "a profile")
+	case p.VLAN != nil && p.VirtualPort == nil:
+		return unsupported("/interface/vlan", "a VLAN")
 	case p.Plug.MACTableManager == schema.ManagedByLibvirt:
 		return unsupported("/interface/source", "a bridge whose MAC table is not the kernel's")
 	}

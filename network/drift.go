@@ -131,6 +131,10 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 			}
 			return host.SetClass{Class: host.Class(op), Was: is}
 		}
+	case host.AddOVSPort:
+		if is := f.OVSPort(op.Link); is != nil {
+			return mendOVSPort(host.OVSPort(op), *is)
+		}
 	case host.Serve:
 		if is := f.Server(op.Server.Name); is != nil {
 			return host.SetServer{Server: op.Server, Was: *is}
@@ -151,6 +155,18 @@ func mendBridge(op host.AddBridge, f *host.Facts) host.Op {
 		was.MTU = l.MTU
 	}
 	return host.SetBridge{Bridge: op, Was: was}
+}
+
+// mendOVSPort is what gives a port of Open vSwitch its properties back, unless it is somebody else's by now.
+func mendOVSPort(p, is host.OVSPort) host.Op {
+	if is.Owner != p.Owner {
+		return nil
+	}
+	op := host.SetOVSPort{Port: p, Was: is}
+	if op.Check() != nil {
+		op.Was = p // damaged
+	}
+	return op
 }
 
 // mendMTU is what gives the device of a guest that is there its size back.

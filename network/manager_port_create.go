@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 // CreatePort makes a port of a running network: virsh net-port-create, and what the request plans for the guest's
@@ -251,7 +252,7 @@ func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *po
 
 // planPort enters into a record what has to be done for a port, and its document.
 func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *portRecord) error {
-	f, err := m.backend.Facts(ctx, req.Scope.And(p.Plug.scope()).And(host.Scope{Shaping: p.Bandwidth != nil}))
+	f, err := m.backend.Facts(ctx, req.Scope.And(p.scope()))
 	if err != nil {
 		return err
 	}
@@ -274,6 +275,12 @@ func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *por
 	}
 	r.Document = string(text)
 	return nil
+}
+
+// scope names what the plan of a port is made by: its bridge or device, and what there is of the switch.
+func (p *Port) scope() host.Scope {
+	onOVS := p.VirtualPort != nil && p.VirtualPort.Type == virtualport.OpenVSwitch
+	return p.Plug.scope().And(host.Scope{Shaping: p.Bandwidth != nil && !onOVS, OVS: onOVS})
 }
 
 // scope names the bridge or the device of a plug, which may be nil.

@@ -58,6 +58,18 @@ func PlanShape(b *qos.Bandwidth, from, link string, own bool, can host.Shaping) 
 	return host.Plan{{From: from, Op: host.SetShape{Link: link, Shape: s}}}, nil
 }
 
+// OVSLimits are what Open vSwitch may send by the port of a guest and what it may receive, as b says. It knows no peak of
+// what it receives, and guarantees nothing.
+func OVSLimits(b *qos.Bandwidth) (egress, ingress host.Limit) {
+	if b == nil {
+		return egress, ingress
+	}
+	if b.Outbound != nil {
+		ingress = policed(b.Outbound)
+	}
+	return limit(b.Inbound), ingress
+}
+
 // limit is what a direction may carry; nil may carry anything.
 func limit(r *qos.Rate) host.Limit {
 	if r == nil {

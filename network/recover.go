@@ -152,6 +152,10 @@ func bridgeNeeded(op host.Op) string {
 		return op.Bridge
 	case host.SetPlug:
 		return op.Plug.Bridge
+	case host.AddOVSPort:
+		return op.Bridge
+	case host.SetOVSPort:
+		return op.Port.Bridge
 	case host.AddClass:
 		return op.Link
 	case host.SetClass:

@@ -104,6 +104,7 @@ func thing(op host.Op) any {
 	type shape struct{ link string }
 	type plug struct{ link string }
 	type device struct{ link string }
+	type ovsPort struct{ link string }
 	type class struct {
 		link string
 		id   uint16
@@ -123,6 +124,8 @@ func thing(op host.Op) any {
 		return plug{op.Link}
 	case host.AddClass:
 		return class{op.Link, op.ID}
+	case host.AddOVSPort:
+		return ovsPort{op.Link}
 	case host.AddTap:
 		return device{op.Link}
 	case host.AddVeth:
@@ -202,6 +205,10 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 		was := old.(host.AddClass) //nolint:forcetypeassert // as above
 		c.Op = host.SetClass{Class: host.Class(op), Was: host.Class(was)}
 		return c, op != was
+	case host.AddOVSPort:
+		is, was := host.OVSPort(op), host.OVSPort(old.(host.AddOVSPort)) //nolint:forcetypeassert // as above
+		c.Op = host.SetOVSPort{Port: is, Was: was}
+		return c, !is.Equal(was)
 	case host.AddTap, host.AddVeth, host.AddMacvtap:
 		return c, !reflect.DeepEqual(op, old)
 	case host.AddRoute:
