@@ -93,26 +93,29 @@ func (c *Conn) AddClsact(index int) error {
 	})
 }
 
-// SetQueue makes what waits in a class wait in a queue of that kind: fq_codel, sfq or bfifo, the last with a limit in
-// bytes.
-func (c *Conn) SetQueue(index int, class Handle, kind string, limit uint32) error {
-	a := gotc.Attribute{Kind: kind}
-	switch kind {
+// SetQueue makes what waits in a class wait in a queue. A queue of that kind that is there is changed, and what is in it stays.
+func (c *Conn) SetQueue(index int, class Handle, q Queue) error {
+	a := gotc.Attribute{Kind: q.Kind}
+	switch q.Kind {
 	case "fq_codel":
-		packets := uint32(fqPackets)
-		a.FqCodel = &gotc.FqCodel{Limit: &packets}
+		packets, interval := uint32(fqPackets), q.Target+fqInterval
+		a.FqCodel = &gotc.FqCodel{Limit: &packets, MemoryLimit: &q.Limit, Target: &q.Target, Interval: &interval}
 	case "sfq":
-		a.Sfq = &gotc.Sfq{V0: gotc.SfqQopt{PerturbPeriod: 10}}
+		a.Sfq = &gotc.Sfq{V0: gotc.SfqQopt{PerturbPeriod: 10, Limit: q.Limit}}
 	case "bfifo":
-		a.Bfifo = &gotc.FifoOpt{Limit: limit}
+		a.Bfifo = &gotc.FifoOpt{Limit: q.Limit}
 	}
-	return c.do("qdisc "+kind, func(t *gotc.Tc) error {
+	return c.do("qdisc "+q.Kind, func(t *gotc.Tc) error {
 		return t.Qdisc().Replace(&gotc.Object{Msg: message(index, class, 0), Attribute: a})
 	})
 }
 
-// fqPackets is how many packets an fq_codel holds.
-const fqPackets = 1024
+const (
+	// fqPackets is how many packets an fq_codel holds.
+	fqPackets = 1024
+	// fqInterval is how much longer than its target an fq_codel has to find the wait before it drops, in microseconds.
+	fqInterval = 95_000
+)
 
 // DelQdisc takes a queueing discipline away, htb or clsact, with everything in it.
 func (c *Conn) DelQdisc(index int, parent Handle, kind string) error {

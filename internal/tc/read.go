@@ -16,11 +16,20 @@ import (
 type Qdisc struct {
 	Index          int
 	Handle, Parent Handle
-	Kind           string
+	Queue
 	// Default is the class of htb for what no filter puts into another.
 	Default uint32
-	// Limit is that of a bfifo in bytes.
+}
+
+// A Queue is what waits in a class, in a queueing discipline of some kind: fq_codel, sfq or bfifo.
+type Queue struct {
+	Kind string
+	// Limit is how much waits: in a bfifo bytes, in an sfq packets, in an fq_codel bytes of the kernel's memory. Zero is the
+	// kernel's own.
 	Limit uint32
+	// Target is the wait that an fq_codel aims at, in microseconds. The kernel counts in units of 1024 nanoseconds: multiples of
+	// 128 are kept as they are.
+	Target uint32
 }
 
 // Rates are those of a class of htb. Rate and Ceil are bytes per second; Buffer and CBuffer are the bursts as the time they
@@ -35,8 +44,9 @@ type Rates struct {
 type Class struct {
 	Handle, Parent Handle
 	Rates          Rates
-	// Bytes is how much it has sent.
-	Bytes uint64
+	// Bytes is how much it has sent, and Backlog how many bytes wait in it.
+	Bytes   uint64
+	Backlog uint32
 }
 
 // headerSize is that of struct tcmsg.
@@ -53,7 +63,7 @@ func header(index int, parent, handle Handle, info uint32) []byte {
 }
 
 // parse reads the fixed part and the kind of what a message tells, and hands its options and statistics over.
-func parse(body []byte, options func(kind string, data []byte) error, bytes *uint64) (index int, handle, parent Handle, info uint32, kind string, err error) {
+func parse(body []byte, options func(kind string, data []byte) error, stats func(kind uint16, b []byte) error) (index int, handle, parent Handle, info uint32, kind string, err error) {
 	if len(body) < headerSize {
 		return 0, 0, 0, 0, "", fmt.Errorf("the kernel's message about traffic control has %d bytes", len(body))
 	}
@@ -71,27 +81,12 @@ func parse(body []byte, options func(kind string, data []byte) error, bytes *uin
 		case unix.TCA_OPTIONS:
 			ad.Do(func(b []byte) error { return options(kind, b) })
 		case unix.TCA_STATS2:
-			if bytes != nil {
-				ad.Nested(func(ad *netlink.AttributeDecoder) error { return parseStats(ad, bytes) })
+			if stats != nil {
+				ad.Do(func(b []byte) error { return attributes(b, stats) })
 			}
 		}
 	}
 	return index, handle, parent, info, kind, ad.Err()
-}
-
-func parseStats(ad *netlink.AttributeDecoder, bytes *uint64) error {
-	const basic = 1 // TCA_STATS_BASIC
-	for ad.Next() {
-		if ad.Type() == basic {
-			ad.Do(func(b []byte) error {
-				if len(b) >= 8 {
-					*bytes = binary.NativeEndian.Uint64(b)
-				}
-				return nil
-			})
-		}
-	}
-	return nil
 }
 
 // attributes reads a nest of attributes; what it does not know it leaves out.
@@ -114,12 +109,16 @@ func field(b []byte, at int) uint32 {
 	return binary.NativeEndian.Uint32(b[at:])
 }
 
-// The attributes of htb.
+// The attributes of htb and fq_codel, and those of statistics.
 const (
-	htbParms  = 1
-	htbInit   = 2
-	htbRate64 = 6
-	htbCeil64 = 7
+	fqTarget   = 1
+	fqMemory   = 9
+	statsBasic = 1
+	statsQueue = 3
+	htbParms   = 1
+	htbInit    = 2
+	htbRate64  = 6
+	htbCeil64  = 7
 )
 
 func parseQdisc(body []byte) (q Qdisc, err error) {
@@ -127,6 +126,18 @@ func parseQdisc(body []byte) (q Qdisc, err error) {
 		switch kind {
 		case "bfifo":
 			q.Limit = field(data, 0)
+		case "sfq":
+			q.Limit = field(data, 8)
+		case "fq_codel":
+			return attributes(data, func(kind uint16, b []byte) error {
+				switch kind {
+				case fqTarget:
+					q.Target = field(b, 0)
+				case fqMemory:
+					q.Limit = field(b, 0)
+				}
+				return nil
+			})
 		case "htb":
 			return attributes(data, func(kind uint16, b []byte) error {
 				if kind == htbInit {
@@ -158,7 +169,15 @@ func parseClass(body []byte) (c Class, kind string, err error) {
 			}
 			return nil
 		})
-	}, &c.Bytes)
+	}, func(kind uint16, b []byte) error {
+		switch kind {
+		case statsBasic:
+			c.Bytes = long(b)
+		case statsQueue:
+			c.Backlog = field(b, 4)
+		}
+		return nil
+	})
 	return c, kind, err
 }
 

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// A Queue is what packets wait in that may not be sent yet, in the word of "tc qdisc".
+// A Queue is what packets wait in that may not be sent yet, in the word of "tc qdisc". Each is bounded: what waits is sent
+// within about a tenth of a second at the rate that is guaranteed, or is as much as one packet of the largest size, 64 KiB.
 type Queue string
 
 // The queues, the best first.
@@ -16,8 +17,7 @@ const (
 	FQCoDel Queue = "fq_codel"
 	// SFQ serves the streams in turn.
 	SFQ Queue = "sfq"
-	// BFIFO is one line for all, as long as a tenth of a second at the rate, and not shorter than a few large packets.
-	// Every kernel has it.
+	// BFIFO is one line for all, so that who sends little waits behind who sends much. Every kernel has it.
 	BFIFO Queue = "bfifo"
 )
 

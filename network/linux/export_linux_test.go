@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/internal/tc"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -39,3 +40,6 @@ type testBus struct{ Bus }
 
 func (k testBus) write(path, text string) error               { return k.Write(path, text) }
 func (k testBus) load(_ context.Context, driver string) error { return k.Load(driver) }
+
+// QueueOf is the queue of a class.
+func QueueOf(kind host.Queue, rate, ceil uint64) tc.Queue { return queueOf(kind, rate, ceil) }

@@ -60,9 +60,6 @@ func wholeRates(l host.Limit) tc.Rates {
 	return r
 }
 
-// queueLimit is how many bytes wait in a bfifo: a tenth of a second, and not less than three of the largest packets.
-func queueLimit(l host.Limit) uint32 { return uint32(min(max(l.Ceil*100, 3<<16), 64<<20)) }
-
 // build makes a link shaped as wanted, from what was seen of it.
 func (b *Backend) build(now *shaped, want host.Shape) error {
 	if want.Egress.IsZero() {
@@ -97,14 +94,12 @@ func (b *Backend) buildTree(index int, now *tree, limit host.Limit, queue host.Q
 			return err
 		}
 	}
-	if now.there && len(now.other) == 0 && now.queue == queue && queueLimit(now.limit) == queueLimit(limit) {
-		return nil
-	}
-	for class := range all {
-		if class == whole {
+	was := now.queues()
+	for class, q := range want.queues() {
+		if now.there && len(now.other) == 0 && was[class] == q {
 			continue
 		}
-		if err := b.tc.SetQueue(index, class, string(queue), queueLimit(limit)); err != nil {
+		if err := b.tc.SetQueue(index, class, q); err != nil {
 			return err
 		}
 	}
@@ -124,10 +119,8 @@ func (b *Backend) putClass(now *shaped, c host.Class) error {
 	if err := b.tc.SetClass(index, whole, class, rates(c.Rate, t.limit.Ceil, host.UsualBurst(c.Rate))); err != nil {
 		return err
 	}
-	if now.class(c.ID) == nil {
-		if err := b.tc.SetQueue(index, class, string(t.queue), queueLimit(t.limit)); err != nil {
-			return err
-		}
+	if err := b.tc.SetQueue(index, class, queueOf(t.queue, c.Rate, t.limit.Ceil)); err != nil {
+		return err
 	}
 	if t.destination(c.ID) != c.MAC {
 		if err := b.tc.AddDestination(index, c.MAC, class); err != nil {

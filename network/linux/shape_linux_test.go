@@ -34,14 +34,23 @@ func TestKernelNumbers(t *testing.T) {
 		name  string
 		limit host.Limit
 		want  tc.Rates // of class 1:2
+		text  string   // how tc reads it
 	}{
-		{"64 kbit/s", host.NewLimit(8, 0, 0), tc.Rates{Rate: 8_000, Ceil: 8_000, Buffer: 4_000_000, CBuffer: 4_000_000, Quantum: 1514}},
-		{"8 Mbit/s", host.NewLimit(1000, 5000, 1024), tc.Rates{Rate: 1_000_000, Ceil: 5_000_000, Buffer: 16_384_000, CBuffer: 156_800, Quantum: 10_000}},
-		{"10 Gbit/s", host.NewLimit(1_250_000, 0, 1024), tc.Rates{Rate: 1_250_000_000, Ceil: 1_250_000_000, Buffer: 13_107, CBuffer: 15_616, Quantum: 200_000}},
-		{"just above 32 bits", host.NewLimit(4_294_968, 0, 0), tc.Rates{Rate: 4_294_968_000, Ceil: 4_294_968_000, Buffer: 15_624, CBuffer: 15_624, Quantum: 200_000}},
-		{"100 Gbit/s", host.NewLimit(12_500_000, 25_000_000, 0), tc.Rates{Rate: 12_500_000_000, Ceil: 25_000_000_000, Buffer: 15_625, CBuffer: 15_625, Quantum: 200_000}},
+		{"64 kbit/s", host.NewLimit(8, 0, 0), tc.Rates{Rate: 8_000, Ceil: 8_000, Buffer: 4_000_000, CBuffer: 4_000_000, Quantum: 1514}, "rate 64Kbit ceil 64Kbit"},
+		{"a burst that would take too long", host.NewLimit(1, 0, host.MaxBurst), tc.Rates{Rate: 1_000, Ceil: 1_000, Buffer: 4_272_000_000, CBuffer: 32_000_000, Quantum: 1514}, "rate 8Kbit ceil 8Kbit"},
+		{"1 Mbit/s", host.NewLimit(125, 0, 0), tc.Rates{Rate: 125_000, Ceil: 125_000, Buffer: 256_000, CBuffer: 256_000, Quantum: 1514}, "rate 1Mbit ceil 1Mbit"},
+		{"10 Mbit/s", host.NewLimit(1250, 0, 0), tc.Rates{Rate: 1_250_000, Ceil: 1_250_000, Buffer: 153_600, CBuffer: 153_600, Quantum: 12_500}, "rate 10Mbit ceil 10Mbit"},
+		{"100 Mbit/s", host.NewLimit(12_500, 0, 0), tc.Rates{Rate: 12_500_000, Ceil: 12_500_000, Buffer: 156_160, CBuffer: 156_160, Quantum: 125_000}, "rate 100Mbit ceil 100Mbit"},
+		{"500 Mbit/s", host.NewLimit(62_500, 0, 0), tc.Rates{Rate: 62_500_000, Ceil: 62_500_000, Buffer: 156_672, CBuffer: 156_672, Quantum: 200_000}, "rate 500Mbit ceil 500Mbit"},
+		{"1 Gbit/s", host.NewLimit(125_000, 0, 0), tc.Rates{Rate: 125_000_000, Ceil: 125_000_000, Buffer: 131_072, CBuffer: 131_072, Quantum: 200_000}, "rate 1Gbit ceil 1Gbit"},
+		{"25 Gbit/s", host.NewLimit(3_125_000, 0, 0), tc.Rates{Rate: 3_125_000_000, Ceil: 3_125_000_000, Buffer: 15_621, CBuffer: 15_621, Quantum: 200_000}, "rate 25Gbit ceil 25Gbit"},
+		{"40 Gbit/s", host.NewLimit(5_000_000, 0, 0), tc.Rates{Rate: 5_000_000_000, Ceil: 5_000_000_000, Buffer: 15_622, CBuffer: 15_622, Quantum: 200_000}, "rate 40Gbit ceil 40Gbit"},
+		{"8 Mbit/s", host.NewLimit(1000, 5000, 1024), tc.Rates{Rate: 1_000_000, Ceil: 5_000_000, Buffer: 16_384_000, CBuffer: 156_800, Quantum: 10_000}, "rate 8Mbit ceil 40Mbit"},
+		{"10 Gbit/s", host.NewLimit(1_250_000, 0, 1024), tc.Rates{Rate: 1_250_000_000, Ceil: 1_250_000_000, Buffer: 13_107, CBuffer: 15_616, Quantum: 200_000}, "rate 10Gbit ceil 10Gbit"},
+		{"just above 32 bits", host.NewLimit(4_294_968, 0, 0), tc.Rates{Rate: 4_294_968_000, Ceil: 4_294_968_000, Buffer: 15_624, CBuffer: 15_624, Quantum: 200_000}, "rate 34359Mbit ceil 34359Mbit"},
+		{"100 Gbit/s", host.NewLimit(12_500_000, 25_000_000, 0), tc.Rates{Rate: 12_500_000_000, Ceil: 25_000_000_000, Buffer: 15_625, CBuffer: 15_625, Quantum: 200_000}, "rate 100Gbit ceil 200Gbit"},
 		{"the most", host.NewLimit(host.MaxRate, 0, host.MaxBurst),
-			tc.Rates{Rate: 18_014_398_509_481_984_000, Ceil: 18_014_398_509_481_984_000, Buffer: 1, CBuffer: 1, Quantum: 200_000}},
+			tc.Rates{Rate: 18_014_398_509_481_984_000, Ceil: 18_014_398_509_481_984_000, Buffer: 1, CBuffer: 1, Quantum: 200_000}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShaper(t, 0)
@@ -59,7 +68,34 @@ func TestKernelNumbers(t *testing.T) {
 			f, err := s.backend.Facts(t.Context(), op.Scope())
 			require.NoError(t, err)
 			require.True(t, op.Holds(f), "%s", f)
+			require.Contains(t, s.ns.Output(t, "tc", "class", "show", "dev", "br0", "classid", "1:2"), c.text)
 		})
+	}
+}
+
+// TestQueueNumbers compares queues with numbers worked out by hand: a tenth of a second at the rate in bytes, but not less
+// than a largest packet; in 1,514 bytes a packet; and in time, one and a half frames.
+func TestQueueNumbers(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		rate, ceil      uint64
+		bfifo, sfq      uint32
+		memory, fqDelay uint32
+	}{
+		{"nothing", 0, 0, 69_632, 45, 278_528, 2_271_104},
+		{"64 kbit/s", 8, 8, 69_632, 45, 278_528, 283_904},
+		{"1 Mbit/s", 125, 125, 69_632, 45, 278_528, 18_176},
+		{"10 Mbit/s", 1250, 1250, 125_000, 82, 500_000, 4_992},
+		{"100 Mbit/s", 12_500, 12_500, 1_250_000, 127, 5_000_000, 4_992},
+		{"1 Gbit/s", 125_000, 125_000, 12_500_000, 127, 33_554_432, 4_992},
+		{"100 Gbit/s", 12_500_000, 12_500_000, 67_108_864, 127, 33_554_432, 4_992},
+		{"a guarantee of 20 Mbit/s, up to 1 Gbit/s", 2500, 125_000, 250_000, 127, 1_000_000, 4_992},
+		{"a guarantee of 8 kbit/s, up to 20 Mbit/s", 1, 2500, 196_608, 127, 786_432, 2_271_104},
+		{"the most", host.MaxRate, host.MaxRate, 67_108_864, 127, 33_554_432, 4_992},
+	} {
+		for _, want := range []tc.Queue{{Kind: "bfifo", Limit: c.bfifo}, {Kind: "sfq", Limit: c.sfq}, {Kind: "fq_codel", Limit: c.memory, Target: c.fqDelay}} {
+			require.Equal(t, want, linux.QueueOf(host.Queue(want.Kind), c.rate, c.ceil), c.name)
+		}
 	}
 }
 

@@ -305,7 +305,9 @@ func (t *tree) read(name string, classes []tc.Class, queues []tc.Qdisc) {
 		if got, ok := is[handle]; !ok || got != want {
 			t.other = append(t.other, fmt.Sprintf("class %s rate %dbps ceil %dbps", handle, got.Rate, got.Ceil))
 		}
-		if handle != whole && !slices.Contains(queues, t.wanted(handle, queues)) {
+	}
+	for handle, want := range t.queues() {
+		if !slices.ContainsFunc(queues, func(q tc.Qdisc) bool { return q.Parent == handle && q.Queue == want }) {
 			t.other = append(t.other, fmt.Sprintf("class %s without its queue", handle))
 		}
 	}
@@ -317,16 +319,6 @@ func (t *tree) read(name string, classes []tc.Class, queues []tc.Qdisc) {
 		}
 	}
 	slices.Sort(t.other)
-}
-
-// wanted is the queue that a class should have, among those there are.
-func (t *tree) wanted(class tc.Handle, queues []tc.Qdisc) tc.Qdisc {
-	for _, q := range queues {
-		if q.Parent == class && q.Kind == string(t.queue) && (q.Kind != string(host.BFIFO) || q.Limit == queueLimit(t.limit)) {
-			return q
-		}
-	}
-	return tc.Qdisc{}
 }
 
 // destination is the station whose traffic goes to a class.

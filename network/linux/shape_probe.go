@@ -64,7 +64,7 @@ func probeShaping() (can host.Shaping, err error) {
 		return can, nil
 	}
 	for _, queue := range []host.Queue{host.FQCoDel, host.SFQ, host.BFIFO} {
-		if c.SetQueue(index, whole, string(queue), 3<<16) == nil {
+		if c.SetQueue(index, whole, queueOf(queue, 1000, 1000)) == nil {
 			can.Queues = append(can.Queues, queue)
 		}
 	}

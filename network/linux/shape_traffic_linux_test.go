@@ -32,6 +32,9 @@ type shaper struct {
 // jumbo is the largest packet of the links.
 const jumbo = 9000
 
+// shaperMAC is the address of the bridge.
+var shaperMAC = host.MAC{2, 0, 0, 0, 0, 9}
+
 // guestMAC is the address of a guest.
 func guestMAC(i int) host.MAC { return host.MAC{0x52, 0x54, 0, 0, 0, byte(i)} }
 
@@ -45,7 +48,7 @@ func newShaper(t *testing.T, guests int) *shaper {
 	require.NoError(t, err)
 	s.tc = tc.New(enter, s.rt)
 	t.Cleanup(func() { require.NoError(t, s.tc.Close()); require.NoError(t, s.rt.Close()) })
-	s.do(t, host.AddBridge{Link: "br0", MAC: host.MAC{2, 0, 0, 0, 0, 9}, MTU: jumbo}, host.SetUp{Link: "br0"})
+	s.do(t, host.AddBridge{Link: "br0", MAC: shaperMAC, MTU: jumbo}, host.SetUp{Link: "br0"})
 	for i := range guests {
 		guest, link := testenv.New(t), fmt.Sprintf("veth%d", i)
 		s.guests = append(s.guests, guest)
@@ -251,7 +254,7 @@ func TestAverageHolds(t *testing.T) {
 		t.Run(fmt.Sprintf("%d Mbit/s received", mbit), func(t *testing.T) {
 			s := newShaper(t, 1)
 			s.do(t, s.best(t, host.Shape{Link: "veth0", Ingress: limit}))
-			s.holds(t, limit, s.index(t, ofKind("ifb")), newStream(t, s.guests[0], "eth0", host.MAC{2, 0, 0, 0, 0, 9}, 0x88b5))
+			s.holds(t, limit, s.index(t, ofKind("ifb")), newStream(t, s.guests[0], "eth0", shaperMAC, 0x88b5))
 		})
 	}
 }
@@ -271,7 +274,7 @@ func TestPeakHolds(t *testing.T) {
 			return newStream(t, s.ns, "veth0", guestMAC(0), 0x88b5)
 		}},
 		"received": {host.Shape{Link: "veth0", Ingress: limit}, ofKind("ifb"), func(t *testing.T, s *shaper) stream {
-			return newStream(t, s.guests[0], "eth0", host.MAC{2, 0, 0, 0, 0, 9}, 0x88b5)
+			return newStream(t, s.guests[0], "eth0", shaperMAC, 0x88b5)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
