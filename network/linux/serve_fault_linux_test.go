@@ -174,11 +174,15 @@ func TestPortIsHeld(t *testing.T) {
 		{"dns", "udp4", "10.9.0.1:53", "port 53"},
 		{"dns of all addresses", "udp4", "0.0.0.0:53", "port 53"},
 		{"dns by tcp", "tcp4", "10.9.0.1:53", "port 53"},
+		{"dns of IPv6", "udp6", "[2001:db8:9::1]:53", "port 53"},
 		{"dhcp", "udp4", "0.0.0.0:67", "port 67"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t)
+			p, op := newPlace(t), serve4()
+			if test.network == "udp6" {
+				op.Server.Subnets = append(op.Server.Subnets, host.Subnet{Prefix: netip.MustParsePrefix("2001:db8:9::1/64")})
+			}
 			p.ns.Run(t, func() {
 				var err error
 				if strings.HasPrefix(test.network, "tcp") {
@@ -194,7 +198,7 @@ func TestPortIsHeld(t *testing.T) {
 			})
 			name, err := os.ReadFile("/proc/self/comm")
 			require.NoError(t, err)
-			err = p.Do(t.Context(), serve4())
+			err = p.Do(t.Context(), op)
 			require.ErrorIs(t, err, syscall.EADDRINUSE)
 			require.ErrorContains(t, err, "("+test.want+" is held by process ")
 			// A program that another test is starting holds a copy until it runs, and is named beside this one.
