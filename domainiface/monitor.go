@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -77,6 +78,22 @@ func (p *Port) tap() (host.AddTap, bool) {
 	return host.AddTap{}, false
 }
 
+// mtu is the size of packets that a guest has to be told: that of its device, which it would have to guess otherwise. 0 is
+// what guests have by themselves.
+func (p *Port) mtu() int {
+	const usual = 1500
+	size := 0
+	if made, ok := p.tap(); ok {
+		size = made.MTU
+	} else if made, ok := p.macvtap(); ok {
+		size = made.MTU
+	}
+	if size == usual {
+		return 0
+	}
+	return size
+}
+
 // opened reports whether a port is of a kind that [Port.Open] opens.
 func (p *Port) opened() error {
 	_, tap := p.tap()
@@ -115,6 +132,13 @@ func (o *options) set(key, value string) {
 func (o *options) given(key string, value fmt.Stringer) {
 	if s := value.String(); s != "" {
 		o.set(key, s)
+	}
+}
+
+// number adds a number unless it is 0.
+func (o *options) number(key string, n int) {
+	if n != 0 {
+		o.set(key, strconv.Itoa(n))
 	}
 }
 

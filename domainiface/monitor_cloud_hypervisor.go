@@ -49,10 +49,7 @@ func (p *Port) CloudHypervisor(id string, d Descriptors) (*CloudHypervisorNet, e
 	}
 	n := &CloudHypervisorNet{
 		ID: id, MAC: p.MAC, Queues: d.Queues, NumQueues: 2 * len(d.Queues),
-		QueueSize: int(driver.RXQueueSize.Uint()), IOMMU: driver.IOMMU == schema.On,
-	}
-	if m := p.asked().MTU; m != nil {
-		n.MTU = int(m.Size.Uint())
+		QueueSize: int(driver.RXQueueSize.Uint()), IOMMU: driver.IOMMU == schema.On, MTU: p.mtu(),
 	}
 	if h := driver.Host; h != nil {
 		n.OffloadTSO, n.OffloadUFO, n.OffloadCSum = offload(h.TSO4, h.TSO6), offload(h.UFO), offload(h.CSum)
@@ -89,13 +86,6 @@ func (n *CloudHypervisorNet) String() string {
 	o.flag("offload_csum", n.OffloadCSum)
 	o.set("id", n.ID)
 	return o.String()
-}
-
-// number adds a number unless it is 0.
-func (o *options) number(key string, n int) {
-	if n != 0 {
-		o.set(key, strconv.Itoa(n))
-	}
 }
 
 // flag adds on or off, or nothing for nil.

@@ -107,6 +107,7 @@ func (p *Port) qemuDevice(id string, queues int) (string, error) {
 		o.set("vectors", strconv.Itoa(2*queues+2)) // two a queue, one for control and one for changes
 	}
 	if model == "" || model.Virtio() {
+		o.number("host_mtu", p.mtu())
 		o.virtio(i, p.driver())
 	}
 	o.everyCard(i)
@@ -133,9 +134,6 @@ func (o *options) everyCard(i *Interface) {
 
 // virtio adds what only cards of the virtio family have.
 func (o *options) virtio(i *Interface, d *Driver) {
-	if i.MTU != nil && i.MTU.Size.Uint() != 0 {
-		o.given("host_mtu", i.MTU.Size)
-	}
 	if i.Teaming != nil && i.Teaming.Type == TeamingPersistent {
 		o.set("failover", "on")
 	}

@@ -43,31 +43,31 @@ func TestQEMUArgs(t *testing.T) {
 	}{
 		"nothing said": {"", "", one,
 			"tap,id=hostnet0,fd=3",
-			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01"},
+			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,host_mtu=1400"},
 		"a name of the caller": {"<alias name='ua-lan'/>", "nic-1", one,
 			"tap,id=hostnic-1,fd=3",
-			"virtio-net-pci,netdev=hostnic-1,id=nic-1,mac=52:54:00:00:00:01"},
+			"virtio-net-pci,netdev=hostnic-1,id=nic-1,mac=52:54:00:00:00:01,host_mtu=1400"},
 		"a name of the document": {"<alias name='ua-lan'/>", "", one,
 			"tap,id=hostua-lan,fd=3",
-			"virtio-net-pci,netdev=hostua-lan,id=ua-lan,mac=52:54:00:00:00:01"},
+			"virtio-net-pci,netdev=hostua-lan,id=ua-lan,mac=52:54:00:00:00:01,host_mtu=1400"},
 		"queues in the kernel": {"<model type='virtio-non-transitional'/><driver name='vhost' queues='2'/>", "", kernel,
 			"tap,id=hostnet0,fds=3:4,vhost=on,vhostfds=5:6",
-			"virtio-net-pci-non-transitional,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,mq=on,vectors=6"},
+			"virtio-net-pci-non-transitional,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,mq=on,vectors=6,host_mtu=1400"},
 		"fewer queues than there could be": {"<model type='virtio'/><driver queues='4'/>", "", one,
 			"tap,id=hostnet0,fd=3",
-			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01"},
+			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,host_mtu=1400"},
 		"another card": {"<model type='e1000'/><boot order='2'/><rom enabled='no'/><acpi index='7'/><mtu size='1300'/>", "", one,
 			"tap,id=hostnet0,fd=3",
 			"e1000,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,bootindex=2,acpi-index=7,romfile="},
 		"a comma begins no option": {"<model type='virtio'/><rom bar='on' file='/srv/a,b.rom'/>", "", one,
 			"tap,id=hostnet0,fd=3",
-			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,rombar=on,romfile=/srv/a,,b.rom"},
-		"everything of virtio": {`<model type='virtio'/><mtu size='1400'/><tune><sndbuf>65536</sndbuf></tune><teaming type='persistent'/>
+			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,host_mtu=1400,rombar=on,romfile=/srv/a,,b.rom"},
+		"everything of virtio": {`<model type='virtio'/><mtu size='1300'/><tune><sndbuf>65536</sndbuf></tune><teaming type='persistent'/>
 			<driver name='qemu' txmode='timer' ioeventfd='on' event_idx='off' queues='2' rx_queue_size='512' tx_queue_size='256' rss='on' rss_hash_report='off'
 				iommu='on' ats='on' packed='off' page_per_vq='on'>
 				<host csum='off' gso='off' tso4='on' tso6='off' ecn='off' ufo='off' mrg_rxbuf='on'/><guest csum='off' tso4='off' tso6='on' ecn='off' ufo='off'/></driver>`, "", two,
 			"tap,id=hostnet0,fds=3:4,sndbuf=65536",
-			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,mq=on,vectors=6,host_mtu=1400,failover=on,tx=timer,ioeventfd=on,event_idx=off,rss=on,hash=off," +
+			"virtio-net-pci,netdev=hostnet0,id=net0,mac=52:54:00:00:00:01,mq=on,vectors=6,host_mtu=1300,failover=on,tx=timer,ioeventfd=on,event_idx=off,rss=on,hash=off," +
 				"rx_queue_size=512,tx_queue_size=256,iommu_platform=on,ats=on,packed=off,page-per-vq=on," +
 				"csum=off,gso=off,host_tso4=on,host_tso6=off,host_ecn=off,host_ufo=off,mrg_rxbuf=on,guest_csum=off,guest_tso4=off,guest_tso6=on,guest_ecn=off,guest_ufo=off"},
 	} {
@@ -86,12 +86,12 @@ func TestCloudHypervisor(t *testing.T) {
 		text, json string
 	}{
 		"nothing said": {"", one,
-			"fd=3,mac=52:54:00:00:00:01,num_queues=2,id=net0",
-			`{"id":"net0","mac":"52:54:00:00:00:01","num_queues":2}`},
-		"everything": {`<alias name='ua-a'/><mtu size='1400'/><model type='virtio'/>
+			"fd=3,mac=52:54:00:00:00:01,num_queues=2,mtu=1400,id=net0",
+			`{"id":"net0","mac":"52:54:00:00:00:01","mtu":1400,"num_queues":2}`},
+		"everything": {`<alias name='ua-a'/><mtu size='1300'/><model type='virtio'/>
 			<driver queues='2' rx_queue_size='512' iommu='on'><host tso4='on' tso6='off' csum='on'/></driver>`, two,
-			"fd=[3,4],mac=52:54:00:00:00:01,num_queues=4,queue_size=512,mtu=1400,iommu=on,offload_tso=off,offload_csum=on,id=ua-a",
-			`{"id":"ua-a","mac":"52:54:00:00:00:01","mtu":1400,"num_queues":4,"queue_size":512,"iommu":true,"offload_tso":false,"offload_csum":true}`},
+			"fd=[3,4],mac=52:54:00:00:00:01,num_queues=4,queue_size=512,mtu=1300,iommu=on,offload_tso=off,offload_csum=on,id=ua-a",
+			`{"id":"ua-a","mac":"52:54:00:00:00:01","mtu":1300,"num_queues":4,"queue_size":512,"iommu":true,"offload_tso":false,"offload_csum":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := attached(t, "", asked(c.content)).CloudHypervisor("", c.d)
