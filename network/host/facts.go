@@ -40,6 +40,8 @@ type Facts struct {
 	Functions []Function
 	// Switches holds what was heard of the switches at the cards that were asked for.
 	Switches []Switch `json:",omitempty"`
+	// Libvirt is what libvirt keeps of its networks, if it was asked for.
+	Libvirt Libvirt `json:",omitzero"`
 }
 
 // Link finds a link by its name, and is nil if there is none.
@@ -154,6 +156,7 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.OVSPorts, func(a, b OVSPort) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Functions, compareFunctions)
 	slices.SortFunc(f.Switches, func(a, b Switch) int { return cmp.Compare(a.Link, b.Link) })
+	f.Libvirt.sort()
 }
 
 // String prints the facts as text, a line or block each, for tests and people.
@@ -205,5 +208,6 @@ func (f *Facts) String() string {
 	for _, s := range f.Switches {
 		fmt.Fprintf(&b, "switch %s\n", s)
 	}
+	fmt.Fprint(&b, f.Libvirt)
 	return b.String()
 }

@@ -4,6 +4,7 @@ package host_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -58,6 +59,16 @@ func sortedFacts() *host.Facts {
 			{Link: "eth0", Chassis: "rack 4", Port: "ge-0/0/1", Relay: host.RelayPossible, VDP: true},
 			{Link: "eth1", Relay: host.RelayYes, Draft: true},
 		},
+		Libvirt: host.Libvirt{
+			Daemon:   123,
+			Networks: []host.LibvirtNetwork{{Name: "default", Definition: "<network/>"}, libvirtNetwork()},
+			Servers:  []host.LibvirtServer{{Network: "default", Link: "virbr0"}, {Network: "my lab", Link: "br0", Command: []string{"dnsmasq", "--leasefile-ro"}}},
+			Rules: []host.LibvirtRule{
+				{Family: "ip", Table: "filter", Chain: "LIBVIRT_FWO", Text: `iifname "br0" ip saddr 10.0.0.0/24 accept`, Links: []string{"br0"}, Subnets: []netip.Prefix{prefix("10.0.0.0/24")}},
+				{Family: "ip", Table: "filter", Chain: "LIBVIRT_FWO", Text: `iifname "br0" reject`, Links: []string{"br0"}},
+				{Family: "ip", Table: "libvirt_network", Chain: "guest_nat", Text: `ip saddr 10.0.0.0/24 masquerade`, Subnets: []netip.Prefix{prefix("10.0.0.0/24")}},
+			},
+		},
 	}
 }
 
@@ -83,6 +94,10 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.OVSPorts)
 		slices.Reverse(f.Functions)
 		slices.Reverse(f.Switches)
+		slices.Reverse(f.Libvirt.Networks)
+		slices.Reverse(f.Libvirt.Servers)
+		rules := f.Libvirt.Rules
+		rules[0], rules[1], rules[2] = rules[2], rules[0], rules[1] // those of a chain keep their order
 		f.Sort()
 		require.Equal(t, sortedFacts(), f)
 	}
@@ -101,6 +116,10 @@ func TestFactsAreFound(t *testing.T) {
 	require.Zero(t, f.Class("br9", 3))
 	require.Equal(t, "ovs0", f.OVSPort("tap1").Bridge)
 	require.Nil(t, f.OVSPort("tap9"))
+	require.Equal(t, "my lab", f.Libvirt.Network("my lab").Name)
+	require.Nil(t, f.Libvirt.Network("lab"))
+	require.Equal(t, "br0", f.Libvirt.Server("my lab").Link)
+	require.Nil(t, f.Libvirt.Server("lab"))
 	require.Equal(t, "br1", f.Server("9").Link)
 	require.Nil(t, f.Server("7"))
 	require.Equal(t, host.RelayYes, f.Switch("eth1").Relay)
@@ -112,4 +131,25 @@ func TestFactsAreFound(t *testing.T) {
 	require.False(t, ok)
 	require.True(t, f.HasAddr("br0", prefix("10.0.0.1/25")))
 	require.False(t, f.HasAddr("eth0", prefix("10.0.0.1/25")))
+}
+
+// TestRulesAboutANetwork finds those that name its bridge and those that only name its subnet.
+func TestRulesAboutANetwork(t *testing.T) {
+	rules := sortedFacts().Libvirt.Rules
+	for _, c := range []struct {
+		link    string
+		subnets []netip.Prefix
+		want    []bool
+	}{
+		{"br0", nil, []bool{true, true, false}},
+		{"br9", []netip.Prefix{prefix("10.0.0.0/24")}, []bool{true, false, true}},
+		{"br0", []netip.Prefix{prefix("10.0.0.0/24")}, []bool{true, true, true}},
+		{"br", []netip.Prefix{prefix("10.0.0.0/25"), prefix("10.0.0.0/23")}, []bool{false, false, false}},
+	} {
+		for i := range rules {
+			require.Equal(t, c.want[i], rules[i].About(c.link, c.subnets), "%s %v: %s", c.link, c.subnets, rules[i].Text)
+		}
+		op := host.DropRules{Link: c.link, Subnets: c.subnets}
+		require.Equal(t, !slices.Contains(c.want, true), op.Holds(sortedFacts()))
+	}
 }

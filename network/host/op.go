@@ -51,6 +51,9 @@ func operations() []Op {
 		SetBridge{}, SetPlug{},
 		SetFunction{}, SetDriver{},
 		AddOVSPort{}, DelOVSPort{}, SetOVSPort{},
+		SetOwner{},
+		TakeServer{}, ReturnServer{},
+		Disown{}, Own{}, DropRules{},
 	}
 }
 
@@ -61,6 +64,7 @@ func (o AddVeth) makes() string    { return o.Link }
 func (o AddMacvtap) makes() string { return o.Link }
 
 func (o SetUp) on() string     { return o.Link }
+func (o SetOwner) on() string  { return o.Link }
 func (o SetBridge) on() string { return o.Bridge.Link }
 func (o SetPlug) on() string   { return o.Plug.Link }
 func (o SetDown) on() string   { return o.Link }

@@ -81,6 +81,14 @@ func ovsPort() host.OVSPort {
 	}
 }
 
+// libvirtNetwork has every field set.
+func libvirtNetwork() host.LibvirtNetwork {
+	return host.LibvirtNetwork{
+		Name: "my lab", Status: "<networkstatus/>", Definition: "<network/>", Autostart: true,
+		Ports: []host.LibvirtPort{{ID: "8f1c", Text: "<networkport/>"}},
+	}
+}
+
 // samples has an operation of every type, with every field set.
 func samples() []host.Op {
 	user, group := uint32(0), uint32(107)
@@ -98,6 +106,7 @@ func samples() []host.Op {
 		{Addr: addr("10.0.0.11"), MAC: mac1, Hostname: "h", ClientID: "01:02", Expires: time.Unix(1700000000, 0).UTC()},
 		{Addr: addr("2001:db8::11"), ClientID: "00:03", IAID: 7, Temporary: true},
 	}}
+	take := host.TakeServer{Server: server(), Was: host.LibvirtServer{Network: "my lab", Link: "br0", Command: []string{"dnsmasq", "--leasefile-ro"}}}
 	return []host.Op{
 		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, plug, host.Unplug(plug),
 		host.Reflect{Link: "tap0"}, host.Unreflect{Link: "tap0"},
@@ -118,5 +127,8 @@ func samples() []host.Op {
 		},
 		host.AddOVSPort(ovsPort()), host.DelOVSPort(ovsPort()),
 		host.SetOVSPort{Port: ovsPort(), Was: host.OVSPort{Link: "tap0", Bridge: "ovs1", Owner: "guest 1", MAC: mac1}},
+		host.SetOwner{Link: "br0", MAC: mac1, Owner: "virtnet 8f1c", Was: "lab"},
+		take, host.ReturnServer(take), host.Disown{Network: libvirtNetwork()}, host.Own{Network: libvirtNetwork()},
+		host.DropRules{Link: "br0", Subnets: []netip.Prefix{prefix("10.0.0.0/24"), prefix("2001:db8::/64")}},
 	}
 }

@@ -49,6 +49,8 @@ type Scope struct {
 	// Switches names network cards at whose switches what was heard is wanted. Nothing is heard unless a [SwitchWatcher] of the
 	// same backend listens, and it takes up to half a minute: see there.
 	Switches []string
+	// Libvirt asks for what libvirt keeps of its networks. Nothing else asks for it, not even All.
+	Libvirt bool
 }
 
 // And is the scope that asks for what either asks for.
@@ -72,6 +74,7 @@ func (s Scope) And(t Scope) Scope {
 		VFs:        unionFunc(s.VFs, t.VFs, comparePCI),
 		Macvtaps:   s.Macvtaps || t.Macvtaps,
 		Switches:   union(s.Switches, t.Switches),
+		Libvirt:    s.Libvirt || t.Libvirt,
 	}
 }
 

@@ -25,6 +25,8 @@ type opCase struct {
 	bad []host.Op
 	// dangling are operations of this type whose references lead nowhere after before.
 	dangling []host.Op
+	// libvirt runs a network on the machine after before was done.
+	libvirt bool
 	// foreign are machines that have something which the inverse must not take for the operation's.
 	foreign [][]host.Op
 }
@@ -36,6 +38,9 @@ func (c opCase) run(t *testing.T, s Suite) {
 	}
 	x := s.open(t, append(c.before, c.op)...)
 	x.do(c.before...)
+	if c.libvirt {
+		c = c.from(s.runLibvirt(t))
+	}
 	for _, op := range c.bad {
 		x.refuses(op, fs.ErrInvalid)
 	}

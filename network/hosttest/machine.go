@@ -82,6 +82,7 @@ type state struct {
 	classes    []host.Class
 	servers    map[string]*server
 	ovsPorts   map[string]host.OVSPort // of Open vSwitch
+	libvirt    libvirt
 	namespaces map[string]bool
 }
 
@@ -114,7 +115,7 @@ func (m *Machine) Log() []host.Op {
 // parameters that are not as the kernel sets them, and the leases.
 func (m *Machine) String() string {
 	defer m.lock().Unlock()
-	scope := host.Scope{All: true}
+	scope := host.Scope{All: true, Libvirt: true}
 	for _, fn := range m.functions {
 		scope.VFs = append(scope.VFs, fn.PCI)
 	}
@@ -157,6 +158,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.serverFacts(scope, f)
 	m.switchFacts(scope, f)
 	m.ovsFacts(scope, f)
+	m.libvirtFacts(scope, f)
 	f.Sort()
 	return f
 }
@@ -261,6 +263,18 @@ func (m *Machine) do(op host.Op) error {
 		return m.delOVSPort(host.OVSPort(op))
 	case host.SetOVSPort:
 		return m.setOVSPort(op)
+	case host.SetOwner:
+		return m.setOwner(op)
+	case host.TakeServer:
+		return m.takeServer(op)
+	case host.ReturnServer:
+		return m.returnServer(op)
+	case host.Disown:
+		return m.disown(op)
+	case host.Own:
+		return m.own(op)
+	case host.DropRules:
+		return m.dropRules(op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }
@@ -300,6 +314,7 @@ func (m *Machine) boot() {
 		shapes:     map[string]host.Shape{},
 		servers:    map[string]*server{},
 		ovsPorts:   map[string]host.OVSPort{},
+		libvirt:    libvirt{leases: map[string][]host.Lease{}},
 		namespaces: map[string]bool{},
 	}
 }

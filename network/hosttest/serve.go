@@ -114,6 +114,11 @@ func (m *Machine) portFree(s host.Server) error {
 			return exists("server %s has port 53 of %s", other.Name, other.Link)
 		}
 	}
+	for _, other := range m.libvirt.Servers {
+		if other.Link == s.Link && s.DNS != nil {
+			return exists("libvirt's server of %s has port 53 of %s", other.Network, other.Link)
+		}
+	}
 	return nil
 }
 

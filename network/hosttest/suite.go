@@ -44,6 +44,10 @@ type Suite struct {
 	// Switch connects a network card of the machine that was opened last with a switch that reflects when it is asked and
 	// associates guests, and returns its name. What needs that is not tested if it is nil.
 	Switch func(t *testing.T) (link string)
+	// Libvirt has libvirt keep these networks and rules on the machine that was opened last, with these leases of the first
+	// network, and run a server of that on the bridge br0, which it returns. Operations that take something over from libvirt are
+	// not tested if it is nil.
+	Libvirt func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer
 }
 
 // Run runs the tests, each as a subtest of t.
@@ -73,6 +77,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)
 	t.Run("SwitchWatcher", s.testSwitchWatcher)
+	t.Run("libvirt", s.testLibvirt)
 }
 
 // lacks reports whether the machine cannot do one of the operations.
@@ -91,10 +96,8 @@ func (s Suite) lacks(ops ...host.Op) bool {
 type bench struct {
 	t       *testing.T
 	backend host.Backend
-	// sysctls are looked at besides everything else.
-	sysctls []string
-	// functions are looked at as well.
-	functions []host.PCI
+	// besides is looked at besides everything else.
+	besides host.Scope
 	// namespace takes the place of [guest].
 	namespace string
 }
@@ -105,7 +108,8 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 	if s.lacks(needs...) {
 		t.Skip("the machine cannot do what this needs, as the caller said")
 	}
-	x := &bench{t: t, backend: s.Open(t), sysctls: planOf(needs).Scope().Sysctls}
+	scope := planOf(needs).Scope()
+	x := &bench{t: t, backend: s.Open(t), besides: host.Scope{Sysctls: scope.Sysctls, Libvirt: scope.Libvirt}}
 	for _, op := range needs {
 		if _, ok := op.(host.AddVeth); ok && x.namespace == "" {
 			if s.Namespace == nil {
@@ -180,7 +184,7 @@ func (x *bench) refuses(op host.Op, want error) {
 // facts looks at the whole machine.
 func (x *bench) facts() *host.Facts {
 	x.t.Helper()
-	return x.look(host.Scope{All: true, Sysctls: x.sysctls, VFs: x.functions})
+	return x.look(x.besides.And(host.Scope{All: true}))
 }
 
 func (x *bench) look(scope host.Scope) *host.Facts {

@@ -118,7 +118,7 @@ func (s Suite) openFunction(t *testing.T) (*bench, host.Function, host.Link) {
 	}
 	pf, _ := s.PF(t)
 	first := x.look(host.Scope{Functions: []string{pf}}).Functions[0]
-	x.functions = []host.PCI{first.PCI}
+	x.besides.VFs = []host.PCI{first.PCI}
 	f := x.facts()
 	fn := f.Function(first.PCI)
 	if fn.VF == (host.VF{}) || fn.Generation == 0 || f.Link(pf) == nil {

@@ -28,6 +28,13 @@ func TestMachine(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Libvirt: func(_ *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
+				server := host.LibvirtServer{Network: l.Networks[0].Name, Link: "br0", Command: []string{"/usr/sbin/dnsmasq", "--leasefile-ro"}}
+				l.Servers = []host.LibvirtServer{server}
+				m.SetLibvirt(l)
+				m.SetLibvirtLeases(server.Network, leases...)
+				return server
+			},
 			PF: func(t *testing.T) (string, int) { return "eth8", addPF(t, m, "eth8", 12) },
 			Switch: func(t *testing.T) string {
 				t.Helper()
