@@ -54,9 +54,14 @@ type foreign struct {
 }
 
 // dump reads a list of all tables.
-func (r *foreign) dump(kind int, object string, body func(*writer), take func(family uint8, a attrs)) error {
+func (r *foreign) dump(kind int, object string, take func(family uint8, a attrs)) error {
+	return r.dumpOf(unix.AF_UNSPEC, kind, object, nil, take)
+}
+
+// dumpOf reads a list of the tables of one family, of which body may name a part.
+func (r *foreign) dumpOf(family uint8, kind int, object string, body func(*writer), take func(family uint8, a attrs)) error {
 	m := &messages{}
-	m.raw(unix.NFNL_SUBSYS_NFTABLES<<8|uint16(kind), netlink.Dump, unix.AF_UNSPEC, 0, what{verb: "list", object: object}, body)
+	m.raw(unix.NFNL_SUBSYS_NFTABLES<<8|uint16(kind), netlink.Dump, family, 0, what{verb: "list", object: object}, body)
 	changed, err := r.socket.all(m, func(a answer) { take(a.family, readAttrs(a.body)) })
 	r.interrupted = r.interrupted || changed
 	return err
@@ -65,7 +70,7 @@ func (r *foreign) dump(kind int, object string, body func(*writer), take func(fa
 func (r *foreign) read() (chains []host.Chain, err error) {
 	at := map[place]int{}
 	dormant := map[place]bool{}
-	err = r.dump(unix.NFT_MSG_GETTABLE, "tables", nil, func(family uint8, a attrs) {
+	err = r.dump(unix.NFT_MSG_GETTABLE, "tables", func(family uint8, a attrs) {
 		if a.number(unix.NFTA_TABLE_FLAGS)&unix.NFT_TABLE_F_DORMANT != 0 {
 			dormant[place{family, a.text(unix.NFTA_TABLE_NAME), ""}] = true
 		}
@@ -73,7 +78,7 @@ func (r *foreign) read() (chains []host.Chain, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = r.dump(unix.NFT_MSG_GETCHAIN, "chains", nil, func(family uint8, a attrs) {
+	err = r.dump(unix.NFT_MSG_GETCHAIN, "chains", func(family uint8, a attrs) {
 		p := place{family, a.text(unix.NFTA_CHAIN_TABLE), a.text(unix.NFTA_CHAIN_NAME)}
 		if families[family] == "" || p.ours() || dormant[place{family, p.table, ""}] {
 			return
@@ -100,7 +105,7 @@ func (r *foreign) read() (chains []host.Chain, err error) {
 		steps []step
 	}
 	var programs []program
-	err = r.dump(unix.NFT_MSG_GETRULE, "rules", nil, func(family uint8, a attrs) {
+	err = r.dump(unix.NFT_MSG_GETRULE, "rules", func(family uint8, a attrs) {
 		p := place{family, a.text(unix.NFTA_RULE_TABLE), a.text(unix.NFTA_RULE_CHAIN)}
 		if i, ok := at[p]; ok {
 			programs = append(programs, program{i, place{family, p.table, ""}, readSteps(a.take(unix.NFTA_RULE_EXPRESSIONS))})

@@ -41,6 +41,12 @@ type ruleReader struct {
 // rules makes sense of a rule. A map that leads elsewhere makes a rule of each of its entries.
 func (r *foreign) rules(table place, steps []step) ([]host.ChainRule, error) {
 	reader := &ruleReader{links: r.links, registers: map[uint32]source{}, proto: "th"}
+	switch table.family {
+	case unix.NFPROTO_IPV4:
+		reader.family = host.IPv4
+	case unix.NFPROTO_IPV6:
+		reader.family = host.IPv6
+	}
 	for _, s := range steps {
 		a := readAttrs(s.data)
 		if s.name == "lookup" {
