@@ -96,6 +96,8 @@ type Change struct {
 	MAC   [6]byte
 	MTU   int
 	Alias string
+	// NoAlias takes the alias away.
+	NoAlias bool
 	// Master is the index of the bridge the link becomes a port of, and NoMaster frees it.
 	Master   int
 	NoMaster bool
@@ -131,6 +133,9 @@ func (c *Conn) setLink(index int, name string, change Change) error {
 		}
 		if change.MTU != 0 {
 			ae.Uint32(unix.IFLA_MTU, uint32(change.MTU))
+		}
+		if change.NoAlias {
+			ae.Bytes(unix.IFLA_IFALIAS, nil)
 		}
 		if change.Alias != "" {
 			ae.String(unix.IFLA_IFALIAS, change.Alias)

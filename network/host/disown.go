@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Disown makes libvirt forget a network that goes on, so that its daemon neither ends nor starts it when it is started
@@ -18,7 +19,8 @@ import (
 // is fs.ErrNotExist.
 type Disown struct{ Network LibvirtNetwork }
 
-// Own gives libvirt the network back that Disown with the same fields took. One that libvirt runs by now is fs.ErrExist.
+// Own gives libvirt the network back that Disown with the same fields took, or what is missing of it. If nothing is, that is
+// fs.ErrExist.
 type Own Disown
 
 // Check refuses names of no network, and a network that does not run.
@@ -52,10 +54,30 @@ func (o Own) Inverse() Op { return Disown(o) }
 // Scope is that of Disown.
 func (o Own) Scope() Scope { return Disown(o).Scope() }
 
-// Holds if libvirt has all of the network.
+// Holds if libvirt has all files of the network, whatever is in them by now.
 func (o Own) Holds(f *Facts) bool {
-	n := f.Libvirt.Network(o.Network.Name)
-	return n != nil && sameJSON(*n, o.Network)
+	_, lacks := o.Missing(f.Libvirt.Network(o.Network.Name))
+	return !lacks
+}
+
+// Missing is the part of the network that libvirt does not have, of which it has n; nil is nothing. Lacks reports whether that
+// is anything.
+func (o Own) Missing(n *LibvirtNetwork) (missing LibvirtNetwork, lacks bool) {
+	missing = o.Network
+	if n == nil {
+		return missing, true
+	}
+	if n.Status != "" {
+		missing.Status = ""
+	}
+	if n.Definition != "" {
+		missing.Definition = ""
+	}
+	missing.Autostart = missing.Autostart && !n.Autostart
+	missing.Ports = slices.DeleteFunc(slices.Clone(missing.Ports), func(p LibvirtPort) bool {
+		return slices.ContainsFunc(n.Ports, func(has LibvirtPort) bool { return has.ID == p.ID })
+	})
+	return missing, missing.Status != "" || missing.Definition != "" || missing.Autostart || len(missing.Ports) > 0
 }
 
 func (o Own) String() string { return "libvirt gets back network " + o.Network.Name }

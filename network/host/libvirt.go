@@ -122,6 +122,9 @@ func (n LibvirtNetwork) String() string {
 	return s
 }
 
+// Equal reports whether all files of both are the same.
+func (n *LibvirtNetwork) Equal(o LibvirtNetwork) bool { return sameJSON(*n, o) }
+
 func (n *LibvirtNetwork) check() error {
 	if err := checkFile(n.Name); err != nil {
 		return err

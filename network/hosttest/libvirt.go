@@ -87,7 +87,7 @@ func (m *Machine) disown(o host.Disown) error {
 		return err
 	}
 	n := m.libvirt.Network(o.Network.Name)
-	if n == nil || !reflect.DeepEqual(*n, o.Network) {
+	if n == nil || !n.Equal(o.Network) {
 		return missing("libvirt's network %s", o.Network.Name)
 	}
 	m.dropLibvirtNetwork(o.Network.Name)
@@ -95,11 +95,19 @@ func (m *Machine) disown(o host.Disown) error {
 }
 
 func (m *Machine) own(o host.Own) error {
-	if n := m.libvirt.Network(o.Network.Name); n != nil && n.Status != "" {
+	n := m.libvirt.Network(o.Network.Name)
+	missing, lacks := o.Missing(n)
+	switch {
+	case !lacks:
 		return exists("libvirt's network %s", o.Network.Name)
+	case n == nil:
+		m.libvirt.Networks = append(m.libvirt.Networks, missing)
+		return nil
 	}
-	m.dropLibvirtNetwork(o.Network.Name)
-	m.libvirt.Networks = append(m.libvirt.Networks, o.Network)
+	n.Status += missing.Status
+	n.Definition += missing.Definition
+	n.Autostart = n.Autostart || missing.Autostart
+	n.Ports = append(n.Ports, missing.Ports...)
 	return nil
 }
 

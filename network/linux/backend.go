@@ -80,7 +80,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts, b.ovsFacts,
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts, b.ovsFacts, b.libvirtFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -203,6 +203,18 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.ovsdb().DelPort(ctx, host.OVSPort(op))
 	case host.SetOVSPort:
 		return b.ovsdb().SetPort(ctx, op.Port)
+	case host.SetOwner:
+		return b.setOwner(op)
+	case host.TakeServer:
+		return b.takeServer(ctx, op)
+	case host.ReturnServer:
+		return b.returnServer(ctx, op)
+	case host.Disown:
+		return b.disown(op)
+	case host.Own:
+		return b.own(op)
+	case host.DropRules:
+		return b.dropRules(ctx, op)
 	}
 	return fmt.Errorf("operation %T: %w", op, errors.ErrUnsupported)
 }

@@ -25,4 +25,7 @@ type Config struct {
 	// TieServers ends the servers when the backend is closed or this process ends, however it ends. Otherwise they go on,
 	// and are found again by the next Open, as bridges and filters are.
 	TieServers bool
+	// Libvirt is the folder below which libvirt has its files, for networks that are taken over from it. Empty is the root of
+	// the machine.
+	Libvirt string
 }

@@ -17,7 +17,7 @@ func open(t testing.TB) (*linux.Backend, *testenv.Namespace) {
 	t.Helper()
 	testenv.NeedRoot(t)
 	ns := testenv.New(t)
-	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir()})
+	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir(), Libvirt: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b, ns
@@ -27,11 +27,14 @@ func TestConformance(t *testing.T) {
 	testenv.NeedRoot(t)
 	var ns *testenv.Namespace
 	var sw *testenv.OpenVSwitch
+	var last *linux.Backend
 	hosttest.Suite{
 		Open: func(t *testing.T) host.Backend {
-			var b *linux.Backend
-			b, ns, sw = openWithOVS(t)
-			return b
+			last, ns, sw = openWithOVS(t)
+			return last
+		},
+		Libvirt: func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
+			return playLibvirt(t, ns, last.LibvirtFolder(), l, leases)
 		},
 		OVS: func(t *testing.T, bridges ...string) {
 			sw.Datapath = "netdev" // whose ports look like other links

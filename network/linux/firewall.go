@@ -19,13 +19,9 @@ var _ host.FirewallReader = (*Backend)(nil)
 
 // Firewall reads the chains of other programs in nf_tables. Those of the older ip_tables can only be told to be there.
 func (b *Backend) Firewall(ctx context.Context) (*host.Firewall, error) {
-	links, err := b.rt.Links()
+	names, err := b.linkNames()
 	if err != nil {
 		return nil, err
-	}
-	names := map[uint32]string{}
-	for _, l := range links {
-		names[uint32(l.Index)] = l.Name
 	}
 	f := &host.Firewall{}
 	if f.Chains, err = b.nft.Foreign(ctx, names); err != nil {
@@ -45,4 +41,17 @@ func (b *Backend) Firewall(ctx context.Context) (*host.Firewall, error) {
 		return nil
 	})
 	return f, err
+}
+
+// linkNames are the names of all links by their indexes.
+func (b *Backend) linkNames() (map[uint32]string, error) {
+	links, err := b.rt.Links()
+	if err != nil {
+		return nil, err
+	}
+	names := map[uint32]string{}
+	for _, l := range links {
+		names[uint32(l.Index)] = l.Name
+	}
+	return names, nil
 }

@@ -16,7 +16,7 @@ func openWithOVS(t testing.TB) (*linux.Backend, *testenv.Namespace, *testenv.Ope
 	testenv.NeedRoot(t)
 	ns := testenv.New(t)
 	sw := testenv.NewOpenVSwitch(t, ns)
-	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir(), OVSDB: sw.Socket})
+	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir(), OVSDB: sw.Socket, Libvirt: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b, ns, sw

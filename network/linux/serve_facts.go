@@ -63,16 +63,24 @@ func (b *Backend) running(files serverFiles) (server host.Server, runs bool, err
 // inside reports whether a server runs in the backend's namespace. Where that cannot be seen of a process, it is what
 // was written down when it was started.
 func (b *Backend) inside(files serverFiles, p *process) bool {
-	theirs, err := os.Stat(procPath(p.pid, "ns", "net"))
+	same, err := b.hasProcess(p.pid)
 	if err != nil {
 		r, ok := files.recorded()
 		return ok && r.PID == p.pid && r.Instance == b.instance
 	}
-	same := false
+	return same
+}
+
+// hasProcess reports whether a process runs in the backend's namespace. The error is that this cannot be seen of it.
+func (b *Backend) hasProcess(pid int) (same bool, err error) {
+	theirs, err := os.Stat(procPath(pid, "ns", "net"))
+	if err != nil {
+		return false, err
+	}
 	err = b.enter(func() error {
 		ours, err := os.Stat("/proc/thread-self/ns/net")
 		same = err == nil && os.SameFile(ours, theirs)
 		return nil
 	})
-	return err == nil && same
+	return err == nil && same, nil
 }
