@@ -181,9 +181,13 @@ func (m *Manager) stop(ctx context.Context, name string, idle bool) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if r.Stage == updating {
-		if err := m.turnBack(ctx, r, false); err != nil {
+	if r.Stage == updating || r.Stage == adopting {
+		runs, err := m.conclude(ctx, r)
+		if err != nil {
 			return err
+		}
+		if !runs {
+			return fail(ErrInactive, "network %q is not active", name)
 		}
 	}
 	lost := m.keepLeases(ctx, r)

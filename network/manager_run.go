@@ -26,17 +26,14 @@ func (m *Manager) settle(ctx context.Context, name string) error {
 		return nil
 	case err != nil:
 		return err
-	case r.Stage == updating:
-		if err := m.turnBack(context.WithoutCancel(ctx), r, false); err != nil {
-			return err
-		}
-		return fail(ErrActive, "network %q is active", name)
-	case r.Stage == running:
-		return fail(ErrActive, "network %q is active", name)
 	}
 	was := r.Stage
-	if err := m.takeBack(ctx, r); err != nil {
+	runs, err := m.conclude(ctx, r)
+	if err != nil {
 		return err
+	}
+	if runs {
+		return fail(ErrActive, "network %q is active", name)
 	}
 	if was == stopping {
 		m.emit(Event{Kind: EventStopped, Network: name})
@@ -105,22 +102,27 @@ func (m *Manager) claim(ctx context.Context, n *Network) (*record, error) {
 		return nil, err
 	}
 	r := &record{Instance: f.Instance, Stage: starting, Since: m.config.Now(), Name: n.Name, Document: string(document), Plan: plan}
-	c, err := loadClaims(ctx, m.store, f.Instance)
+	return r, m.saveClaim(ctx, r, n.UUID.String(), plan, f)
+}
+
+// saveClaim writes down a record and what its network takes with that plan. The caller holds the lock of the host.
+func (m *Manager) saveClaim(ctx context.Context, r *record, id string, plan host.Plan, f *host.Facts) error {
+	c, err := loadClaims(ctx, m.store, r.Instance)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	want := claimOf(n.Name, plan)
-	if err := c.conflict(n.UUID.String(), want); err != nil {
-		return nil, err
+	want := claimOf(r.Name, plan)
+	if err := c.conflict(id, want); err != nil {
+		return err
 	}
-	c.take(n.UUID.String(), want, f)
-	if err := saveJSON(ctx, m.store, runName(n.Name), r); err != nil {
-		return nil, err
+	c.take(id, want, f)
+	if err := saveJSON(ctx, m.store, runName(r.Name), r); err != nil {
+		return err
 	}
 	if err := saveJSON(ctx, m.store, claimsName, c); err != nil {
-		return nil, errors.Join(err, m.store.Remove(context.WithoutCancel(ctx), runName(n.Name)))
+		return errors.Join(err, m.store.Remove(context.WithoutCancel(ctx), runName(r.Name)))
 	}
-	return r, nil
+	return nil
 }
 
 // afterFailure clears up behind a plan that Apply could not carry out. What Apply could not take back stays recorded, for

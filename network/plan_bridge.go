@@ -18,7 +18,7 @@ func planBridge(n *Network, f *host.Facts) host.Plan {
 	plan := host.Plan{{From: from, Op: host.AddBridge{
 		Link:         link,
 		MAC:          host.MAC(n.MAC.Address),
-		Owner:        "virtnet:" + n.UUID.String(),
+		Owner:        ownerPrefix + n.UUID.String(),
 		MTU:          n.mtu(),
 		STP:          stp,
 		ForwardDelay: delay,

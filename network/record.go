@@ -16,7 +16,7 @@ import (
 
 // A stage is how far a recorded plan has come. A record in any stage but running is taken back by whoever finds it
 // when nobody holds its lock: the program that worked on it has ended. Of one that is being updated that is the update; the
-// network runs.
+// network runs. One that is being adopted is libvirt's until libvirt has forgotten it, and then ours.
 type stage string
 
 const (
@@ -24,6 +24,7 @@ const (
 	running  stage = "running"
 	updating stage = "updating"
 	stopping stage = "stopping"
+	adopting stage = "adopting"
 )
 
 // A record is what stands on the host for one network or port, written down before the first change is made. What is
@@ -40,6 +41,8 @@ type record struct {
 	Plan     host.Plan `json:"plan"`
 	// Turning is set while the network is being updated.
 	Turning *turning `json:"turning,omitempty"`
+	// Adopting is set while the network is taken over from libvirt. The plan is empty until then: nothing is ours.
+	Adopting *adoptionRecord `json:"adopting,omitempty"`
 }
 
 // A socket is what the ports of a network are plugged into, where that is a bridge.

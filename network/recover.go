@@ -185,15 +185,26 @@ func (m *Manager) recoverRecord(ctx context.Context, key, instance string) (*rec
 		return nil, err
 	}
 	defer release()
-	if r.Stage == updating {
-		if err := m.turnBack(context.WithoutCancel(ctx), r, false); err != nil {
-			return nil, err
-		}
+	if runs, err := m.conclude(ctx, r); !runs || err != nil {
+		return nil, err
 	}
-	if r.Stage == running {
-		return r, nil
+	return r, nil
+}
+
+// conclude brings to an end what an ended program left half done of a network, and reports whether that then runs. The caller
+// holds the network's lock.
+func (m *Manager) conclude(ctx context.Context, r *record) (runs bool, err error) {
+	ctx = context.WithoutCancel(ctx)
+	switch r.Stage {
+	case running:
+		return true, nil
+	case updating:
+		err := m.turnBack(ctx, r, false)
+		return err == nil, err
+	case adopting:
+		return m.concludeAdoption(ctx, r)
 	}
-	return nil, m.takeBack(context.WithoutCancel(ctx), r)
+	return false, m.takeBack(ctx, r)
 }
 
 // lockedRecord loads a record under the lock of its network. It is nil if there is none any more.
@@ -242,12 +253,10 @@ func (m *Manager) settleRunning(ctx context.Context, seen *record) error {
 		return err
 	}
 	defer release()
-	if r.Stage == updating {
-		return m.turnBack(context.WithoutCancel(ctx), r, false)
-	}
 	if r.Stage != running {
 		// Whoever was at work on it has ended since it was seen.
-		return m.takeBack(context.WithoutCancel(ctx), r)
+		_, err := m.conclude(ctx, r)
+		return err
 	}
 	f, err := m.backend.Facts(ctx, r.Plan.Scope())
 	if err != nil {

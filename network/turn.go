@@ -172,14 +172,18 @@ func (m *Manager) keepInPlan(ctx context.Context, changes []Change) error {
 
 // without is the facts but for what the plan of a network has done on its bridge.
 func without(f *host.Facts, plan host.Plan) *host.Facts {
+	g := withoutLink(f, claimOf("", plan).Link)
+	g.Shapes = slices.DeleteFunc(g.Shapes, func(s host.Shape) bool { return has(plan, host.SetShape{Link: s.Link, Shape: s}) })
+	return g
+}
+
+// withoutLink is the facts but for a link and what is on it.
+func withoutLink(f *host.Facts, link string) *host.Facts {
 	g := *f
-	bridge := claimOf("", plan).Link
-	g.Shapes = slices.DeleteFunc(slices.Clone(f.Shapes), func(s host.Shape) bool {
-		return s.Link == bridge || has(plan, host.SetShape{Link: s.Link, Shape: s})
-	})
-	g.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l host.Link) bool { return l.Name == bridge })
-	g.Addrs = slices.DeleteFunc(slices.Clone(f.Addrs), func(a host.Addr) bool { return a.Link == bridge })
-	g.Routes = slices.DeleteFunc(slices.Clone(f.Routes), func(r host.Route) bool { return r.Link == bridge })
+	g.Shapes = slices.DeleteFunc(slices.Clone(f.Shapes), func(s host.Shape) bool { return s.Link == link })
+	g.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l host.Link) bool { return l.Name == link })
+	g.Addrs = slices.DeleteFunc(slices.Clone(f.Addrs), func(a host.Addr) bool { return a.Link == link })
+	g.Routes = slices.DeleteFunc(slices.Clone(f.Routes), func(r host.Route) bool { return r.Link == link })
 	return &g
 }
 
