@@ -106,8 +106,10 @@ func (req *AdoptRequest) network(f *host.Facts) (*Network, error) {
 	if theirs == nil || theirs.Status == "" {
 		return nil, fail(fs.ErrNotExist, "libvirt runs no network %q", req.Name)
 	}
-	n := req.Network.Clone()
-	if n == nil {
+	var n *Network
+	if req.Network != nil {
+		n = req.Network.Clone()
+	} else {
 		var err error
 		if n, err = ParseStatus(strings.NewReader(theirs.Status)); err != nil {
 			return nil, fmt.Errorf("libvirt's network %q: %w", req.Name, err)
