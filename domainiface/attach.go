@@ -20,7 +20,8 @@ type Port struct {
 	Network string
 	// ID identifies the port, together with the network.
 	ID schema.UUID
-	// Link is the device on the host: a tap, a macvtap, or the host's end of a pair.
+	// Link is the device on the host: a tap, a macvtap, or the host's end of a pair. It is empty for a guest that has a virtual
+	// function, see [Port.Passthrough].
 	Link string
 	// MAC is the address of the device in the guest.
 	MAC schema.MAC
@@ -37,7 +38,8 @@ type Port struct {
 }
 
 // Attach connects an interface of a guest: it makes the guest's device and plugs it into the bridge of the network or of
-// the host, or stands it on a device of the host: a macvtap. All of that is done or nothing. The interface stays the caller's; what it leaves open (its MAC, the name of its
+// the host, or stands it on a device of the host: a macvtap. Of type hostdev, and on a network of that mode, it sets up a
+// virtual function and gives it to the driver that hands it over. All of that is done or nothing. The interface stays the caller's; what it leaves open (its MAC, the name of its
 // device) is chosen and told by the Port.
 //
 // An interface that breaks a rule is a [schema.Violations]; what this library cannot do for it wraps
@@ -100,6 +102,9 @@ func (p *Port) Open(ctx context.Context, queues int) ([]*os.File, error) {
 			return nil, errors.ErrUnsupported
 		}
 		return opener.OpenMacvtap(ctx, made, queues)
+	}
+	if p.Link == "" {
+		return nil, fmt.Errorf("port %s has no device that could be opened: %w", p.ID, errors.ErrUnsupported)
 	}
 	opener, ok := p.nets.Backend().(host.TapOpener)
 	if !ok {

@@ -44,4 +44,18 @@ const (
 	// DirectSilent corrects that a host with IPv6 speaks with the address of a guest on one of its devices: it says nothing, in
 	// all modes.
 	DirectSilent schema.Deviation = "attached-direct-silent"
+
+	// FunctionBusy corrects that a virtual function is taken away from the host that uses its network device: it is refused,
+	// in all modes.
+	FunctionBusy schema.Deviation = "attached-function-busy"
+	// FunctionGroup corrects that a virtual function is given to a guest that cannot get it, because the host uses another
+	// device of its IOMMU group: it is refused, in all modes.
+	FunctionGroup schema.Deviation = "attached-function-group"
+	// FunctionExact corrects that of what a card did for a function before a guest had it only the address and the number of
+	// the VLAN are put back: so are the priority and the protocol of the VLAN, the name, the MTU and the state of the network
+	// device, and the driver that an administrator chose, in all modes.
+	FunctionExact schema.Deviation = "attached-function-exact"
+	// FunctionAnew corrects that what a guest's function had before is set for the one that came in its place when the
+	// functions of the card were made anew: that one is left alone, in all modes.
+	FunctionAnew schema.Deviation = "attached-function-anew"
 )

@@ -29,7 +29,11 @@ func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa 
 	if err != nil {
 		return nil, err
 	}
-	plan := host.Plan{{From: from, Op: made, Note: note}}
+	plan, err := planLowerFunction(p, lower, f)
+	if err != nil {
+		return nil, err
+	}
+	plan = append(plan, host.Step{From: from, Op: made, Note: note})
 	if was, ok := f.Sysctl(ipv6Default); ok && (made.MTU == 0 || made.MTU >= minIPv6) && lower.MTU >= minIPv6 {
 		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
 	}
@@ -47,6 +51,27 @@ func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa 
 	}
 	return append(plan, host.Step{From: from, Op: host.SetUp{Link: link}}), nil
 }
+
+// planLowerFunction puts a virtual function that a guest gets for itself into the guest's VLAN, and into none if the guest is
+// in none.
+func planLowerFunction(p *network.Port, lower *host.Link, f *host.Facts) (host.Plan, error) {
+	fn := f.Function(lower.PCI)
+	if p.Plug.Mode != schema.MacvtapPassthrough || !isVirtual(fn) {
+		return nil, nil
+	}
+	op := functionSettings(fn, p)
+	if op.VF == op.Was {
+		return nil, nil
+	}
+	const from = "/interface/vlan"
+	if err := checkCard(fn, f); err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return host.Plan{{From: from, Op: op}}, nil
+}
+
+// isVirtual reports whether a card is a virtual function of another.
+func isVirtual(fn *host.Function) bool { return fn != nil && fn.PF != "" && !fn.PCI.IsZero() }
 
 // minIPv6 is the smallest MTU of a link that has IPv6, and parameters of it.
 const minIPv6 = 1280
@@ -89,10 +114,8 @@ func checkDirect(g Guest, i *Interface, p *network.Port, f *host.Facts, rules sc
 		return unsupported("/interface/source", "a container to a device of the host")
 	case p.VirtualPort != nil:
 		return unsupported("/interface/virtualport", "a profile")
-	case p.VLAN != nil && lower.PCI.IsZero():
+	case p.VLAN != nil && !isVirtual(f.Function(lower.PCI)):
 		return fmt.Errorf("/interface/vlan: %s is no virtual function of a card, and only those can be put in a VLAN: %w", lower.Name, fs.ErrInvalid)
-	case p.VLAN != nil:
-		return unsupported("/interface/vlan", "a VLAN")
 	case p.RxFilters != nil && p.RxFilters.TrustGuest == schema.Yes:
 		return unsupported("/interface/@trustGuestRxFilters", "a guest whose receive filters are followed")
 	}
@@ -120,6 +143,7 @@ func (p *Port) vepa() network.VEPAPolicy {
 // asBefore makes facts of the device below the port's own what they were when the port was made, so that it is planned as
 // it stands.
 func (p *Port) asBefore(f *host.Facts) {
+	p.functionBefore(f)
 	made, ok := p.macvtap()
 	if !ok {
 		return

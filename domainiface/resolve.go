@@ -38,7 +38,10 @@ func request(g Guest, i *Interface, rules schema.Rules, vepa network.VEPAPolicy)
 		Link:  deviceTemplate, DirectLink: macvtapTemplate,
 		Scope: host.Scope{Sysctls: []string{ipv6Default}},
 		Plan: func(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
-			if p.Plug != nil && p.Plug.Type == network.PlugDirect {
+			switch {
+			case p.Plug != nil && p.Plug.Type == network.PlugHostdevPCI:
+				return planFunction(g, i, p, f)
+			case p.Plug != nil && p.Plug.Type == network.PlugDirect:
 				if err := checkDirect(g, i, p, f, rules); err != nil {
 					return nil, err
 				}
@@ -60,7 +63,10 @@ func request(g Guest, i *Interface, rules schema.Rules, vepa network.VEPAPolicy)
 // supported refuses an interface with settings that would change what is done on the host and that are not done, rather
 // than to attach it without them.
 func supported(i *Interface) error {
-	if kind := i.Kind(); kind != Network && kind != Bridge && kind != Direct {
+	switch kind := i.Kind(); {
+	case kind == Hostdev && i.Request().Plug == nil:
+		return unsupported("/interface/source/address", "a device that is not on the PCI bus")
+	case kind != Network && kind != Bridge && kind != Direct && kind != Hostdev:
 		return unsupported("/interface/@type", "interfaces of type "+kind.String())
 	}
 	if i.FilterRef != nil {
@@ -76,7 +82,7 @@ func supported(i *Interface) error {
 func supportedPort(p *network.Port) error {
 	switch {
 	case p.Plug == nil || p.Plug.Type != network.PlugNetwork && p.Plug.Type != network.PlugBridge:
-		return unsupported("/interface/source", "a device of the PCI bus")
+		return unsupported("/interface/source", "what is no bridge")
 	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.OpenVSwitch:
 		return unsupported("/interface/virtualport", "a profile")
 	case p.VLAN != nil && p.VirtualPort == nil:

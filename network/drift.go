@@ -135,6 +135,11 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		if is := f.OVSPort(op.Link); is != nil {
 			return mendOVSPort(host.OVSPort(op), *is)
 		}
+	case host.SetFunction:
+		if fn := f.Function(op.PCI); fn != nil {
+			op.VF, op.Was = op.Next(fn.VF), fn.VF
+		}
+		return op
 	case host.Serve:
 		if is := f.Server(op.Server.Name); is != nil {
 			return host.SetServer{Server: op.Server, Was: *is}

@@ -104,8 +104,12 @@ func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*por
 	})
 }
 
-// linkOf is what the device of a port is called that is plugged in as p is, or how its name is made.
+// linkOf is what the device of a port is called that is plugged in as p is, or how its name is made. A card of the PCI bus
+// is the guest's device itself.
 func (req *PortRequest) linkOf(p *Port) string {
+	if p.Plug != nil && p.Plug.Type == PlugHostdevPCI {
+		return ""
+	}
 	if p.Plug != nil && p.Plug.Type == PlugDirect && req.DirectLink != "" {
 		return req.DirectLink
 	}
@@ -252,7 +256,11 @@ func (m *Manager) writePort(ctx context.Context, req PortRequest, p *Port, r *po
 
 // planPort enters into a record what has to be done for a port, and its document.
 func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *portRecord) error {
-	f, err := m.backend.Facts(ctx, req.Scope.And(p.scope()))
+	scope := req.Scope.And(p.scope())
+	if r.Device.OnPCI() && p.isAlone() {
+		scope.VFs = append(scope.VFs, host.PCI(r.Device.PCI))
+	}
+	f, err := m.backend.Facts(ctx, scope)
 	if err != nil {
 		return err
 	}
@@ -291,7 +299,7 @@ func (p *Plug) scope() host.Scope {
 	case p.Type == PlugDirect:
 		return host.Scope{Links: []string{p.Dev.String()}, Switches: []string{p.Dev.String()}}
 	case p.Type == PlugHostdevPCI && p.Address != nil:
-		return host.Scope{PCI: []host.PCI{host.PCI(p.Address.Key())}}
+		return host.Scope{VFs: []host.PCI{host.PCI(p.Address.Key())}}
 	case p.Bridge.Given():
 		return host.Scope{Links: []string{p.Bridge.String()}}
 	}

@@ -211,6 +211,18 @@ func noDevice(whole bool, fn *host.Function) hostdev.Reason {
 	return hostdev.Reason("has no network device, its driver is " + fn.Driver)
 }
 
+// handedOver says what stands against handing a function over whole, besides what its network device is used for.
+func handedOver(fn *host.Function) hostdev.Reason {
+	s, shares := fn.Shared()
+	switch {
+	case shares:
+		return hostdev.Reason(fmt.Sprintf("is in IOMMU group %s with %s, which driver %s has", fn.Group, s.PCI, s.Driver))
+	case fn.Link == "" && fn.Driver != "" && fn.Driver != "pci-stub" && !host.PassesThrough(fn.Driver):
+		return hostdev.Reason("has driver " + fn.Driver + " and no network device here: it may be in use in another network namespace")
+	}
+	return ""
+}
+
 // fill makes the pool of a network anew.
 func (t *portTable) fill(network string, n *portNetwork, order []hostdev.Device, offers map[hostdev.Device]offer) {
 	n.offers = make(map[hostdev.Device]offer, len(order))
@@ -305,8 +317,11 @@ func (v *view) busy(d hostdev.Device, whole, held bool) (closed, shared hostdev.
 		if fn == nil {
 			return "is not on this host", ""
 		}
-		if link = fn.Link; link == "" {
-			return "", ""
+		if !held {
+			closed = handedOver(fn)
+		}
+		if link = fn.Link; link == "" || closed != "" {
+			return closed, ""
 		}
 	}
 	l := v.links[link]

@@ -105,6 +105,8 @@ func thing(op host.Op) any {
 	type plug struct{ link string }
 	type device struct{ link string }
 	type ovsPort struct{ link string }
+	type function struct{ place host.PCI }
+	type driver struct{ place host.PCI }
 	type class struct {
 		link string
 		id   uint16
@@ -132,6 +134,10 @@ func thing(op host.Op) any {
 		return device{op.Link}
 	case host.AddMacvtap:
 		return device{op.Link}
+	case host.SetFunction:
+		return function{op.PCI}
+	case host.SetDriver:
+		return driver{op.PCI}
 	}
 	return op // an address, a route, a family to forward: comparable, and itself
 }
@@ -209,7 +215,13 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 		is, was := host.OVSPort(op), host.OVSPort(old.(host.AddOVSPort)) //nolint:forcetypeassert // as above
 		c.Op = host.SetOVSPort{Port: is, Was: was}
 		return c, !is.Equal(was)
-	case host.AddTap, host.AddVeth, host.AddMacvtap:
+	case host.SetFunction:
+		was := old.(host.SetFunction) //nolint:forcetypeassert // as above
+		next := op
+		next.VF, next.Was = op.Next(was.Was), was.VF
+		c.Op = next
+		return c, next.VF != next.Was
+	case host.AddTap, host.AddVeth, host.AddMacvtap, host.SetDriver:
 		return c, !reflect.DeepEqual(op, old)
 	case host.AddRoute:
 		return c, r.loses(op)

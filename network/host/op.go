@@ -63,6 +63,10 @@ func (o AddTap) makes() string     { return o.Link }
 func (o AddVeth) makes() string    { return o.Link }
 func (o AddMacvtap) makes() string { return o.Link }
 
+// What Plan.Lost needs to know: which function an operation changes.
+func (o SetFunction) changes() (PCI, uint64) { return o.PCI, o.Generation }
+func (o SetDriver) changes() (PCI, uint64)   { return o.PCI, o.Generation }
+
 func (o SetUp) on() string     { return o.Link }
 func (o SetOwner) on() string  { return o.Link }
 func (o SetBridge) on() string { return o.Bridge.Link }

@@ -54,9 +54,15 @@ func (p Plan) Missing(f *Facts) Plan {
 	return missing
 }
 
-// Lost is the first link that a step of the plan made and that is gone. It is empty if there is none.
+// Lost is the first link that a step of the plan made and that is gone, or the place of a function that is. It is empty if
+// there is none.
 func (p Plan) Lost(f *Facts) string {
 	for _, step := range p {
+		if changer, ok := step.Op.(interface{ changes() (PCI, uint64) }); ok {
+			if place, generation := changer.changes(); sameFunction(f.Function(place), place, generation) != nil {
+				return place.String()
+			}
+		}
 		maker, ok := step.Op.(interface{ makes() string })
 		if ok && !step.Op.Holds(f) && step.Op.Inverse().Holds(f) {
 			return maker.makes()
