@@ -164,7 +164,7 @@ func (m *Manager) stop(ctx context.Context, name string, idle bool) error {
 	}
 	defer release()
 	if ids, err := m.portIDs(ctx, name); idle && (err != nil || len(ids) > 0) {
-		return errors.Join(err, fail(ErrBusy, "network %q has %d ports", name, len(ids)))
+		return errors.Join(err, fail(ErrBusy, "network %q has ports: %d", name, len(ids)))
 	}
 	instance, err := m.instance(ctx)
 	if err != nil {

@@ -161,7 +161,7 @@ func commands() []*command {
 			examples: []string{"virtnet up net.xml", "virtnet up --autostart default", "virtnet up"},
 			prints:   networkLine{}, host: true, state: true, verb: &up{}},
 		{name: "down", args: "NAME", least: 1, most: 1, about: "stop a network",
-			text:   "Its ports stay known, and are plugged in again when it is started.",
+			text:   "Its ports stay known, and are plugged in again when it is started. With --undefine there may be none.",
 			prints: networkLine{}, host: true, state: true, verb: &down{}},
 		{name: "list", about: "list all networks", prints: []networkLine{}, host: true, state: true, verb: plain(list)},
 		{name: "show", args: "NAME", least: 1, most: 1, about: "print all about one network: its ports, its document, and what was done for it",

@@ -109,6 +109,7 @@ func reference() string {
 It works with libvirt's network documents, and with networks of this host, without libvirt. It is an example of what the
 library can do, and nothing is in it that another program could not do with the library as well.
 
+` + firstSteps + `
 | command | |
 |---|---|
 `)
@@ -142,6 +143,24 @@ library can do, and nothing is in it that another program could not do with the 
 	}
 	return b.String()
 }
+
+// firstSteps is what TestFirstSteps does.
+const firstSteps = `From nothing to a guest with an address, and back, as root; the guest is a network namespace here:
+
+` + "```sh" + `
+virtnet plan examples/virtnet/default.xml   # nothing is done yet
+virtnet up examples/virtnet/default.xml
+ip netns add box
+echo "<interface type='network'><source network='default'/></interface>" > box.xml
+virtnet attach --guest-netns /run/netns/box box.xml
+ip -n box link set eth0 up
+ip netns exec box busybox udhcpc -i eth0 -t 9 -q -n -s /bin/true  # the bridge and the server take seven seconds
+virtnet leases
+virtnet graph --format svg > networks.svg
+virtnet detach vnet0
+virtnet down --undefine default
+` + "```" + `
+`
 
 const conventions = `
 **Files and names.** Where FILE|NAME may stand, an argument with a slash in it or ".xml" at its end is a file, "-" is the

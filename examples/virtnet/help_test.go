@@ -40,7 +40,7 @@ func TestHelp(t *testing.T) {
 
 Stop a network.
 
-Its ports stay known, and are plugged in again when it is started.
+Its ports stay known, and are plugged in again when it is started. With --undefine there may be none.
 
   --idle             refuse a network that has ports
   --undefine         forget the network as well

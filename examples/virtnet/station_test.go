@@ -64,7 +64,7 @@ func TestStation(t *testing.T) {
 		"list", "list --json", "show lan", "show --json lab", "leases", "LEASE", "leases", "leases --json lan",
 		"graph", "graph --json lan", "graph --format svg",
 		"check", "check --json", "BREAK", "check", "check --json lan", "repair --dry-run lan", "repair --json --dry-run lab", "repair", "check",
-		"detach vnet1", "down --idle lan", "down --json lan", "list", "up lan", "detach --json vnet0",
+		"detach vnet1", "down --idle lan", "down --undefine lan", "down --json lan", "list", "up lan", "detach --json vnet0",
 		"down --undefine lan", "down --undefine lab", "list",
 		"down lan", "show lan", "detach vnet9", "up nowhere.xml", "up web.xml", "attach --guest x lan.xml", "check lan", "graph lan", "leases lan",
 	} {

@@ -101,7 +101,7 @@ func (d *down) run(ctx context.Context, c *call) error {
 		return err
 	}
 	stop := nets.Stop
-	if d.idle {
+	if d.idle || d.undefine { // nobody could find the ports of a network that is forgotten
 		stop = nets.StopIdle
 	}
 	err = c.while(fmt.Sprintf("stopping network %q", name), func() error { return stop(ctx, name) })
