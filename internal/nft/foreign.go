@@ -108,7 +108,9 @@ func (r *foreign) read() (chains []host.Chain, err error) {
 	err = r.dump(unix.NFT_MSG_GETRULE, "rules", func(family uint8, a attrs) {
 		p := place{family, a.text(unix.NFTA_RULE_TABLE), a.text(unix.NFTA_RULE_CHAIN)}
 		if i, ok := at[p]; ok {
-			programs = append(programs, program{i, place{family, p.table, ""}, readSteps(a.take(unix.NFTA_RULE_EXPRESSIONS))})
+			// The next part of a long list takes the place of this one.
+			expressions := slices.Clone(a.take(unix.NFTA_RULE_EXPRESSIONS))
+			programs = append(programs, program{i, place{family, p.table, ""}, readSteps(expressions)})
 		}
 	})
 	if err != nil {
