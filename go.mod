@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/florianl/go-tc v0.4.8
+	github.com/godbus/dbus/v5 v5.2.4
 	github.com/google/go-cmp v0.7.0
 	github.com/mdlayher/netlink v1.11.2
 	github.com/stretchr/testify v1.12.1

@@ -39,7 +39,10 @@ type guest struct {
 }
 
 // newWorld makes a host that is 203.0.113.1 and 2001:db8:f::1 on its uplink eth0, and an outside that is .2 there.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOn(t, &testenv.Bus{}) }
+
+// newWorldOn is newWorld with a message bus on the host.
+func newWorldOn(t *testing.T, bus *testenv.Bus) *world {
 	testenv.NeedRoot(t)
 	w := &world{t: t, host: testenv.New(t), outside: testenv.New(t), guests: map[string]*guest{}}
 	testenv.Connect(t, w.host, w.outside, "eth0", "eth0")
@@ -51,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	w.host.SetSysctl(t, "net/ipv6/icmp/ratelimit", "0")
 	w.runDir = filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(w.runDir)), 0o711)) // so that servers can read their files
-	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir})
+	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, SystemBus: bus.Address})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
 	w.store = network.Dir(filepath.Join(t.TempDir(), "state"))

@@ -17,7 +17,8 @@ type Bridge struct {
 	// Name is the device. Where the network makes its bridge itself, an empty Name leaves it to the
 	// library, and a %d in it stands for a number that makes it free.
 	Name string `xml:"name,attr,omitempty"`
-	// Zone is the zone of firewalld that the bridge is put in.
+	// Zone is the zone of firewalld that the bridge is put in: firewalld has to run and to have it. Empty is the zone of libvirt
+	// if firewalld has that, and none in mode open.
 	Zone string `xml:"zone,attr,omitempty"`
 	// STP switches the spanning tree protocol. Absent is on.
 	STP schema.OnOff `xml:"stp,attr,omitempty" doc:"blank,lax"`

@@ -111,6 +111,12 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 			op.Was = op.Filter // something is left, and replaced
 		}
 		return op
+	case host.SetZone:
+		if !f.Zones.Has(op.Zone) {
+			return nil // nobody can
+		}
+		op.Was = f.Zones.Of(op.Link)
+		return op
 	case host.SetSysctl:
 		if is, ok := f.Sysctl(op.Key); ok {
 			op.Was = is

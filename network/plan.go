@@ -26,13 +26,14 @@ func PlanScope(n *Network) host.Scope {
 	}
 	if n.Managed() {
 		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
+		s.Zones = n.Bridge.Zone != "" || n.Mode() != ForwardOpen
 		s.Checksums = len(n.dhcpAddrs()) > 0
 	}
 	return s
 }
 
 // Plan turns a complete document into what has to be done on a host with these facts, so that the network runs: for a
-// network of the host's own making a bridge, its packet filter, addresses, routes and server, in an order in which
+// network of the host's own making a bridge, its packet filter and zone, addresses, routes and server, in an order in which
 // nothing is open before it is guarded. The other kinds of network only use what exists, and have an empty plan but for
 // the shape of a bridge with a <bandwidth>.
 //
@@ -71,7 +72,11 @@ func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) 
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(planFilter(n, f), planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
+	zone, err := planZone(rules, n, f)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(planFilter(n, f), zone, planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
 }
 
 // checkHostBridge refuses a network on a bridge that the host does not have.
@@ -90,7 +95,6 @@ func checkSupported(n *Network) error {
 	}{
 		{n.VLAN != nil, "/network/vlan"},
 		{n.VirtualPort != nil, "/network/virtualport"},
-		{n.Bridge.Zone != "", "/network/bridge/@zone"},
 		{n.Bridge.MACTableManager == schema.ManagedByLibvirt, "/network/bridge/@macTableManager"},
 		{n.Domain != nil && n.Domain.Register == schema.Yes, "/network/domain/@register"},
 	} {

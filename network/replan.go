@@ -99,6 +99,7 @@ func same(p host.Plan, op host.Op) (host.Op, bool) {
 func thing(op host.Op) any {
 	type bridge struct{}
 	type filter struct{ network string }
+	type zone struct{ link string }
 	type server struct{ name string }
 	type sysctl struct{ key string }
 	type shape struct{ link string }
@@ -116,6 +117,8 @@ func thing(op host.Op) any {
 		return bridge{}
 	case host.SetFilter:
 		return filter{op.Network}
+	case host.SetZone:
+		return zone{op.Link}
 	case host.Serve:
 		return server{op.Server.Name}
 	case host.SetSysctl:
@@ -162,6 +165,8 @@ func (r *replan) vanishes(step host.Step) (Change, bool) {
 		c.Disruptive = "the way to " + op.Dest.String() + " is lost"
 	case host.SetFilter:
 		c.Disruptive = "nothing is kept from guests, and nothing translated, any more"
+	case host.SetZone:
+		c.Disruptive = zoneChange
 	case host.SetUp, host.AddBridge:
 		c.Disruptive = "guests are cut off"
 	}
@@ -191,6 +196,11 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 		c.Op = host.SetFilter{Network: op.Network, Filter: op.Filter, Was: was}
 		c.Disruptive = filterChange(op.Filter, was)
 		return c, !op.Filter.Equal(was)
+	case host.SetZone:
+		was := old.(host.SetZone).Zone //nolint:forcetypeassert // as above
+		c.Op = host.SetZone{Link: op.Link, Zone: op.Zone, Was: was, Optional: op.Optional}
+		c.Disruptive = zoneChange
+		return c, op.Zone != was
 	case host.Serve:
 		was := old.(host.Serve).Server //nolint:forcetypeassert // as above
 		c.Op = host.SetServer{Server: op.Server, Was: was}
@@ -228,6 +238,8 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 	}
 	return c, false
 }
+
+const zoneChange = "other rules of firewalld apply to guests"
 
 // bridgeChange says what guests notice of a bridge with other settings.
 func bridgeChange(b, was host.AddBridge) string {

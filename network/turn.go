@@ -174,7 +174,21 @@ func (m *Manager) keepInPlan(ctx context.Context, changes []Change) error {
 func without(f *host.Facts, plan host.Plan) *host.Facts {
 	g := withoutLink(f, claimOf("", plan).Link)
 	g.Shapes = slices.DeleteFunc(g.Shapes, func(s host.Shape) bool { return has(plan, host.SetShape{Link: s.Link, Shape: s}) })
+	g.Zones.Links = zonesBefore(f.Zones.Links, plan)
 	return g
+}
+
+// zonesBefore is where links were before a plan put them into zones.
+func zonesBefore(links []host.ZonedLink, plan host.Plan) []host.ZonedLink {
+	links = slices.Clone(links)
+	for _, step := range plan {
+		if zone, ok := step.Op.(host.SetZone); ok {
+			if i := slices.Index(links, host.ZonedLink{Link: zone.Link, Zone: zone.Zone}); i >= 0 {
+				links[i].Zone = zone.Was
+			}
+		}
+	}
+	return links
 }
 
 // withoutLink is the facts but for a link and what is on it.
@@ -184,6 +198,7 @@ func withoutLink(f *host.Facts, link string) *host.Facts {
 	g.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l host.Link) bool { return l.Name == link })
 	g.Addrs = slices.DeleteFunc(slices.Clone(f.Addrs), func(a host.Addr) bool { return a.Link == link })
 	g.Routes = slices.DeleteFunc(slices.Clone(f.Routes), func(r host.Route) bool { return r.Link == link })
+	g.Zones.Links = slices.DeleteFunc(slices.Clone(f.Zones.Links), func(l host.ZonedLink) bool { return l.Link == link })
 	return &g
 }
 

@@ -21,23 +21,25 @@ const module = "github.com/go-virtnet/virtnet"
 // may lists, for each package that embedders get, the packages of this module that it may import itself. A package that
 // is not listed may import nothing of this module.
 var may = map[string][]string{
-	"":                 {},
-	"internal/xmldoc":  {},
-	"network/schema":   {"internal/xmldoc"},
-	"virtualport":      {"network/schema"},
-	"qos":              {"network/schema"},
-	"hostdev":          {"network/schema"},
-	"network/host":     {},
-	"network":          {"network/schema", "network/host", "virtualport", "qos", "hostdev"},
-	"domainiface":      {"network", "network/schema", "network/host", "virtualport", "qos", "hostdev"},
-	"network/hosttest": {"network/host"},
-	"internal/rtnl":    {},
-	"internal/nft":     {"network/host", "internal/rtnl"},
-	"internal/dnsmasq": {"network/host"},
-	"internal/tc":      {"internal/rtnl"},
-	"internal/lldp":    {},
-	"internal/ovs":     {"network/host"},
-	"network/linux":    {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs"},
+	"":                   {},
+	"internal/xmldoc":    {},
+	"network/schema":     {"internal/xmldoc"},
+	"virtualport":        {"network/schema"},
+	"qos":                {"network/schema"},
+	"hostdev":            {"network/schema"},
+	"network/host":       {},
+	"network":            {"network/schema", "network/host", "virtualport", "qos", "hostdev"},
+	"domainiface":        {"network", "network/schema", "network/host", "virtualport", "qos", "hostdev"},
+	"network/hosttest":   {"network/host"},
+	"internal/rtnl":      {},
+	"internal/nft":       {"network/host", "internal/rtnl"},
+	"internal/dnsmasq":   {"network/host"},
+	"internal/tc":        {"internal/rtnl"},
+	"internal/lldp":      {},
+	"internal/dbus":      {},
+	"internal/firewalld": {"network/host", "internal/dbus"},
+	"internal/ovs":       {"network/host"},
+	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs", "internal/dbus", "internal/firewalld"},
 }
 
 // public are the packages that embedders import.
@@ -45,7 +47,7 @@ var public = []string{"", "network", "network/schema", "network/host", "network/
 
 // modules are those that a program gets by importing any of the public packages.
 var modules = []string{
-	"github.com/florianl/go-tc", "github.com/josharian/native", "github.com/mdlayher/netlink", "github.com/mdlayher/socket", "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
+	"github.com/florianl/go-tc", "github.com/godbus/dbus/v5", "github.com/josharian/native", "github.com/mdlayher/netlink", "github.com/mdlayher/socket", "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
 	"golang.org/x/net", "golang.org/x/sync", "golang.org/x/sys",
 }
 
@@ -128,11 +130,19 @@ func TestOnlyWhatEmbeddersNeed(t *testing.T) {
 	}
 }
 
+// TestWithoutDBus builds without the library for D-Bus, which is as large as all others together.
+func TestWithoutDBus(t *testing.T) {
+	for _, p := range list(t, "-deps", "-tags", "virtnet_nodbus", "./network/linux") {
+		require.NotContains(t, p.ImportPath, "godbus")
+	}
+}
+
 func TestOnlyOnePackageKnowsEachLibrary(t *testing.T) {
 	owners := map[string][]string{
 		"github.com/vishvananda/netlink": {"internal/rtnl"},
 		"github.com/mdlayher/netlink":    {"internal/rtnl", "internal/nft", "internal/tc", "network/linux"},
 		"github.com/florianl/go-tc":      {"internal/tc"},
+		"github.com/godbus/dbus/v5":      {"internal/dbus"},
 	}
 	for _, p := range list(t, "./...") {
 		for _, imported := range p.Imports {

@@ -308,6 +308,7 @@ var behaviours = []behaviour{
 	{"domainiface.UpdateResolved", "loses them", "domainiface: TestUpdateResolved"},
 	{"domainiface.UpdateUndone", "leaves it so", "domainiface: TestUpdateAtomic"},
 	{"domainiface.UpdateUntouched", "runs hooks and chooses again", "domainiface: TestUpdate"},
+	{"network.NoZone", "fails", "network: TestPlanZone"},
 	{"network.PortCounts", "begins again at 0", "network: TestPortCounts"},
 	{"network.PortOnce", "chooses first", "network: TestPortOnce"},
 	{"network.PortReleased", "reports failure", "network: TestPortFaults"},

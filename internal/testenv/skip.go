@@ -49,3 +49,16 @@ func NeedProgram(t testing.TB, name string) {
 		Lack(t, "needs the program %s", name)
 	}
 }
+
+// needFile skips a test unless a file is on the machine, and names the Debian package that has it.
+func needFile(t testing.TB, file, name string) {
+	t.Helper()
+	if !exists(file) {
+		Skip(t, "needs %s of the Debian package %s", file, name)
+	}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}

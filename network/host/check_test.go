@@ -166,6 +166,9 @@ func TestChecks(t *testing.T) {
 		{serve(func(s *host.Server) { s.Subnets[0].Ranges[0].End = addr("10.0.0.9") }), "range 10.0.0.10 to 10.0.0.9 in 10.0.0.0/24"},
 		{serve(func(s *host.Server) { s.Subnets[0].Hosts[0].Addr = addr("2001:db8::9") }), "host 2001:db8::9 in 10.0.0.0/24"},
 		{serve(func(s *host.Server) { s.Subnets[0].Hosts[0] = host.StaticHost{Addr: addr("10.0.0.9")} }), "host 10.0.0.9 has nothing to be known by"},
+		{host.SetZone{Link: "br0", Optional: true}, "link br0 without a zone"},
+		{host.SetZone{Link: "br0", Zone: "my home"}, `zone "my home"`},
+		{host.SetZone{Link: "br 0", Zone: "home"}, `device name "br 0" has the character ' '`},
 	} {
 		t.Run(reflect.TypeOf(c.op).Name()+"/"+c.want, func(t *testing.T) {
 			require.EqualError(t, c.op.Check(), c.want+": invalid argument")

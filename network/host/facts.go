@@ -23,6 +23,8 @@ type Facts struct {
 	Sysctls    []Sysctl
 	Forwarding Forwarding
 	Filters    []Filter
+	// Zones is what firewalld says, if it was asked for.
+	Zones Zones `json:",omitzero"`
 	// Shapes holds the links whose traffic is shaped, and Classes what is guaranteed there.
 	Shapes  []Shape
 	Classes []Class
@@ -149,6 +151,7 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.Sysctls, func(a, b Sysctl) int { return cmp.Compare(a.Key, b.Key) })
 	slices.Sort(f.Forwarding.Blocked)
 	slices.SortFunc(f.Filters, func(a, b Filter) int { return cmp.Compare(a.Network, b.Network) })
+	f.Zones.sort()
 	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Classes, compareClasses)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
@@ -178,6 +181,7 @@ func (f *Facts) String() string {
 	for _, filter := range f.Filters {
 		fmt.Fprint(&b, filter)
 	}
+	fmt.Fprint(&b, f.Zones)
 	for _, s := range f.Shapes {
 		fmt.Fprintf(&b, "shape %s\n", s)
 	}

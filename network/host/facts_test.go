@@ -42,11 +42,15 @@ func sortedFacts() *host.Facts {
 		Sysctls:    []host.Sysctl{{Key: "net/ipv4/ip_forward", Value: "1"}, {Key: "net/ipv6/conf/br0/accept_ra", Value: "0"}},
 		Forwarding: host.Forwarding{IPv4: true, IPv6: true, Blocked: []string{"eth0", "eth1"}},
 		Filters:    []host.Filter{filter(), {Network: "9", Link: "br1", To: []host.Rule{{Do: host.Drop}}}},
-		Shapes:     []host.Shape{shape("br0"), {Link: "tap0", Other: "half a qdisc"}},
-		Classes:    []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
-		Shaping:    host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
-		Servers:    []host.Server{server(), {Name: "9", Link: "br1"}},
-		OVS:        host.OVS{Bridges: []string{"ovs0", "ovs1"}, Missing: "nobody answers"},
+		Zones: host.Zones{
+			Possible: true, Running: true, Names: []string{"home", "work"}, Policies: []string{"a", "b"},
+			Links: []host.ZonedLink{{Link: "br0", Zone: "work"}, {Link: "br1", Zone: "home"}},
+		},
+		Shapes:  []host.Shape{shape("br0"), {Link: "tap0", Other: "half a qdisc"}},
+		Classes: []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
+		Shaping: host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
+		Servers: []host.Server{server(), {Name: "9", Link: "br1"}},
+		OVS:     host.OVS{Bridges: []string{"ovs0", "ovs1"}, Missing: "nobody answers"},
 		OVSPorts: []host.OVSPort{
 			ovsPort(), {Link: "tap1", Bridge: "ovs0", VLAN: host.OVSVLAN{Mode: host.Access, Tag: 7}, Other: "qos linux-sfq"},
 		},
@@ -87,6 +91,9 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Sysctls)
 		slices.Reverse(f.Forwarding.Blocked)
 		slices.Reverse(f.Filters)
+		slices.Reverse(f.Zones.Names)
+		slices.Reverse(f.Zones.Policies)
+		slices.Reverse(f.Zones.Links)
 		slices.Reverse(f.Shapes)
 		slices.Reverse(f.Classes)
 		slices.Reverse(f.Servers)
@@ -124,6 +131,10 @@ func TestFactsAreFound(t *testing.T) {
 	require.Nil(t, f.Server("7"))
 	require.Equal(t, host.RelayYes, f.Switch("eth1").Relay)
 	require.Equal(t, host.Switch{Link: "eth9"}, f.Switch("eth9"))
+	require.Equal(t, "home", f.Zones.Of("br1"))
+	require.Empty(t, f.Zones.Of("br9"))
+	require.True(t, f.Zones.Has("work"))
+	require.False(t, f.Zones.Has("br1"))
 	value, ok := f.Sysctl("net/ipv4/ip_forward")
 	require.True(t, ok)
 	require.Equal(t, "1", value)

@@ -45,6 +45,7 @@ func operations() []Op {
 		SetSysctl{},
 		EnableForwarding{}, DisableForwarding{},
 		SetFilter{},
+		SetZone{},
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
 		Serve{}, Unserve{}, SetServer{},

@@ -170,3 +170,21 @@ func FuzzStep(f *testing.F) {
 		step.Op.Holds(&host.Facts{})
 	})
 }
+
+// TestOptionalZone holds where nobody can do anything about it.
+func TestOptionalZone(t *testing.T) {
+	in := func(zone string) *host.Facts {
+		return &host.Facts{Zones: host.Zones{Running: true, Names: []string{"home", "work"}, Links: []host.ZonedLink{{Link: "br0", Zone: zone}}}}
+	}
+	op := host.SetZone{Link: "br0", Zone: "home", Optional: true}
+	require.True(t, op.Holds(&host.Facts{}), "without firewalld")
+	require.True(t, op.Holds(in("home")))
+	require.False(t, op.Holds(in("work")))
+	op.Zone = "nowhere"
+	require.True(t, op.Holds(in("work")), "without the zone")
+	op.Optional = false
+	require.False(t, op.Holds(in("work")))
+	require.Equal(t, "zone nowhere interface br0 (was none)", op.String())
+	op.Optional = true
+	require.Equal(t, "zone nowhere interface br0 (was none) if there is one", op.String())
+}

@@ -115,6 +115,7 @@ func samples() []host.Op {
 		host.SetSysctl{Key: "net/ipv6/conf/br0/accept_ra", Value: "0", Was: "1"},
 		host.EnableForwarding{IPv6: true}, host.DisableForwarding{},
 		host.SetFilter{Network: "8f1c", Filter: filter(), Was: host.Filter{Network: "8f1c", Link: "br0"}},
+		host.SetZone{Link: "br0", Zone: "home", Was: "work"},
 		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
 		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
 		serve, host.Unserve(serve), host.SetServer{Server: serve.Server, Was: host.Server{Name: serve.Server.Name, Link: "br0", Options: []string{"port=0"}}},

@@ -25,6 +25,8 @@ type Scope struct {
 	Sysctls []string
 	// Filters names the networks whose packet filter is wanted.
 	Filters []string
+	// Zones asks how firewalld has sorted the links. Nothing else asks for it, not even All.
+	Zones bool
 	// Shapes names the links whose shape and classes are wanted.
 	Shapes []string
 	// Shaping asks what the machine can do about traffic. Nothing else asks for it, not even All.
@@ -63,6 +65,7 @@ func (s Scope) And(t Scope) Scope {
 		Forwarding: s.Forwarding || t.Forwarding,
 		Sysctls:    union(s.Sysctls, t.Sysctls),
 		Filters:    union(s.Filters, t.Filters),
+		Zones:      s.Zones || t.Zones,
 		Shapes:     union(s.Shapes, t.Shapes),
 		Shaping:    s.Shaping || t.Shaping,
 		Checksums:  s.Checksums || t.Checksums,

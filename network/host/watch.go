@@ -47,6 +47,8 @@ const (
 	ForwardingChanged
 	// FilterChanged is the filter of the network.
 	FilterChanged
+	// ZonesChanged is that firewalld has appeared or gone, has other zones, or has put links into others.
+	ZonesChanged
 	// ShapeChanged is how the link is shaped, or what is guaranteed there.
 	ShapeChanged
 	// OVSPortChanged is a port of Open vSwitch that has appeared, has changed or is gone.
@@ -58,7 +60,7 @@ const (
 )
 
 var changeWords = [...]string{
-	"anything", "link added", "link changed", "link removed", "route changed", "forwarding changed", "filter changed", "shape changed",
+	"anything", "link added", "link changed", "link removed", "route changed", "forwarding changed", "filter changed", "zones changed", "shape changed",
 	"port of Open vSwitch changed", "server started", "server ended",
 }
 
@@ -100,6 +102,8 @@ func (c Change) Touches(s Scope) bool {
 		return s.Forwarding || len(s.Sysctls) > 0
 	case FilterChanged:
 		return named(s.Filters)
+	case ZonesChanged:
+		return s.Zones
 	case ShapeChanged:
 		return named(s.Shapes)
 	case OVSPortChanged:

@@ -34,6 +34,8 @@ func TestChangeTouches(t *testing.T) {
 		{"the filter", host.Change{Kind: host.FilterChanged, Name: "n1"}, host.Scope{Filters: []string{"n1"}}, true},
 		{"some filter", host.Change{Kind: host.FilterChanged}, host.Scope{Filters: []string{"n1"}}, true},
 		{"another filter", host.Change{Kind: host.FilterChanged, Name: "n2"}, host.Scope{Filters: []string{"n1"}}, false},
+		{"zones", host.Change{Kind: host.ZonesChanged}, host.Scope{Zones: true}, true},
+		{"zones nobody asked for", host.Change{Kind: host.ZonesChanged}, host.Scope{Links: []string{"br0"}}, false},
 		{"the server", host.Change{Kind: host.ServerEnded, Name: "n1"}, host.Scope{Servers: []string{"n1"}}, true},
 		{"another server", host.Change{Kind: host.ServerStarted, Name: "n2"}, host.Scope{Servers: []string{"n1"}}, false},
 		{"the port of a switch", host.Change{Kind: host.OVSPortChanged, Name: "tap0"}, host.Scope{OVSPorts: []string{"tap0"}}, true},

@@ -77,6 +77,7 @@ type state struct {
 	learned    []host.Route    // those of router advertisements
 	ipv4, ipv6 bool            // forwarding
 	filters    map[string]host.Filter
+	zoning     zoning
 	firewall   host.Firewall // of other programs
 	shapes     map[string]host.Shape
 	classes    []host.Class
@@ -115,7 +116,7 @@ func (m *Machine) Log() []host.Op {
 // parameters that are not as the kernel sets them, and the leases.
 func (m *Machine) String() string {
 	defer m.lock().Unlock()
-	scope := host.Scope{All: true, Libvirt: true}
+	scope := host.Scope{All: true, Libvirt: true, Zones: true}
 	for _, fn := range m.functions {
 		scope.VFs = append(scope.VFs, fn.PCI)
 	}
@@ -154,6 +155,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.sysctlFacts(scope, f)
 	m.forwardingFacts(scope, f)
 	m.filterFacts(scope, f)
+	m.zoneFacts(scope, f)
 	m.shapeFacts(scope, f)
 	m.serverFacts(scope, f)
 	m.switchFacts(scope, f)
@@ -235,6 +237,8 @@ func (m *Machine) do(op host.Op) error {
 		return m.forward(op.IPv6, false)
 	case host.SetFilter:
 		return m.setFilter(op)
+	case host.SetZone:
+		return m.setZone(op)
 	case host.SetShape:
 		return m.setShape(op)
 	case host.AddClass:

@@ -28,6 +28,9 @@ type Suite struct {
 	// Namespace gives the file of an empty network namespace that the machine which was opened last can reach. It is
 	// for the operations with veths, which are skipped if it is nil.
 	Namespace func(t *testing.T) string
+	// Firewalld readies firewalld on the machine that was opened last, with the zones home and work and no link in either. It
+	// is for the operations with zones, which are skipped if it is nil.
+	Firewalld func(t *testing.T)
 	// Without lists operations that the machine cannot do; only their types matter. They have to fail with
 	// errors.ErrUnsupported, and what needs them is skipped. Any other operation has to work.
 	Without []host.Op
@@ -109,7 +112,13 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 		t.Skip("the machine cannot do what this needs, as the caller said")
 	}
 	scope := planOf(needs).Scope()
-	x := &bench{t: t, backend: s.Open(t), besides: host.Scope{Sysctls: scope.Sysctls, Libvirt: scope.Libvirt}}
+	if scope.Zones && s.Firewalld == nil {
+		t.Skip("the caller gave no firewalld")
+	}
+	x := &bench{t: t, backend: s.Open(t), besides: host.Scope{Sysctls: scope.Sysctls, Libvirt: scope.Libvirt, Zones: scope.Zones}}
+	if scope.Zones {
+		s.Firewalld(t)
+	}
 	for _, op := range needs {
 		if _, ok := op.(host.AddVeth); ok && x.namespace == "" {
 			if s.Namespace == nil {

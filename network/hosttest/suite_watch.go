@@ -79,6 +79,8 @@ func (s Suite) testWatcher(t *testing.T) {
 		{"filter", []host.Op{br0}, filter, host.Change{Kind: host.FilterChanged, Name: "n1"}},
 		{"another filter", []host.Op{br0, filter}, host.SetFilter{Network: "n1", Filter: filter2, Was: filter1}, host.Change{Kind: host.FilterChanged, Name: "n1"}},
 		{"filter gone", []host.Op{br0, filter}, filter.Inverse(), host.Change{Kind: host.FilterChanged, Name: "n1"}},
+		{"zone", nil, zone0, host.Change{Kind: host.ZonesChanged}},
+		{"zone left", []host.Op{zone0}, zone0.Inverse(), host.Change{Kind: host.ZonesChanged}},
 		{"shape", []host.Op{br0}, setShape(shape0, host.Shape{}), host.Change{Kind: host.ShapeChanged, Name: "br0"}},
 		{"class", []host.Op{br0, setShape(shape0, host.Shape{})}, class, host.Change{Kind: host.ShapeChanged, Name: "br0"}},
 		{"port of a switch", []host.Op{tap0}, host.AddOVSPort(port0), host.Change{Kind: host.OVSPortChanged, Name: "tap0"}},

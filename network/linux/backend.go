@@ -40,6 +40,8 @@ type Backend struct {
 	// vfs and bus are the kernel's.
 	vfs vfs
 	bus bus
+	// messages is the address of the message bus; empty is none.
+	messages string
 }
 
 // Open prepares a backend. It changes nothing on the machine. A missing Namespace wraps fs.ErrNotExist, and a file that is
@@ -49,7 +51,7 @@ func Open(config Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{config: config, ns: ns, sys: "/sys", vfio: "/dev/vfio", bus: kernelBus{}}
+	b := &Backend{config: config, ns: ns, messages: config.systemBus(), sys: "/sys", vfio: "/dev/vfio", bus: kernelBus{}}
 	if b.rt, err = rtnl.Open(b.enter); err != nil {
 		return nil, errors.Join(err, b.closeNamespace())
 	}
@@ -80,7 +82,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.serverFacts, b.ovsFacts, b.libvirtFacts,
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.serverFacts, b.ovsFacts, b.libvirtFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -175,6 +177,8 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setForwarding(op.IPv6, false)
 	case host.SetFilter:
 		return b.setFilter(ctx, op)
+	case host.SetZone:
+		return b.setZone(ctx, op)
 	case host.SetShape:
 		return b.setShape(op)
 	case host.AddClass:

@@ -22,6 +22,10 @@ type Config struct {
 	// OVSDB is the Unix socket of the ovsdb-server of Open vSwitch, which has to work in the same network namespace. Empty is
 	// DefaultOVSDB. A machine where nobody listens has no Open vSwitch, and that is no error before one is asked for.
 	OVSDB string
+	// SystemBus is the address of the message bus with firewalld, in the words of D-Bus: unix:path=/run/dbus/system_bus_socket.
+	// Empty is that of DBUS_SYSTEM_BUS_ADDRESS or, without it, the usual one; but with a Namespace it is none: what runs on
+	// the usual bus filters another one.
+	SystemBus string
 	// TieServers ends the servers when the backend is closed or this process ends, however it ends. Otherwise they go on,
 	// and are found again by the next Open, as bridges and filters are.
 	TieServers bool

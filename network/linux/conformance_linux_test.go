@@ -17,24 +17,47 @@ func open(t testing.TB) (*linux.Backend, *testenv.Namespace) {
 	t.Helper()
 	testenv.NeedRoot(t)
 	ns := testenv.New(t)
-	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir(), Libvirt: t.TempDir()})
+	return openAs(t, linux.Config{Namespace: ns.Path()}), ns
+}
+
+// openAs gives a backend with folders of its own.
+func openAs(t testing.TB, config linux.Config) *linux.Backend {
+	t.Helper()
+	config.RunDir, config.Libvirt = t.TempDir(), t.TempDir()
+	b, err := linux.Open(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	return b, ns
+	return b
 }
 
 func TestConformance(t *testing.T) {
 	testenv.NeedRoot(t)
 	var ns *testenv.Namespace
 	var sw *testenv.OpenVSwitch
-	var last *linux.Backend
+	var b *linux.Backend
+	bus := &testenv.Bus{}
+	if testenv.HasFirewalld() {
+		// One for all, for it takes seconds to start, and does not ask which links there are.
+		bus = testenv.NewBus(t, "")
+		testenv.New(t).NewFirewalld(t, bus, nil)
+	}
 	hosttest.Suite{
 		Open: func(t *testing.T) host.Backend {
-			last, ns, sw = openWithOVS(t)
-			return last
+			ns = testenv.New(t)
+			sw = testenv.NewOpenVSwitch(t, ns)
+			b = openAs(t, linux.Config{Namespace: ns.Path(), OVSDB: sw.Socket, SystemBus: bus.Address})
+			return b
 		},
 		Libvirt: func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
-			return playLibvirt(t, ns, last.LibvirtFolder(), l, leases)
+			return playLibvirt(t, ns, b.LibvirtFolder(), l, leases)
+		},
+		Firewalld: func(t *testing.T) {
+			testenv.NeedFirewalld(t)
+			f, err := b.Facts(t.Context(), host.Scope{Zones: true})
+			require.NoError(t, err)
+			for _, l := range f.Zones.Links {
+				require.NoError(t, b.Do(t.Context(), host.SetZone{Link: l.Link, Was: l.Zone}))
+			}
 		},
 		OVS: func(t *testing.T, bridges ...string) {
 			sw.Datapath = "netdev" // whose ports look like other links

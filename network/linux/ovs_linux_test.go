@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network/linux"
-	"github.com/stretchr/testify/require"
 )
 
 // openWithOVS gives a backend for a namespace where Open vSwitch can be started.
@@ -16,8 +15,5 @@ func openWithOVS(t testing.TB) (*linux.Backend, *testenv.Namespace, *testenv.Ope
 	testenv.NeedRoot(t)
 	ns := testenv.New(t)
 	sw := testenv.NewOpenVSwitch(t, ns)
-	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: t.TempDir(), OVSDB: sw.Socket, Libvirt: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	return b, ns, sw
+	return openAs(t, linux.Config{Namespace: ns.Path(), OVSDB: sw.Socket}), ns, sw
 }

@@ -22,12 +22,13 @@ import (
 var _ host.Watcher = (*Backend)(nil)
 
 // Watch tells what changes in the backend's namespace, by whatever program: links, addresses, routes, forwarding, traffic
-// control and the table of filters as the kernel tells it, ports of Open vSwitch as its database does, and servers as they
-// start and end; see [host.Watcher]. Servers that other processes start, and a database that is started, are found within two
-// seconds, and what becomes of them is told at once from then on. Kernel parameters other than forwarding are not told,
-// because the kernel does not tell.
+// control and the table of filters as the kernel tells it, zones as firewalld does, ports of Open vSwitch as its database
+// does, and servers as they start and end; see [host.Watcher]. Servers that other processes start, and a database or a message
+// bus that is started, are found within two seconds, and what becomes of them is told at once from then on. Kernel parameters
+// other than forwarding are not told, because the kernel does not tell.
 //
-// It works in the goroutine of the loop, and keeps four descriptors and one for each server open as long as it goes on.
+// It works in the goroutine of the loop, with others for the message bus if there is one, and keeps four descriptors, one for
+// the bus and one for each server open as long as it goes on.
 func (b *Backend) Watch(ctx context.Context) iter.Seq2[host.Change, error] {
 	return func(yield func(host.Change, error) bool) {
 		if ctx.Err() != nil {
@@ -70,6 +71,8 @@ type watcher struct {
 	// ovs is nil where no Open vSwitch answers.
 	ovs  *ovs.Monitor
 	wake *wake
+	// ear is nil without a message bus.
+	ear *ear
 	// links are the names that links have.
 	links map[int]string
 	// servers are those that run, by their names.
@@ -90,6 +93,9 @@ func (b *Backend) newWatcher(ctx context.Context) (w *watcher, err error) {
 	if w.wake, err = b.servers.newWake(); err != nil {
 		return nil, err
 	}
+	if b.messages != "" {
+		w.ear = listen(b.messages, w.wake.call)
+	}
 	if w.rt, err = b.rt.Monitor(); err != nil {
 		return nil, err
 	}
@@ -108,6 +114,9 @@ func (b *Backend) newWatcher(ctx context.Context) (w *watcher, err error) {
 }
 
 func (w *watcher) close() {
+	if w.ear != nil {
+		w.ear.close()
+	}
 	if w.wake != nil {
 		w.backend.servers.endWake(w.wake)
 	}
@@ -154,6 +163,9 @@ func (w *watcher) wait(ctx context.Context) error {
 	woken := fds[0].Revents != 0
 	if woken {
 		w.wake.answer()
+	}
+	for kind := range w.ear.take() {
+		w.tell(host.Change{Kind: kind})
 	}
 	if err := w.readNotices(); err != nil {
 		return err
