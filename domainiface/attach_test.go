@@ -158,7 +158,7 @@ func TestAttachRefuses(t *testing.T) {
 			"/interface: tuntap add dev eth0"},
 		"no such namespace": {domainiface.Guest{Name: "box", Namespace: "/run/netns/gone"}, `<interface type='network'><source network='lan'/></interface>`,
 			fs.ErrNotExist, "/interface: link add vnet0"},
-		"vlan": {web, `<interface type='bridge'><source bridge='virbr0'/><vlan><tag id='7'/></vlan></interface>`, errors.ErrUnsupported, "/interface/vlan"},
+		"vlan": {web, `<interface type='bridge'><source bridge='lan0'/><vlan><tag id='7'/></vlan></interface>`, errors.ErrUnsupported, "/interface/vlan"},
 		"unknown group": {web, `<interface type='network'><source network='lan' portgroup='red'/></interface>`, fs.ErrNotExist,
 			"/interface/source/@portgroup"},
 	} {

@@ -3,6 +3,7 @@
 package domainiface
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -51,12 +52,50 @@ func planPlug(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	isolated := p.Port != nil && p.Port.Isolated == schema.Yes
-	return append(plan, host.Step{From: "/interface/source", Op: host.Plug{Link: link, Bridge: bridge.Name, Isolated: isolated}}), nil
+	plug, err := plugOf(p, link, bridge)
+	return append(plan, host.Step{From: "/interface/source", Op: plug}), err
 }
 
 // ownerOf is our mark on what is made for a port.
 func ownerOf(p *network.Port) string { return "virtnet:" + p.UUID.String() }
+
+// plugOf is how the guest's device is plugged into the bridge.
+func plugOf(p *network.Port, link string, bridge *host.Link) (host.Plug, error) {
+	plug := host.Plug{Link: link, Bridge: bridge.Name, Isolated: p.Port != nil && p.Port.Isolated == schema.Yes}
+	if p.Plug.MACTableManager == schema.ManagedByLibvirt {
+		plug.NoLearning, plug.NoFlood, plug.Station = true, true, host.MAC(p.MAC.Address)
+	}
+	if p.VLAN == nil {
+		return plug, nil
+	}
+	if !bridge.VLANFiltering {
+		return plug, fmt.Errorf("/interface/vlan: bridge %s does not keep VLANs apart (ip link set %s type bridge vlan_filtering 1): %w",
+			bridge.Name, bridge.Name, errors.ErrUnsupported)
+	}
+	plug.VLANs = vlansOf(p.VLAN)
+	return plug, nil
+}
+
+// vlansOf are the VLANs of a port: those of a trunk come and go with their tags, but for frames without one, which are in
+// the native VLAN. Of one that is no trunk the guest sees no tag.
+func vlansOf(v *virtualport.VLAN) host.VLANs {
+	if single := v.Single(); single != 0 {
+		return host.NewVLANs(uint16(single), false)
+	}
+	var native uint16
+	nativeTagged := false
+	var tagged []uint16
+	for _, tag := range v.Tags {
+		id := uint16(min(tag.ID.Uint(), host.MaxVLAN))
+		switch tag.NativeMode {
+		case virtualport.Tagged, virtualport.Untagged:
+			native, nativeTagged = id, tag.NativeMode == virtualport.Tagged
+		default:
+			tagged = append(tagged, id)
+		}
+	}
+	return host.NewVLANs(native, nativeTagged, tagged...)
+}
 
 // bridgeOf finds the bridge that a port is plugged into. What is no Linux bridge is told apart: that of Open vSwitch takes a
 // profile, and other links take no ports.

@@ -85,10 +85,8 @@ func supportedPort(p *network.Port) error {
 		return unsupported("/interface/source", "what is no bridge")
 	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.OpenVSwitch:
 		return unsupported("/interface/virtualport", "a profile")
-	case p.VLAN != nil && p.VirtualPort == nil:
-		return unsupported("/interface/vlan", "a VLAN")
-	case p.Plug.MACTableManager == schema.ManagedByLibvirt:
-		return unsupported("/interface/source", "a bridge whose MAC table is not the kernel's")
+	case p.VLAN != nil && p.Plug.Type == network.PlugNetwork:
+		return unsupported("/interface/vlan", "a guest in a VLAN of a network's own bridge")
 	}
 	return nil
 }

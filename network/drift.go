@@ -102,8 +102,7 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		}
 		return mendMTU(op.Link, op.Owner, op.MTU, f)
 	case host.Plug:
-		if l := f.Link(op.Link); l != nil && l.Master != "" {
-			was := host.Plug{Link: op.Link, Bridge: l.Master, Isolated: l.Isolated, NoLearning: l.NoLearning, NoFlood: l.NoFlood}
+		if was, ok := host.PlugOf(f, op.Link, op.Station); ok {
 			return host.SetPlug{Plug: op, Was: was}
 		}
 	case host.SetFilter:
@@ -161,7 +160,7 @@ func mendBridge(op host.AddBridge, f *host.Facts) host.Op {
 		return nil
 	}
 	was := op
-	was.STP, was.ForwardDelay = l.STP, l.ForwardDelay
+	was.STP, was.ForwardDelay, was.VLANFiltering = l.STP, l.ForwardDelay, l.VLANFiltering
 	if op.MTU != 0 {
 		was.MTU = l.MTU
 	}

@@ -24,6 +24,7 @@ func PlanScope(n *Network) host.Scope {
 	if n.Bandwidth != nil {
 		s.Shapes, s.Shaping = s.Links, true
 	}
+	s.VLANs = n.keepsTable()
 	if n.Managed() {
 		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
 		s.Zones = n.Bridge.Zone != "" || n.Mode() != ForwardOpen
@@ -49,7 +50,8 @@ func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) 
 		if err := firstOf(checkHostBridge(n, f), checkFunctions(n, f)); err != nil || !n.HostBridge() {
 			return nil, err
 		}
-		return planShape(n, f)
+		shape, err := planShape(n, f)
+		return append(planTable(n), shape...), err
 	}
 	if n.Bridge == nil || n.Bridge.Name == "" || n.MAC == nil || n.MAC.Address.IsZero() || n.UUID.IsZero() {
 		return nil, fmt.Errorf("/network: not complete: it has no bridge name, hardware address or uuid: %w", fs.ErrInvalid)
@@ -57,7 +59,7 @@ func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) 
 	if !n.fitsIPv6() && n.hasFamily(IPv6) {
 		return nil, fail(fs.ErrInvalid, "/network/mtu/@size: IPv6 needs packets of at least %d bytes, not %d", minIPv6, n.mtu())
 	}
-	if err := firstOf(checkSupported(n), checkFree(n, f)); err != nil {
+	if err := firstOf(checkSupported(n), checkTable(n, f), checkFree(n, f)); err != nil {
 		return nil, err
 	}
 	forwarding, err := planForwarding(n, f)
@@ -81,10 +83,17 @@ func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) 
 
 // checkHostBridge refuses a network on a bridge that the host does not have.
 func checkHostBridge(n *Network, f *host.Facts) error {
-	if !n.HostBridge() || f.Link(n.Bridge.Name) != nil {
+	if !n.HostBridge() {
 		return nil
 	}
-	return fail(fs.ErrNotExist, "/network/bridge/@name: the host has no bridge %s", n.Bridge.Name)
+	l := f.Link(n.Bridge.Name)
+	switch {
+	case l == nil:
+		return fail(fs.ErrNotExist, "/network/bridge/@name: the host has no bridge %s", n.Bridge.Name)
+	case n.keepsTable() && l.Kind != host.Bridge:
+		return fail(errors.ErrUnsupported, "%s: only a Linux bridge has such a table, and %s is none", tablePath, n.Bridge.Name)
+	}
+	return checkTable(n, f)
 }
 
 // checkSupported refuses a network with settings that are not carried out yet, rather than to start it without them.
@@ -95,7 +104,6 @@ func checkSupported(n *Network) error {
 	}{
 		{n.VLAN != nil, "/network/vlan"},
 		{n.VirtualPort != nil, "/network/virtualport"},
-		{n.Bridge.MACTableManager == schema.ManagedByLibvirt, "/network/bridge/@macTableManager"},
 		{n.Domain != nil && n.Domain.Register == schema.Yes, "/network/domain/@register"},
 	} {
 		if setting.given {

@@ -3,6 +3,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -22,6 +23,8 @@ func planBridge(n *Network, f *host.Facts) host.Plan {
 		MTU:          n.mtu(),
 		STP:          stp,
 		ForwardDelay: delay,
+		// So the kernel spares ports whose stations are all known what is not for them.
+		VLANFiltering: n.keepsTable(),
 	}}}
 	for _, p := range bridgeSysctls {
 		was, ok := f.Sysctl("net/ipv6/conf/default/" + p.name)
@@ -35,6 +38,30 @@ func planBridge(n *Network, f *host.Facts) host.Plan {
 		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/" + p.name, Value: value, Was: was}})
 	}
 	return plan
+}
+
+// tablePath is the place that says who fills the table of a bridge.
+const tablePath = "/network/bridge/@macTableManager"
+
+// keepsTable reports whether the bridge is told which guest is behind which port, and learns and tries nothing.
+func (n *Network) keepsTable() bool {
+	return n.Bridge != nil && n.Bridge.MACTableManager == schema.ManagedByLibvirt
+}
+
+// checkTable refuses such a bridge on a host that cannot have it.
+func checkTable(n *Network, f *host.Facts) error {
+	if !n.keepsTable() || f.VLANFiltering {
+		return nil
+	}
+	return fail(errors.ErrUnsupported, "%s: the kernel of the host has no VLAN filtering of bridges, which this needs", tablePath)
+}
+
+// planTable is what such a table needs of a bridge of the host. The ports do the rest, each for itself.
+func planTable(n *Network) host.Plan {
+	if !n.keepsTable() {
+		return nil
+	}
+	return host.Plan{{From: tablePath, Op: host.FilterVLANs{Link: n.Bridge.Name}}}
 }
 
 // fitsIPv6 reports whether the packets of the bridge are large enough for IPv6: on another one the kernel has no IPv6, and no

@@ -54,7 +54,8 @@ type Link struct {
 type BridgeOptions struct {
 	STP bool
 	// ForwardDelay is in hundredths of a second.
-	ForwardDelay int
+	ForwardDelay  int
+	VLANFiltering bool
 }
 
 // PortOptions are those of a bridge port, as far as they are not what the kernel gives each port.
@@ -334,6 +335,8 @@ func (o *BridgeOptions) parse(ad *netlink.AttributeDecoder) error {
 			o.STP = ad.Uint32() != 0
 		case unix.IFLA_BR_FORWARD_DELAY:
 			o.ForwardDelay = int(ad.Uint32())
+		case unix.IFLA_BR_VLAN_FILTERING:
+			o.VLANFiltering = ad.Uint8() != 0
 		}
 	}
 	return nil

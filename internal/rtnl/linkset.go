@@ -33,6 +33,9 @@ func (c *Conn) AddBridge(n NewLink, o BridgeOptions) error {
 		// In this order: with STP on, the kernel accepts only some delays.
 		ae.Uint32(unix.IFLA_BR_FORWARD_DELAY, uint32(o.ForwardDelay))
 		ae.Uint32(unix.IFLA_BR_STP_STATE, boolean[uint32](o.STP))
+		if o.VLANFiltering {
+			ae.Uint8(unix.IFLA_BR_VLAN_FILTERING, 1)
+		}
 		return nil
 	})
 }
@@ -162,7 +165,7 @@ func silentIPv6(ae *netlink.AttributeEncoder) error {
 	return nil
 }
 
-// SetBridge changes the options of a bridge. With STP on, the kernel accepts only some delays.
+// SetBridge changes the options of a bridge but for [Conn.SetVLANFiltering]. With STP on, the kernel accepts only some delays.
 func (c *Conn) SetBridge(index int, o BridgeOptions) error {
 	delay := func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_BR_FORWARD_DELAY, uint32(o.ForwardDelay)) }
 	stp := func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_BR_STP_STATE, boolean[uint32](o.STP)) }
@@ -174,6 +177,11 @@ func (c *Conn) SetBridge(index int, o BridgeOptions) error {
 		return err
 	}
 	return c.setBridge(index, delay)
+}
+
+// SetVLANFiltering has a bridge keep VLANs apart, or not. A kernel whose bridges cannot is errors.ErrUnsupported.
+func (c *Conn) SetVLANFiltering(index int, on bool) error {
+	return c.setBridge(index, func(ae *netlink.AttributeEncoder) { ae.Uint8(unix.IFLA_BR_VLAN_FILTERING, boolean[uint8](on)) })
 }
 
 func (c *Conn) setBridge(index int, options ...func(*netlink.AttributeEncoder)) error {

@@ -6,7 +6,7 @@ import "fmt"
 
 // AddBridge makes a bridge, down and without ports:
 //
-//	ip link add LINK address MAC type bridge stp_state STP forward_delay DELAY
+//	ip link add LINK address MAC type bridge stp_state STP forward_delay DELAY vlan_filtering VLANFILTERING
 //	ip link set LINK mtu MTU alias OWNER
 //
 // The hardware address is part of the creating message and identifies the bridge as ours from its first moment. It may
@@ -22,6 +22,9 @@ type AddBridge struct {
 	STP bool
 	// ForwardDelay is in hundredths of a second, the kernel's unit. With STP on it has to be from 200 to 3000.
 	ForwardDelay int
+	// VLANFiltering keeps VLANs apart, and spares ports whose stations are all known every frame that is not for them. A
+	// machine whose bridges cannot do it refuses with errors.ErrUnsupported.
+	VLANFiltering bool `json:",omitempty"`
 }
 
 // DelBridge removes a bridge that AddBridge with the same fields made: ip link del LINK type bridge. Its ports stay and
@@ -49,7 +52,7 @@ func (o AddBridge) Scope() Scope { return Scope{Links: []string{o.Link}} }
 func (o AddBridge) Holds(f *Facts) bool {
 	l := f.Link(o.Link)
 	return l != nil && l.Kind == Bridge && l.MAC == o.MAC && l.Owner == o.Owner &&
-		(o.MTU == 0 || l.MTU == o.MTU) && l.STP == o.STP && l.ForwardDelay == o.ForwardDelay
+		(o.MTU == 0 || l.MTU == o.MTU) && l.STP == o.STP && l.ForwardDelay == o.ForwardDelay && l.VLANFiltering == o.VLANFiltering
 }
 
 func (o AddBridge) String() string {
@@ -57,7 +60,11 @@ func (o AddBridge) String() string {
 	if o.MTU != 0 {
 		s += fmt.Sprintf(" mtu %d", o.MTU)
 	}
-	return s + fmt.Sprintf(" type bridge stp_state %s forward_delay %d", onOff(o.STP), o.ForwardDelay)
+	s += fmt.Sprintf(" type bridge stp_state %s forward_delay %d", onOff(o.STP), o.ForwardDelay)
+	if o.VLANFiltering {
+		s += " vlan_filtering 1"
+	}
+	return s
 }
 
 // Check is that of AddBridge.
@@ -77,28 +84,42 @@ func (o DelBridge) Holds(f *Facts) bool {
 
 func (o DelBridge) String() string { return "link del " + o.Link + " type bridge" }
 
-// Plug makes a link a port of a bridge: ip link set LINK master BRIDGE, and bridge link set dev LINK isolated on
-// learning off flood off for the flags that are set. A link that is in a bridge already, even in this one, is
-// fs.ErrExist; a missing bridge, or one that is no bridge, is fs.ErrNotExist; a bridge or the loopback device as a port,
-// and a port more than a bridge can have, is fs.ErrInvalid.
+// Plug makes a link a port of a bridge, with the flags that are set:
+//
+//	ip link set LINK master BRIDGE
+//	bridge link set dev LINK isolated on learning off flood off
+//	bridge vlan del dev LINK vid 1; bridge vlan add dev LINK vid NATIVE pvid untagged; bridge vlan add dev LINK vid TAGGED
+//	bridge fdb add STATION dev LINK master static
+//
+// A link that is in a bridge already, even in this one, is fs.ErrExist, and so is a station that somebody said is behind
+// another port; a missing bridge, or one that is no bridge, is fs.ErrNotExist; a bridge or the loopback device as a port,
+// and a port more than a bridge can have, is fs.ErrInvalid. VLANs on a machine whose bridges have none are
+// errors.ErrUnsupported.
 type Plug struct {
 	Link, Bridge string
 	// Isolated keeps the port from other isolated ports of the bridge.
 	Isolated bool
 	// NoLearning and NoFlood are for a bridge whose address table somebody else keeps.
 	NoLearning, NoFlood bool
+	// Station is the address of the guest behind the port, if it learns nothing. Zero says nothing.
+	Station MAC `json:",omitzero"`
+	// VLANs are those of the port, which matter on a bridge that filters them. Zero leaves them as the bridge gives them.
+	VLANs VLANs `json:",omitzero"`
 }
 
 // Unplug takes a link out of the bridge it was plugged into: ip link set LINK nomaster. A link that is in no bridge or
 // in another one counts as missing.
 type Unplug Plug
 
-// Check refuses names that are none, and a link in itself.
+// Check refuses names, addresses and VLANs that are none, and a link in itself.
 func (o Plug) Check() error {
 	if o.Link == o.Bridge {
 		return invalid("link %s as a port of itself", o.Link)
 	}
-	return checkNames(o.Link, o.Bridge)
+	if o.Station[0]&1 != 0 || !o.Station.IsZero() && !o.NoLearning {
+		return invalid("port %s: station %s, of a port that learns or a group", o.Link, o.Station)
+	}
+	return firstError(checkNames(o.Link, o.Bridge), o.VLANs.check())
 }
 
 // Inverse takes the link out again.
@@ -110,7 +131,22 @@ func (o Plug) Scope() Scope { return Scope{Links: []string{o.Link, o.Bridge}} }
 // Holds if the link is a port of the bridge, with these flags.
 func (o Plug) Holds(f *Facts) bool {
 	l := f.Link(o.Link)
-	return l != nil && l.Master == o.Bridge && l.Isolated == o.Isolated && l.NoLearning == o.NoLearning && l.NoFlood == o.NoFlood
+	return l != nil && l.Master == o.Bridge && l.Isolated == o.Isolated && l.NoLearning == o.NoLearning && l.NoFlood == o.NoFlood &&
+		(o.VLANs.IsZero() || l.VLANs == o.VLANs) && (o.Station.IsZero() || f.HasStation(o.Link, o.Station))
+}
+
+// PlugOf is how a link was seen to be plugged in; false if it is in no bridge. Station is taken for that of the port if it
+// is one.
+func PlugOf(f *Facts, link string, station MAC) (Plug, bool) {
+	l := f.Link(link)
+	if l == nil || l.Master == "" {
+		return Plug{}, false
+	}
+	p := Plug{Link: link, Bridge: l.Master, Isolated: l.Isolated, NoLearning: l.NoLearning, NoFlood: l.NoFlood, VLANs: l.VLANs}
+	if f.HasStation(link, station) {
+		p.Station = station
+	}
+	return p, true
 }
 
 func (o Plug) String() string {
@@ -123,6 +159,12 @@ func (o Plug) String() string {
 	}
 	if o.NoFlood {
 		s += " flood off"
+	}
+	if !o.VLANs.IsZero() {
+		s += " vlan " + o.VLANs.String()
+	}
+	if !o.Station.IsZero() {
+		s += " station " + o.Station.String()
 	}
 	return s
 }

@@ -17,6 +17,8 @@ type Facts struct {
 	// written down about another instance no longer exists.
 	Instance string
 	Links    []Link
+	// Stations are those of ports that learn nothing.
+	Stations []Station
 	Addrs    []Addr
 	Routes   []Route
 	// Sysctls holds the parameters that were asked for and exist.
@@ -38,6 +40,8 @@ type Facts struct {
 	// have for themselves.
 	OVS      OVS `json:",omitzero"`
 	OVSPorts []OVSPort
+	// VLANFiltering is whether bridges can keep VLANs apart, if it was asked for.
+	VLANFiltering bool `json:",omitempty"`
 	// Functions holds the virtual functions of the cards that were asked for, and the PCI devices that were.
 	Functions []Function
 	// Switches holds what was heard of the switches at the cards that were asked for.
@@ -54,6 +58,11 @@ func (f *Facts) Link(name string) *Link {
 		}
 	}
 	return nil
+}
+
+// HasStation reports whether that station is behind that port.
+func (f *Facts) HasStation(link string, mac MAC) bool {
+	return slices.Contains(f.Stations, Station{Link: link, MAC: mac})
 }
 
 // Filter finds the filter of a network; none is the zero Filter.
@@ -144,6 +153,7 @@ func (f *Facts) HasAddr(link string, prefix netip.Prefix) bool {
 // Sort puts every list into its order. A backend calls it before it returns facts.
 func (f *Facts) Sort() {
 	slices.SortFunc(f.Links, func(a, b Link) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.Stations, compareStations)
 	slices.SortFunc(f.Addrs, func(a, b Addr) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
 	})
@@ -167,6 +177,9 @@ func (f *Facts) String() string {
 	var b strings.Builder
 	for _, l := range f.Links {
 		fmt.Fprintf(&b, "link %s\n", l)
+	}
+	for _, s := range f.Stations {
+		fmt.Fprintf(&b, "station %s\n", s)
 	}
 	for _, a := range f.Addrs {
 		fmt.Fprintf(&b, "addr %s\n", a)
@@ -205,6 +218,9 @@ func (f *Facts) String() string {
 	}
 	for _, p := range f.OVSPorts {
 		fmt.Fprintf(&b, "ovs port %s\n", p)
+	}
+	if f.VLANFiltering {
+		fmt.Fprint(&b, "bridges can keep VLANs apart\n")
 	}
 	for _, fn := range f.Functions {
 		fmt.Fprintf(&b, "function %s\n", fn)

@@ -55,8 +55,14 @@ type Link struct {
 	// STP and ForwardDelay are those of a bridge, in hundredths of a second.
 	STP          bool
 	ForwardDelay int
-	// Isolated, NoLearning and NoFlood are the flags of a bridge port. Hairpin says that it reflects, see [Reflect].
-	Isolated, NoLearning, NoFlood, Hairpin bool
+	// VLANFiltering is whether a bridge keeps VLANs apart.
+	VLANFiltering bool
+	// Isolated, NoLearning and NoFlood are the flags of a bridge port, and VLANs those it is in. [Facts.Stations] are its
+	// stations.
+	Isolated, NoLearning, NoFlood bool
+	VLANs                         VLANs `json:",omitzero"`
+	// Hairpin says that a port reflects, see [Reflect].
+	Hairpin bool
 }
 
 // String is the link in one line.
@@ -76,10 +82,12 @@ func (l Link) String() string {
 	flag(l.Mode != "", "mode "+l.Mode)
 	flag(!l.PCI.IsZero(), "pci "+l.PCI.String())
 	flag(l.Kind == Bridge, fmt.Sprintf("stp %s delay %d", onOff(l.STP), l.ForwardDelay))
+	flag(l.VLANFiltering, "vlan filtering")
 	flag(l.Isolated, "isolated")
 	flag(l.NoLearning, "learning off")
 	flag(l.NoFlood, "flood off")
 	flag(l.Hairpin, "hairpin on")
+	flag(!l.VLANs.IsZero(), l.VLANs.String())
 	flag(l.Owner != "", fmt.Sprintf("owner %q", l.Owner))
 	return b.String()
 }

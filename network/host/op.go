@@ -36,6 +36,7 @@ func operations() []Op {
 		AddTap{}, DelTap{},
 		AddVeth{}, DelVeth{},
 		AddMacvtap{}, DelMacvtap{}, Raise{},
+		FilterVLANs{},
 		Plug{}, Unplug{},
 		Reflect{}, Unreflect{},
 		SetUp{}, SetDown{},

@@ -43,9 +43,6 @@ type OVSVLAN struct {
 	Trunks []uint16 `json:",omitempty"`
 }
 
-// MaxVLAN is the highest number of a VLAN.
-const MaxVLAN = 4094
-
 // Equal reports whether both are the same VLANs.
 func (v OVSVLAN) Equal(w OVSVLAN) bool {
 	return v.Mode == w.Mode && v.Tag == w.Tag && slices.Equal(v.Trunks, w.Trunks)

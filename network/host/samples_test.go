@@ -92,13 +92,13 @@ func libvirtNetwork() host.LibvirtNetwork {
 // samples has an operation of every type, with every field set.
 func samples() []host.Op {
 	user, group := uint32(0), uint32(107)
-	bridge := host.AddBridge{Link: "br0", MAC: mac1, Owner: "virtnet 8f1c", MTU: 1400, STP: true, ForwardDelay: 200}
+	bridge := host.AddBridge{Link: "br0", MAC: mac1, Owner: "virtnet 8f1c", MTU: 1400, STP: true, ForwardDelay: 200, VLANFiltering: true}
 	tap := host.AddTap{Link: "tap0", MAC: mac2, Owner: "guest <1>", MTU: 1400, Queues: 4, VnetHdr: true, User: &user, Group: &group}
 	veth := host.AddVeth{Link: "veth0", MAC: mac2, Owner: "guest ü", MTU: 1400, Peer: "eth0", PeerMAC: mac1, Namespace: "/run/netns/guest"}
 	mactap := host.AddMacvtap{
 		Link: "macvtap0", Lower: "eth0", Mode: host.Passthru, MAC: mac2, Owner: "guest", MTU: 1400, Queues: 4, VnetHdr: true, Was: mac1,
 	}
-	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true}
+	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true, Station: mac1, VLANs: host.NewVLANs(5, true, 7, 8)}
 	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
 	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
 	class := host.Class{Link: "br0", ID: 0xffff, MAC: mac1, Rate: host.MaxRate}
@@ -108,7 +108,7 @@ func samples() []host.Op {
 	}}
 	take := host.TakeServer{Server: server(), Was: host.LibvirtServer{Network: "my lab", Link: "br0", Command: []string{"dnsmasq", "--leasefile-ro"}}}
 	return []host.Op{
-		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, plug, host.Unplug(plug),
+		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, host.FilterVLANs{Link: "br0"}, plug, host.Unplug(plug),
 		host.Reflect{Link: "tap0"}, host.Unreflect{Link: "tap0"},
 		host.SetUp{Link: "br0"}, host.SetDown{Link: "br0"}, host.SetMTU{Link: "br0", MTU: 1400, Was: 1500},
 		address, host.DelAddr(address), route, host.DelRoute(route),

@@ -33,6 +33,8 @@ type Scope struct {
 	Shaping bool
 	// Checksums asks whether filters can repair what DHCP servers answer. Nothing else asks for it, not even All.
 	Checksums bool
+	// VLANs asks whether bridges can keep VLANs apart. Nothing else asks for it, not even All.
+	VLANs bool
 	// Servers names the servers that are wanted.
 	Servers []string
 	// OVS asks for the bridges of Open vSwitch. Nothing else asks for it, not even All.
@@ -78,6 +80,7 @@ func (s Scope) And(t Scope) Scope {
 		Macvtaps:   s.Macvtaps || t.Macvtaps,
 		Switches:   union(s.Switches, t.Switches),
 		Libvirt:    s.Libvirt || t.Libvirt,
+		VLANs:      s.VLANs || t.VLANs,
 	}
 }
 

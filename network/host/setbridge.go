@@ -6,7 +6,7 @@ import "fmt"
 
 // SetBridge changes a bridge that AddBridge with the fields of Was made, with all its ports in it:
 //
-//	ip link set LINK type bridge stp_state STP forward_delay DELAY
+//	ip link set LINK type bridge stp_state STP forward_delay DELAY vlan_filtering VLANFILTERING
 //	ip link set LINK address MAC mtu MTU
 //
 // Both sides have the same link and owner. An MTU of 0 after another one makes the bridge as large as its smallest port is now,
@@ -39,6 +39,9 @@ func (o SetBridge) Holds(f *Facts) bool {
 func (o SetBridge) String() string {
 	text := func(b AddBridge) string {
 		s := fmt.Sprintf("address %s stp_state %s forward_delay %d", b.MAC, onOff(b.STP), b.ForwardDelay)
+		if b.VLANFiltering {
+			s += " vlan_filtering 1"
+		}
 		if b.MTU != 0 {
 			s += fmt.Sprintf(" mtu %d", b.MTU)
 		}

@@ -2,14 +2,23 @@
 
 package hosttest
 
-import "github.com/go-virtnet/virtnet/network/host"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
 
 // maxPorts is how many ports the kernel gives a bridge (BR_MAX_PORTS less the number 0).
 const maxPorts = 1023
 
 func (m *Machine) addBridge(o host.AddBridge) error {
+	if err := m.canFilterVLANs(o.VLANFiltering); err != nil {
+		return err
+	}
 	l := newLink(host.Link{
 		Name: o.Link, Kind: host.Bridge, MAC: o.MAC, MTU: o.MTU, Owner: o.Owner, STP: o.STP, ForwardDelay: o.ForwardDelay,
+		VLANFiltering: o.VLANFiltering,
 	})
 	l.mtuSet = o.MTU != 0
 	return m.addLink(l)
@@ -20,7 +29,10 @@ func (m *Machine) setBridge(o host.SetBridge) error {
 	if l == nil || l.Kind != host.Bridge || l.MAC != o.Was.MAC && l.MAC != o.Bridge.MAC {
 		return missing("bridge %s with hardware address %s", o.Bridge.Link, o.Was.MAC)
 	}
-	l.MAC, l.STP, l.ForwardDelay = o.Bridge.MAC, o.Bridge.STP, o.Bridge.ForwardDelay
+	if err := m.canFilterVLANs(o.Bridge.VLANFiltering); err != nil {
+		return err
+	}
+	l.MAC, l.STP, l.ForwardDelay, l.VLANFiltering = o.Bridge.MAC, o.Bridge.STP, o.Bridge.ForwardDelay, o.Bridge.VLANFiltering
 	switch {
 	case o.Bridge.MTU != 0:
 		l.mtuSet = true
@@ -30,6 +42,26 @@ func (m *Machine) setBridge(o host.SetBridge) error {
 		m.followPorts(l.Name)
 		l.mtuSet = true
 	}
+	return nil
+}
+
+// canFilterVLANs refuses what needs bridges that keep VLANs apart.
+func (m *Machine) canFilterVLANs(needed bool) error {
+	if needed && m.NoVLANFiltering {
+		return fmt.Errorf("the machine's bridges cannot keep VLANs apart: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+func (m *Machine) filterVLANs(o host.FilterVLANs) error {
+	l := m.links[o.Link]
+	if l == nil || l.Kind != host.Bridge {
+		return missing("bridge %s", o.Link)
+	}
+	if err := m.canFilterVLANs(true); err != nil {
+		return err
+	}
+	l.VLANFiltering = true
 	return nil
 }
 
@@ -51,9 +83,22 @@ func (m *Machine) plug(o host.Plug) error {
 	case len(m.ports(o.Bridge)) >= maxPorts:
 		return refused("bridge %s has %d ports, which is all a bridge can have", o.Bridge, maxPorts)
 	}
-	l.Master, l.Isolated, l.NoLearning, l.NoFlood = o.Bridge, o.Isolated, o.NoLearning, o.NoFlood
+	if err := m.portRefused(o); err != nil {
+		return err
+	}
+	l.become(o)
 	m.followPorts(o.Bridge)
 	return nil
+}
+
+// portRefused is what stands against a port like this on its bridge.
+func (m *Machine) portRefused(o host.Plug) error {
+	for _, other := range m.ports(o.Bridge) {
+		if other.Name != o.Link && !o.Station.IsZero() && other.station == o.Station {
+			return exists("station %s behind port %s", o.Station, other.Name)
+		}
+	}
+	return m.canFilterVLANs(!o.VLANs.IsZero())
 }
 
 func (m *Machine) setPlug(o host.SetPlug) error {
@@ -70,8 +115,11 @@ func (m *Machine) setPlug(o host.SetPlug) error {
 	case l.Master != o.Plug.Bridge && len(m.ports(o.Plug.Bridge)) >= maxPorts:
 		return refused("bridge %s has %d ports, which is all a bridge can have", o.Plug.Bridge, maxPorts)
 	}
+	if err := m.portRefused(o.Plug); err != nil {
+		return err
+	}
 	l.Hairpin = l.Hairpin && l.Master == o.Plug.Bridge
-	l.Master, l.Isolated, l.NoLearning, l.NoFlood = o.Plug.Bridge, o.Plug.Isolated, o.Plug.NoLearning, o.Plug.NoFlood
+	l.become(o.Plug)
 	if was := m.links[o.Was.Bridge]; was != nil {
 		m.followPorts(o.Was.Bridge)
 	}
@@ -102,9 +150,15 @@ func (m *Machine) reflect(name string, on bool) error {
 	return nil
 }
 
-// free takes a link out of its bridge, which forgets the flags of the port.
+// become makes a link a port, and free takes it out of its bridge, which forgets all about the port.
+func (l *link) become(o host.Plug) {
+	l.Master, l.Isolated, l.NoLearning, l.NoFlood = o.Bridge, o.Isolated, o.NoLearning, o.NoFlood
+	l.station, l.VLANs = o.Station, o.VLANs
+}
+
 func (l *link) free() {
-	l.Master, l.Isolated, l.NoLearning, l.NoFlood, l.Hairpin = "", false, false, false, false
+	l.become(host.Plug{})
+	l.Hairpin = false
 }
 
 // followPorts gives a bridge whose MTU nobody set that of its smallest port.

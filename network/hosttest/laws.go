@@ -21,6 +21,8 @@ type opCase struct {
 	// repeatable operations can be done again without an error, and so can their inverses. Others make something, and
 	// then it exists.
 	repeatable bool
+	// vlans is set if it needs bridges that can keep VLANs apart.
+	vlans bool
 	// bad are operations of this type that contradict themselves.
 	bad []host.Op
 	// dangling are operations of this type whose references lead nowhere after before.
@@ -35,6 +37,9 @@ func (c opCase) run(t *testing.T, s Suite) {
 	if s.lacks(c.op) {
 		s.open(t, c.before...).refuses(c.op, errors.ErrUnsupported)
 		t.Skipf("the machine cannot do %T, as the caller said", c.op)
+	}
+	if c.vlans {
+		c.withoutVLANs(t, s)
 	}
 	x := s.open(t, append(c.before, c.op)...)
 	x.do(c.before...)

@@ -30,6 +30,8 @@ type link struct {
 	peer, namespace string
 	// sysctls holds the parameters that were set.
 	sysctls map[sysctl]string
+	// station is that of a bridge port.
+	station host.MAC
 	// neighbours are those that the machine has heard of, sorted; the list is replaced and never changed.
 	neighbours []host.Neighbour
 }
@@ -86,8 +88,12 @@ func (m *Machine) linkFacts(scope host.Scope, f *host.Facts) {
 	for _, name := range names {
 		if l := m.links[name]; l != nil {
 			f.Links = append(f.Links, l.Link)
+			if !l.station.IsZero() {
+				f.Stations = append(f.Stations, host.Station{Link: name, MAC: l.station})
+			}
 		}
 	}
+	f.VLANFiltering = scope.VLANs && !m.NoVLANFiltering
 }
 
 // addLink is for a link of any kind.

@@ -41,6 +41,9 @@ type Machine struct {
 	// NoChecksums is set on a machine that cannot repair what DHCP servers answer, before it is used.
 	NoChecksums bool
 
+	// NoVLANFiltering is set on a machine whose bridges cannot keep VLANs apart, before it is used.
+	NoVLANFiltering bool
+
 	mu  sync.Mutex
 	log []host.Op
 	// boots counts the starts; 0 is a zero Machine that was not used yet.
@@ -253,6 +256,8 @@ func (m *Machine) do(op host.Op) error {
 		return m.unserve(op)
 	case host.SetServer:
 		return m.setServer(op)
+	case host.FilterVLANs:
+		return m.filterVLANs(op)
 	case host.SetBridge:
 		return m.setBridge(op)
 	case host.SetPlug:

@@ -72,6 +72,7 @@ func randomOp(random *rand.Rand) host.Op {
 	ops := []host.Op{
 		br0, br1, tap0, tap1,
 		host.Plug{Link: link, Bridge: pick("br0", "br1"), Isolated: random.IntN(2) == 0},
+		with(quiet0, func(o *host.Plug) { o.Link, o.Bridge = link, pick("br0", "br1") }),
 		up(link), up(link), up(link),
 		host.SetMTU{Link: link, MTU: mtu(), Was: mtu()},
 		host.AddAddr{Link: link, Prefix: netip.MustParsePrefix(pick("192.168.7.1/24", "192.168.7.2/24", "192.168.8.1/24", "192.168.8.1/32"))},

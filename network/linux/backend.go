@@ -34,6 +34,7 @@ type Backend struct {
 	servers  servers
 	shapes   shapes
 	repairs  repairs
+	vlans    vlans
 	switches switches
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
 	sys, vfio string
@@ -95,7 +96,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 
 // netlinkFacts are those that rtnetlink knows.
 func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
-	if scope.All || scope.Addrs || scope.Routes || len(scope.Links) > 0 {
+	if scope.All || scope.Addrs || scope.Routes || scope.VLANs || len(scope.Links) > 0 {
 		if err := b.linkFacts(scope, f); err != nil {
 			return err
 		}
@@ -193,6 +194,8 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.unserve(ctx, op)
 	case host.SetServer:
 		return b.setServer(ctx, op)
+	case host.FilterVLANs:
+		return b.filterVLANs(op)
 	case host.SetBridge:
 		return b.setBridge(op)
 	case host.SetPlug:

@@ -17,15 +17,22 @@ import (
 const kernelMTU = 1500
 
 func (b *Backend) addBridge(o host.AddBridge) error {
+	if err := b.canFilterVLANs(o.VLANFiltering); err != nil {
+		return fmt.Errorf("bridge %s: %w", o.Link, err)
+	}
 	born := rtnl.NewLink{Name: o.Link, MAC: o.MAC}
 	if o.MTU == kernelMTU {
 		// Only a change keeps a bridge from taking the MTU of its ports, and the kernel sees none in the same number.
 		born.MTU = kernelMTU - 1
 	}
-	if err := b.rt.AddBridge(born, rtnl.BridgeOptions{STP: o.STP, ForwardDelay: o.ForwardDelay}); err != nil {
+	if err := b.rt.AddBridge(born, bridgeOptions(o)); err != nil {
 		return fmt.Errorf("bridge %s: %w", o.Link, err)
 	}
 	return b.finish(o.Link, host.Bridge, o.MAC, rtnl.Change{MTU: o.MTU, Alias: o.Owner})
+}
+
+func bridgeOptions(o host.AddBridge) rtnl.BridgeOptions {
+	return rtnl.BridgeOptions{STP: o.STP, ForwardDelay: o.ForwardDelay, VLANFiltering: o.VLANFiltering}
 }
 
 func (b *Backend) delBridge(o host.DelBridge) error { return b.delLink(o.Link, host.Bridge, o.MAC) }
@@ -39,13 +46,19 @@ func (b *Backend) setBridge(o host.SetBridge) error {
 	if mac := host.MAC(l.MAC); kindOf(l) != host.Bridge || mac != o.Was.MAC && mac != o.Bridge.MAC {
 		return fmt.Errorf("bridge %s with hardware address %s: %w", o.Bridge.Link, o.Was.MAC, fs.ErrNotExist)
 	}
+	if err := b.canFilterVLANs(o.Bridge.VLANFiltering); err != nil {
+		return fmt.Errorf("bridge %s: %w", o.Bridge.Link, err)
+	}
 	change := rtnl.Change{MAC: o.Bridge.MAC, MTU: o.Bridge.MTU}
 	if o.Bridge.MTU == 0 && o.Was.MTU != 0 {
 		if change.MTU, err = b.smallestPort(l.Index); err != nil {
 			return err
 		}
 	}
-	err = b.rt.SetBridge(l.Index, rtnl.BridgeOptions{STP: o.Bridge.STP, ForwardDelay: o.Bridge.ForwardDelay})
+	err = b.rt.SetBridge(l.Index, bridgeOptions(o.Bridge))
+	if err == nil {
+		err = b.setFiltering(l, o.Bridge.VLANFiltering)
+	}
 	if err == nil && o.Bridge.MTU != 0 && o.Bridge.MTU == l.MTU && o.Was.MTU == 0 {
 		// Only a change keeps a bridge from taking the MTU of its ports.
 		err = b.rt.SetLinkIndex(l.Index, rtnl.Change{MTU: l.MTU - 1})
@@ -57,7 +70,17 @@ func (b *Backend) setBridge(o host.SetBridge) error {
 		return nil
 	}
 	err = fmt.Errorf("bridge %s: %w", o.Bridge.Link, err)
-	return errors.Join(err, b.rt.SetBridge(l.Index, l.Bridge), b.rt.SetLinkIndex(l.Index, rtnl.Change{MAC: l.MAC, MTU: l.MTU}))
+	now := l
+	now.Bridge.VLANFiltering = o.Bridge.VLANFiltering
+	return errors.Join(err, b.setFiltering(now, l.Bridge.VLANFiltering), b.rt.SetBridge(l.Index, l.Bridge), b.rt.SetLinkIndex(l.Index, rtnl.Change{MAC: l.MAC, MTU: l.MTU}))
+}
+
+// setFiltering has a bridge that was just seen keep VLANs apart or not, unless it does so.
+func (b *Backend) setFiltering(l rtnl.Link, on bool) error {
+	if l.Bridge.VLANFiltering == on {
+		return nil
+	}
+	return b.rt.SetVLANFiltering(l.Index, on)
 }
 
 // smallestPort is the smallest MTU of the ports of a bridge, and that of a new bridge if it has none.
@@ -92,6 +115,9 @@ func (b *Backend) plug(o host.Plug) error {
 
 // plugInto is plug for a link and a bridge that were just seen.
 func (b *Backend) plugInto(link, bridge rtnl.Link, o host.Plug) error {
+	if err := b.canFilterVLANs(!o.VLANs.IsZero()); err != nil {
+		return fmt.Errorf("port %s of %s: %w", o.Link, o.Bridge, err)
+	}
 	err := b.rt.SetLinkIndex(link.Index, rtnl.Change{Master: bridge.Index})
 	if errors.Is(err, fs.ErrInvalid) {
 		// The kernel's word also for a bridge that went away in the meantime.
@@ -106,12 +132,9 @@ func (b *Backend) plugInto(link, bridge rtnl.Link, o host.Plug) error {
 	if err != nil {
 		return fmt.Errorf("link %s as a port of %s: %w", o.Link, o.Bridge, taken(err))
 	}
-	options := rtnl.PortOptions{Isolated: o.Isolated, NoLearning: o.NoLearning, NoFlood: o.NoFlood}
-	if options == (rtnl.PortOptions{}) {
-		return nil
-	}
 	// The kernel has no port to set these on before.
-	if err := b.rt.SetPort(link.Index, options); err != nil {
+	link.Master, link.Port = bridge.Index, rtnl.PortOptions{}
+	if err := b.become(link, host.Plug{}, o); err != nil {
 		err = fmt.Errorf("port %s of %s: %w", o.Link, o.Bridge, err)
 		return errors.Join(err, b.rt.SetLinkIndex(link.Index, rtnl.Change{NoMaster: true}))
 	}
@@ -125,11 +148,7 @@ func (b *Backend) setPlug(o host.SetPlug) error {
 		return err
 	}
 	if link.Master != 0 && link.Master == bridge.Index {
-		options := rtnl.PortOptions{Isolated: o.Plug.Isolated, NoLearning: o.Plug.NoLearning, NoFlood: o.Plug.NoFlood}
-		if err := b.rt.SetPort(link.Index, options); err != nil {
-			return fmt.Errorf("port %s of %s: %w", o.Plug.Link, o.Plug.Bridge, err)
-		}
-		return nil
+		return b.changePort(link, o)
 	}
 	_, was, err := b.portAndBridge(o.Was.Link, o.Was.Bridge)
 	if err != nil {
@@ -143,6 +162,24 @@ func (b *Backend) setPlug(o host.SetPlug) error {
 		return errors.Join(err, b.plugInto(link, was, o.Was))
 	}
 	return nil
+}
+
+// changePort changes a port where it is, and changes it back if something is refused.
+func (b *Backend) changePort(port rtnl.Link, o host.SetPlug) error {
+	if err := b.canFilterVLANs(!o.Plug.VLANs.IsZero()); err != nil {
+		return fmt.Errorf("port %s of %s: %w", o.Plug.Link, o.Plug.Bridge, err)
+	}
+	was := host.Plug{
+		Isolated: port.Port.Isolated, NoLearning: port.Port.NoLearning, NoFlood: port.Port.NoFlood,
+		Station: o.Was.Station, VLANs: o.Was.VLANs,
+	}
+	err := b.become(port, was, o.Plug)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("port %s of %s: %w", o.Plug.Link, o.Plug.Bridge, err)
+	port.Port = rtnl.PortOptions{Isolated: o.Plug.Isolated, NoLearning: o.Plug.NoLearning, NoFlood: o.Plug.NoFlood}
+	return errors.Join(err, b.become(port, o.Plug, was))
 }
 
 func (b *Backend) unplug(o host.Unplug) error {

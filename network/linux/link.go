@@ -83,6 +83,9 @@ func (b *Backend) linkFacts(scope host.Scope, f *host.Facts) error {
 			f.Links = append(f.Links, fact)
 		}
 	}
+	if err := b.portFacts(scope, links, f); err != nil {
+		return err
+	}
 	if err := b.addrFacts(scope, links, names, f); err != nil {
 		return err
 	}
@@ -148,7 +151,7 @@ func linkFact(l rtnl.Link, names map[int]string) host.Link {
 	fact := host.Link{
 		Name: l.Name, Kind: kindOf(l), MAC: l.MAC, MTU: l.MTU, Up: l.Up, Owner: l.Alias,
 		Lower: names[l.Lower], VLAN: l.VLAN, Mode: l.Mode,
-		STP: l.Bridge.STP, ForwardDelay: l.Bridge.ForwardDelay,
+		STP: l.Bridge.STP, ForwardDelay: l.Bridge.ForwardDelay, VLANFiltering: l.Bridge.VLANFiltering,
 		Isolated: l.Port.Isolated, NoLearning: l.Port.NoLearning, NoFlood: l.Port.NoFlood, Hairpin: l.Hairpin,
 	}
 	switch l.MasterKind {
