@@ -55,8 +55,8 @@ const made = netlink.Create | netlink.Excl
 
 // addTable makes the table, or wakes it up if somebody set it to sleep.
 func (b *batch) addTable(flags netlink.HeaderFlags) {
-	b.change(unix.NFT_MSG_NEWTABLE, flags, "add table", Table, func(w *writer) {
-		w.text(unix.NFTA_TABLE_NAME, Table)
+	b.change(unix.NFT_MSG_NEWTABLE, flags, "add table", b.tableName(), func(w *writer) {
+		w.text(unix.NFTA_TABLE_NAME, b.tableName())
 		w.number(unix.NFTA_TABLE_FLAGS, 0)
 	})
 }
@@ -67,8 +67,8 @@ func (b *batch) deleteTable() {
 }
 
 func (b *batch) dropTable() {
-	b.change(unix.NFT_MSG_DELTABLE, 0, "delete table", Table, func(w *writer) {
-		w.text(unix.NFTA_TABLE_NAME, Table)
+	b.change(unix.NFT_MSG_DELTABLE, 0, "delete table", b.tableName(), func(w *writer) {
+		w.text(unix.NFTA_TABLE_NAME, b.tableName())
 	})
 }
 
@@ -83,7 +83,7 @@ func (b *batch) addBase(c base) {
 // addHook makes a chain that the kernel calls.
 func (b *batch) addHook(c base) {
 	b.change(unix.NFT_MSG_NEWCHAIN, made, "add chain", c.name, func(w *writer) {
-		w.text(unix.NFTA_CHAIN_TABLE, Table)
+		w.text(unix.NFTA_CHAIN_TABLE, b.tableName())
 		w.text(unix.NFTA_CHAIN_NAME, c.name)
 		w.nested(unix.NFTA_CHAIN_HOOK, func() {
 			w.number(unix.NFTA_HOOK_HOOKNUM, c.hooknum)
@@ -99,14 +99,14 @@ const accept = 1 // NF_ACCEPT
 func (b *batch) addChain(name string) {
 	b.objects++
 	b.change(unix.NFT_MSG_NEWCHAIN, made, "add chain", name, func(w *writer) {
-		w.text(unix.NFTA_CHAIN_TABLE, Table)
+		w.text(unix.NFTA_CHAIN_TABLE, b.tableName())
 		w.text(unix.NFTA_CHAIN_NAME, name)
 	})
 }
 
 func (b *batch) flushChain(name string) {
 	b.change(unix.NFT_MSG_DELRULE, 0, "flush chain", name, func(w *writer) {
-		w.text(unix.NFTA_RULE_TABLE, Table)
+		w.text(unix.NFTA_RULE_TABLE, b.tableName())
 		w.text(unix.NFTA_RULE_CHAIN, name)
 	})
 }
@@ -115,31 +115,25 @@ func (b *batch) flushChain(name string) {
 func (b *batch) deleteChain(name string) {
 	b.objects--
 	b.change(unix.NFT_MSG_DELCHAIN, 0, "delete chain", name, func(w *writer) {
-		w.text(unix.NFTA_CHAIN_TABLE, Table)
+		w.text(unix.NFTA_CHAIN_TABLE, b.tableName())
 		w.text(unix.NFTA_CHAIN_NAME, name)
 	})
 }
-
-// The kernel's names for the types of keys and values are only for nft, which prints them.
-const (
-	typeIfname  = 41
-	typeVerdict = unix.NFT_DATA_VERDICT
-)
 
 func (b *batch) addMap(name string) {
 	b.maps++
 	b.objects++
 	b.change(unix.NFT_MSG_NEWSET, made, "add map", name, func(w *writer) {
-		w.text(unix.NFTA_SET_TABLE, Table)
+		w.text(unix.NFTA_SET_TABLE, b.tableName())
 		w.text(unix.NFTA_SET_NAME, name)
 		w.number(unix.NFTA_SET_FLAGS, unix.NFT_SET_MAP)
-		w.number(unix.NFTA_SET_KEY_TYPE, typeIfname)
+		w.number(unix.NFTA_SET_KEY_TYPE, linkField.number)
 		w.number(unix.NFTA_SET_KEY_LEN, unix.IFNAMSIZ)
-		w.number(unix.NFTA_SET_DATA_TYPE, typeVerdict)
+		w.number(unix.NFTA_SET_DATA_TYPE, unix.NFT_DATA_VERDICT)
 		w.number(unix.NFTA_SET_DATA_LEN, 0)
 		w.number(unix.NFTA_SET_ID, b.maps)
 		// For nft as well: the keys are in host byte order.
-		w.bytes(unix.NFTA_SET_USERDATA, binary.NativeEndian.AppendUint32([]byte{0, 4}, 1))
+		w.bytes(unix.NFTA_SET_USERDATA, binary.NativeEndian.AppendUint32([]byte{0, 4}, hostOrder))
 	})
 }
 
@@ -162,7 +156,7 @@ func (b *batch) addRule(chain string, r host.Rule) {
 
 func (b *batch) addProgram(chain string, steps []expr) {
 	b.change(unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append, "add rule to chain", chain, func(w *writer) {
-		w.text(unix.NFTA_RULE_TABLE, Table)
+		w.text(unix.NFTA_RULE_TABLE, b.tableName())
 		w.text(unix.NFTA_RULE_CHAIN, chain)
 		w.program(unix.NFTA_RULE_EXPRESSIONS, steps)
 	})

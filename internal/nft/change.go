@@ -26,8 +26,8 @@ type view struct {
 	maps   [lists]bool
 	// elements are those of the links that the change names, or all.
 	elements []element
-	// servers is nil if the change does not concern them.
-	servers *servers
+	// annexes are nil if the change does not concern them.
+	annexes [annexCount]*found
 }
 
 // A state of a chain is whether there is one of the name, and whether it is as it should be.
@@ -49,7 +49,11 @@ func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 	case !v.exists() && o.Filter.IsZero():
 		return false, nil
 	}
-	if err := errors.Join(v.free(o), v.servers.free(o)); err != nil {
+	errs := []error{v.free(o)}
+	for i, a := range annexes {
+		errs = append(errs, v.annexes[i].free(a, o))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return false, err
 	}
 	b.begin(v.generation)
@@ -63,7 +67,9 @@ func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 		v.frame(b)
 		v.remove(b, o.Network)
 	}
-	v.servers.change(b, o)
+	for i := range v.annexes {
+		v.annexes[i].change(b, i, o)
+	}
 	b.end()
 	return true, nil
 }

@@ -96,10 +96,14 @@ func (c *Conn) view(s *socket, o host.SetFilter, thorough bool) (v *view, err er
 	if v, err = c.mainView(s, o, thorough); err != nil {
 		return nil, err
 	}
-	if v.servers == nil && (thorough || len(o.Was.DHCP)+len(o.Filter.DHCP) > 0) {
-		v.servers, _, err = s.servers()
+	for i, a := range annexes {
+		if v.annexes[i] == nil && (thorough || a.concerns(o)) {
+			if v.annexes[i], _, err = s.annex(i); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return v, err
+	return v, nil
 }
 
 func (c *Conn) mainView(s *socket, o host.SetFilter, thorough bool) (*view, error) {

@@ -14,6 +14,8 @@ import (
 // Whatever somebody does to a filter is seen, and setting it again, or deleting it, puts things right.
 func TestDamage(t *testing.T) {
 	f, other := natNetwork("n1", "br0"), natNetwork("n2", "br1")
+	f.Forwards = forwarded("n1", "br0").Forwards
+	other.Forwards, other.HideClients = []host.PortForward{forward(host.TCP, "", 22, 23, "192.168.7.2", 22)}, true
 	cases := []struct {
 		name string
 		nft  string
@@ -41,6 +43,15 @@ func TestDamage(t *testing.T) {
 		{"no repair", "flush chain bridge virtnet output", true},
 		{"other repair", "add rule bridge virtnet output counter", true},
 		{"repair dormant", "add table bridge virtnet { flags dormant; }", true},
+		{"forward deleted", "delete element inet virtnet-forward local4 { tcp . 8080 }", false},
+		{"forward added", "add element inet virtnet-forward local4 { tcp . 99 comment \"n1\" : 192.168.122.9 . 99 }", false},
+		{"forward leads elsewhere", "delete element inet virtnet-forward addr6 { udp . 2001:db8::5 . 65535 }; add element inet virtnet-forward addr6 { udp . 2001:db8::5 . 65535 comment \"n1\" : fd00::9 . 1 }", false},
+		{"no hairpin", "delete element inet virtnet-forward hairpin { br0 . br0 }", false},
+		{"no forwards", "delete table inet virtnet-forward", true},
+		{"forwards of guests flushed", "flush chain inet virtnet-forward prerouting", true},
+		{"forwards of the machine deleted", "flush chain inet virtnet-forward output; delete chain inet virtnet-forward output", true},
+		{"a rule more in front", "insert rule inet virtnet-forward prerouting tcp dport 80 accept", true},
+		{"no map", "flush chain inet virtnet-forward output; flush chain inet virtnet-forward prerouting; delete map inet virtnet-forward local6", true},
 		{"dormant", "add table inet virtnet { flags dormant; }", true},
 	}
 	for _, c := range cases {

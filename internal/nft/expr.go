@@ -45,10 +45,17 @@ type (
 		reg, op uint32
 		data    string
 	}
+	// loadFIB puts into a register what kind of address the destination is to this machine.
+	loadFIB struct{ result, flags, reg uint32 }
 	// dispatch goes where a verdict map says.
 	dispatch struct {
 		set string
 		reg uint32
+	}
+	// find puts what a map has for a register into another one, and ends the rule if it has nothing.
+	find struct {
+		set       string
+		reg, into uint32
 	}
 	// member ends the rule unless a register is in a set.
 	member struct {
@@ -64,10 +71,10 @@ type (
 	}
 	// reject drops the packet and tells its sender.
 	reject struct{ how, code uint32 }
-	// masquerade and snat give the packet another address and perhaps another port. Registers hold the ends of the
-	// ranges; a range that ends where it begins has no max.
+	// masquerade and translate give the packet another address and perhaps another port: translate the source or the
+	// destination, as how says. Registers hold the ends of the ranges; a range that ends where it begins has no max.
 	masquerade struct{ portMin, portMax, flags uint32 }
-	snat       struct{ family, addrMin, addrMax, portMin, portMax, flags uint32 }
+	translate  struct{ how, family, addrMin, addrMax, portMin, portMax, flags uint32 }
 	// unknown is a step of somebody else's rule.
 	unknown struct{ name string }
 )
@@ -78,14 +85,16 @@ func (loadTrack) kind() string    { return "ct" }
 func (loadValue) kind() string    { return "immediate" }
 func (mask) kind() string         { return "bitwise" }
 func (compare) kind() string      { return "cmp" }
+func (loadFIB) kind() string      { return "fib" }
 func (dispatch) kind() string     { return "lookup" }
+func (find) kind() string         { return "lookup" }
 func (zeroChecksum) kind() string { return "payload" }
 func (member) kind() string       { return "lookup" }
 func (count) kind() string        { return "counter" }
 func (verdict) kind() string      { return "immediate" }
 func (reject) kind() string       { return "reject" }
 func (masquerade) kind() string   { return "masq" }
-func (snat) kind() string         { return "nat" }
+func (translate) kind() string    { return "nat" }
 func (x unknown) kind() string    { return x.name }
 
 func (x loadMeta) put(w *writer) {
@@ -141,10 +150,32 @@ func (x compare) put(w *writer) {
 	w.value(unix.NFTA_CMP_DATA, x.data)
 }
 
+// The attributes of fib, and what of it is used: the kind of the destination's address.
+const (
+	fibReg    = 1 // NFTA_FIB_DREG
+	fibResult = 2 // NFTA_FIB_RESULT
+	fibFlags  = 3 // NFTA_FIB_FLAGS
+
+	fibKind = 3      // NFT_FIB_RESULT_ADDRTYPE
+	fibDest = 1 << 1 // NFTA_FIB_F_DADDR
+)
+
+func (x loadFIB) put(w *writer) {
+	w.number(fibReg, x.reg)
+	w.number(fibResult, x.result)
+	w.number(fibFlags, x.flags)
+}
+
 func (x dispatch) put(w *writer) {
 	w.text(unix.NFTA_LOOKUP_SET, x.set)
 	w.number(unix.NFTA_LOOKUP_SREG, x.reg)
 	w.number(unix.NFTA_LOOKUP_DREG, unix.NFT_REG_VERDICT)
+}
+
+func (x find) put(w *writer) {
+	w.text(unix.NFTA_LOOKUP_SET, x.set)
+	w.number(unix.NFTA_LOOKUP_SREG, x.reg)
+	w.number(unix.NFTA_LOOKUP_DREG, x.into)
 }
 
 func (x member) put(w *writer) {
@@ -199,8 +230,8 @@ func (x masquerade) put(w *writer) {
 	w.some(unix.NFTA_MASQ_FLAGS, x.flags)
 }
 
-func (x snat) put(w *writer) {
-	w.number(unix.NFTA_NAT_TYPE, unix.NFT_NAT_SNAT)
+func (x translate) put(w *writer) {
+	w.number(unix.NFTA_NAT_TYPE, x.how)
 	w.number(unix.NFTA_NAT_FAMILY, x.family)
 	w.some(unix.NFTA_NAT_REG_ADDR_MIN, x.addrMin)
 	w.some(unix.NFTA_NAT_REG_ADDR_MAX, x.addrMax)

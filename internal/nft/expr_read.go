@@ -46,12 +46,9 @@ func readExpr(name string, a *attrs) expr {
 	case "cmp":
 		return compare{reg: a.number(unix.NFTA_CMP_SREG), op: a.number(unix.NFTA_CMP_OP), data: a.value(unix.NFTA_CMP_DATA)}
 	case "lookup":
-		x := dispatch{set: a.text(unix.NFTA_LOOKUP_SET), reg: a.number(unix.NFTA_LOOKUP_SREG)}
-		// Without a register for the result it is a set and no map.
-		if a.take(unix.NFTA_LOOKUP_DREG) == nil {
-			return member(x)
-		}
-		return x
+		return readLookup(a)
+	case "fib":
+		return loadFIB{result: a.number(fibResult), flags: a.number(fibFlags), reg: a.number(fibReg)}
 	case "counter":
 		a.take(unix.NFTA_COUNTER_BYTES)
 		a.take(unix.NFTA_COUNTER_PACKETS)
@@ -61,9 +58,21 @@ func readExpr(name string, a *attrs) expr {
 	case "masq":
 		return readMasquerade(a)
 	case "nat":
-		return readSNAT(a)
+		return readTranslate(a)
 	}
 	return nil
+}
+
+func readLookup(a *attrs) expr {
+	set, reg := a.text(unix.NFTA_LOOKUP_SET), a.number(unix.NFTA_LOOKUP_SREG)
+	// Without a register for the result it is a set and no map.
+	if a.values[unix.NFTA_LOOKUP_DREG] == nil {
+		return member{set, reg}
+	}
+	if into := a.number(unix.NFTA_LOOKUP_DREG); into != unix.NFT_REG_VERDICT {
+		return find{set, reg, into}
+	}
+	return dispatch{set, reg}
 }
 
 func readHeader(a *attrs) expr {
@@ -139,11 +148,9 @@ func readMasquerade(a *attrs) expr {
 	return x
 }
 
-func readSNAT(a *attrs) expr {
-	if a.number(unix.NFTA_NAT_TYPE) != unix.NFT_NAT_SNAT {
-		return nil
-	}
-	x := snat{
+func readTranslate(a *attrs) expr {
+	x := translate{
+		how:     a.number(unix.NFTA_NAT_TYPE),
 		family:  a.number(unix.NFTA_NAT_FAMILY),
 		addrMin: a.number(unix.NFTA_NAT_REG_ADDR_MIN), addrMax: a.number(unix.NFTA_NAT_REG_ADDR_MAX),
 		portMin: a.number(unix.NFTA_NAT_REG_PROTO_MIN), portMax: a.number(unix.NFTA_NAT_REG_PROTO_MAX),

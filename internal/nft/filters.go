@@ -22,7 +22,7 @@ type ruleset struct {
 	chains   []chain
 	elements []element
 	rules    []rule
-	servers  servers
+	annexes  [annexCount]*found
 }
 
 // filters are those of the wanted networks. Whatever is not as a filter makes it becomes a rule, at the beginning of the
@@ -63,7 +63,9 @@ func (s *ruleset) filters(wanted func(network string) bool) []host.Filter {
 			}
 			*dest = append(faults(list(l), network, leads[network]), rules...)
 		}
-		f.DHCP = s.servers.of(network)
+		for i, a := range annexes {
+			s.annexes[i].restore(a, &f)
+		}
 		filters = append(filters, f)
 	}
 	slices.SortFunc(filters, func(a, b host.Filter) int { return cmp.Compare(a.Network, b.Network) })
@@ -80,7 +82,7 @@ func (s *ruleset) broken(programs map[string][][]expr) (why [lists]string) {
 			fault = "table " + Table + " is dormant"
 		case i < 0:
 			fault = "no chain " + base.name
-		case !s.chains[i].is(base):
+		case !s.chains[i].is(base, len(base.leads)):
 			fault = "chain " + base.name + " has another hook or other rules"
 		case !base.leadsBy(programs[base.name]):
 			fault = "chain " + base.name + " has other rules"

@@ -3,7 +3,6 @@
 package nft
 
 import (
-	"net/netip"
 	"slices"
 	"testing"
 
@@ -14,10 +13,11 @@ import (
 
 // inKernel is the table as the kernel lists it with these filters.
 func inKernel(filters ...host.Filter) *ruleset {
-	s := &ruleset{servers: servers{table: &table{}, set: true, chain: state{true, true}, owners: map[netip.Addr]string{}}}
-	for _, f := range filters {
-		for _, addr := range f.DHCP {
-			s.servers.owners[addr] = f.Network
+	s := &ruleset{}
+	for i, a := range annexes {
+		s.annexes[i] = a.nothing()
+		for _, f := range filters {
+			s.annexes[i] = s.annexes[i].after(a, host.SetFilter{Network: f.Network, Filter: f})
 		}
 	}
 	for _, b := range bases() {

@@ -28,7 +28,9 @@ type place struct {
 
 // ours reports whether a table is one of this package.
 func (p place) ours() bool {
-	return p.table == Table && (p.family == unix.NFPROTO_INET || p.family == unix.NFPROTO_BRIDGE)
+	return p.table == Table && p.family == unix.NFPROTO_INET || slices.ContainsFunc(annexes[:], func(a annex) bool {
+		return p.table == a.table && families[p.family] == a.family
+	})
 }
 
 // Foreign reads the chains of other programs. Links are the names of the links by their indexes. A machine without

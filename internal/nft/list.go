@@ -21,11 +21,13 @@ func (s *socket) ruleset(networks []string) (set *ruleset, changed bool, err err
 		return set, false, err
 	}
 	var interrupted [4]bool
-	known, changed, err := s.servers()
-	if err != nil {
-		return nil, false, err
+	for i := range set.annexes {
+		var changed bool
+		if set.annexes[i], changed, err = s.annex(i); err != nil {
+			return nil, false, err
+		}
+		interrupted[3] = interrupted[3] || changed
 	}
-	set.servers, interrupted[3] = *known, changed
 	if set.elements, interrupted[0], err = s.elements(); err != nil {
 		return nil, false, err
 	}
@@ -54,7 +56,7 @@ func (s *socket) some(set *ruleset, networks []string) (interrupted bool, err er
 		}
 	}
 	err = s.ask(m, func(a answer) {
-		if c, ok := readChain(a.body); ok {
+		if c, ok := readChain(a.body, Table); ok {
 			set.chains = append(set.chains, c)
 		}
 	})
@@ -84,7 +86,7 @@ func (s *socket) chains() (chains []chain, interrupted bool, err error) {
 	var m messages
 	m.listChains()
 	interrupted, err = s.all(&m, func(a answer) {
-		if c, ok := readChain(a.body); ok {
+		if c, ok := readChain(a.body, Table); ok {
 			chains = append(chains, c)
 		}
 	})
@@ -110,7 +112,7 @@ func (s *socket) rules(chain string) (rules []rule, interrupted bool, err error)
 	var m messages
 	m.listRules(chain)
 	interrupted, err = s.all(&m, func(a answer) {
-		if r, ok := readRuleMessage(a.body); ok {
+		if r, ok := readRuleMessage(a.body, Table); ok {
 			rules = append(rules, r)
 		}
 	})

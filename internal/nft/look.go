@@ -92,7 +92,7 @@ func (v *view) take(a answer, network string) {
 	case unix.NFT_MSG_NEWSETELEM:
 		v.elements = append(v.elements, readElements(a.body)...)
 	case unix.NFT_MSG_NEWCHAIN:
-		c, _ := readChain(a.body)
+		c, _ := readChain(a.body, Table)
 		for l := range lists {
 			if c.name == l.chain(network) {
 				v.chains[l] = state{there: true, whole: c.kind == ""}
@@ -100,7 +100,7 @@ func (v *view) take(a answer, network string) {
 		}
 		for i, b := range bases() {
 			if c.name == b.name {
-				v.bases[i] = state{there: true, whole: c.is(b)}
+				v.bases[i] = state{there: true, whole: c.is(b, len(b.leads))}
 			}
 		}
 	}

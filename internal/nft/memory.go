@@ -18,8 +18,8 @@ type memory struct {
 	table *table
 	// links are those of the networks whose filters are as they should be. There may be others.
 	links map[string]string
-	// servers is nil if it is not known.
-	servers *servers
+	// annexes are nil if they are not known.
+	annexes [annexCount]*found
 }
 
 // view is what the connection remembers. The second result is false if that is not enough.
@@ -27,7 +27,7 @@ func (m *memory) view(o host.SetFilter) (v *view, enough bool) {
 	if m == nil || o.Was.IsZero() && o.Filter.IsZero() {
 		return nil, false
 	}
-	v = &view{generation: m.generation, table: m.table, servers: m.servers}
+	v = &view{generation: m.generation, table: m.table, annexes: m.annexes}
 	if m.table != nil {
 		v.maps = [lists]bool{true, true, true}
 		v.bases = [2]state{{true, true}, {true, true}}
@@ -48,10 +48,12 @@ func (m *memory) after(v *view, o host.SetFilter, b *batch) *memory {
 	now := &memory{generation: v.generation + 1, links: map[string]string{}}
 	if m != nil && m.generation == v.generation {
 		now.links = m.links
-		now.servers = m.servers
+		now.annexes = m.annexes
 	}
-	if v.servers != nil {
-		now.servers = v.servers.after(o)
+	for i, a := range annexes {
+		if v.annexes[i] != nil {
+			now.annexes[i] = v.annexes[i].after(a, o)
+		}
 	}
 	if !b.emptied {
 		now.table = &table{use: b.objects}

@@ -15,8 +15,9 @@ import (
 // sent.
 type messages struct {
 	out writer
-	// family is that of the table they are about; 0 is the table of filters.
+	// family and table are what they are about; zero is the table of filters.
 	family uint8
+	table  string
 	// what each of them is about, for errors.
 	what []what
 }
@@ -36,6 +37,17 @@ const (
 	atSequence = 8
 	headers    = unix.NLMSG_HDRLEN + 4
 )
+
+// about makes the messages that follow ones about an annex.
+func (m *messages) about(a annex) { m.family, m.table = familyNumber(a.family), a.table }
+
+// tableName is the table that the messages are about.
+func (m *messages) tableName() string {
+	if m.table == "" {
+		return Table
+	}
+	return m.table
+}
 
 // message begins a message of nf_tables; body writes its attributes.
 func (m *messages) message(kind int, flags netlink.HeaderFlags, about what, body func(w *writer)) {
@@ -76,7 +88,7 @@ func (m *messages) number(first uint32) {
 	}
 }
 
-// Questions. Each is about our table.
+// Questions. Each is about the table that the messages are about.
 
 var questionGeneration = what{verb: "ask for", object: "generation"}
 
@@ -85,14 +97,14 @@ func (m *messages) askGeneration() {
 }
 
 func (m *messages) askTable() {
-	m.message(unix.NFT_MSG_GETTABLE, 0, what{verb: "ask for table", object: Table}, func(w *writer) {
-		w.text(unix.NFTA_TABLE_NAME, Table)
+	m.message(unix.NFT_MSG_GETTABLE, 0, what{verb: "ask for table", object: m.tableName()}, func(w *writer) {
+		w.text(unix.NFTA_TABLE_NAME, m.tableName())
 	})
 }
 
 func (m *messages) askChain(name string) {
 	m.message(unix.NFT_MSG_GETCHAIN, 0, what{verb: "ask for chain", object: name}, func(w *writer) {
-		w.text(unix.NFTA_CHAIN_TABLE, Table)
+		w.text(unix.NFTA_CHAIN_TABLE, m.tableName())
 		w.text(unix.NFTA_CHAIN_NAME, name)
 	})
 }
@@ -105,7 +117,7 @@ func (m *messages) askBases() {
 
 func (m *messages) askMap(name string) {
 	m.message(unix.NFT_MSG_GETSET, 0, what{verb: "ask for map", object: name}, func(w *writer) {
-		w.text(unix.NFTA_SET_TABLE, Table)
+		w.text(unix.NFTA_SET_TABLE, m.tableName())
 		w.text(unix.NFTA_SET_NAME, name)
 	})
 }
@@ -122,7 +134,7 @@ func (m *messages) listChains() {
 
 func (m *messages) listElements(set string) {
 	m.message(unix.NFT_MSG_GETSETELEM, netlink.Dump, what{verb: "list map", object: set}, func(w *writer) {
-		w.text(unix.NFTA_SET_ELEM_LIST_TABLE, Table)
+		w.text(unix.NFTA_SET_ELEM_LIST_TABLE, m.tableName())
 		w.text(unix.NFTA_SET_ELEM_LIST_SET, set)
 	})
 }
@@ -130,7 +142,7 @@ func (m *messages) listElements(set string) {
 // listRules lists the rules of one chain, or of all if its name is empty.
 func (m *messages) listRules(chain string) {
 	m.message(unix.NFT_MSG_GETRULE, netlink.Dump, what{verb: "list rules of chain", object: chain}, func(w *writer) {
-		w.text(unix.NFTA_RULE_TABLE, Table)
+		w.text(unix.NFTA_RULE_TABLE, m.tableName())
 		if chain != "" {
 			w.text(unix.NFTA_RULE_CHAIN, chain)
 		}

@@ -27,9 +27,9 @@ type chain struct {
 	policy   uint32
 }
 
-// is reports whether the kernel calls the chain as it should, and it has as many rules as it should have.
-func (c chain) is(b base) bool {
-	return c.kind == b.kind && c.hook == b.hooknum && c.priority == b.prionum && c.policy == accept && c.use == uint32(len(b.leads))
+// is reports whether the kernel calls the chain as it should, and it has that many rules.
+func (c chain) is(b base, rules int) bool {
+	return c.kind == b.kind && c.hook == b.hooknum && c.priority == b.prionum && c.policy == accept && c.use == uint32(rules)
 }
 
 // An element is what a map says of a link.
@@ -44,7 +44,7 @@ type rule struct {
 	steps []expr
 }
 
-// The readers get what follows the header of netfilter. Their second result is false for what is not in our table.
+// The readers get what follows the header of netfilter. Their second result is false for what is not in the table.
 
 func readGeneration(b []byte) uint32 {
 	a := readAttrs(b)
@@ -56,9 +56,9 @@ func readTable(b []byte) table {
 	return table{use: a.number(unix.NFTA_TABLE_USE), dormant: a.number(unix.NFTA_TABLE_FLAGS)&unix.NFT_TABLE_F_DORMANT != 0}
 }
 
-func readChain(b []byte) (c chain, ok bool) {
+func readChain(b []byte, table string) (c chain, ok bool) {
 	a := readAttrs(b)
-	if a.text(unix.NFTA_CHAIN_TABLE) != Table {
+	if a.text(unix.NFTA_CHAIN_TABLE) != table {
 		return c, false
 	}
 	hook := a.nested(unix.NFTA_CHAIN_HOOK)
@@ -96,9 +96,9 @@ func readElements(b []byte) (found []element) {
 	return found
 }
 
-func readRuleMessage(b []byte) (r rule, ok bool) {
+func readRuleMessage(b []byte, table string) (r rule, ok bool) {
 	a := readAttrs(b)
-	if a.text(unix.NFTA_RULE_TABLE) != Table {
+	if a.text(unix.NFTA_RULE_TABLE) != table {
 		return r, false
 	}
 	return rule{chain: a.text(unix.NFTA_RULE_CHAIN), steps: readProgram(a.take(unix.NFTA_RULE_EXPRESSIONS))}, true

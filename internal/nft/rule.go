@@ -45,6 +45,7 @@ func program(steps []expr, r host.Rule) []expr {
 	if r.Proto != host.AnyProto {
 		is(unix.NFT_META_L4PROTO, string([]byte{byte(r.Proto)}))
 	}
+	steps = toPorts(steps, r.DstPorts)
 	if r.Established {
 		states := binary.NativeEndian.AppendUint32(nil, knownStates)
 		steps = append(steps,
@@ -52,7 +53,38 @@ func program(steps []expr, r host.Rule) []expr {
 			mask{unix.NFT_REG_1, string(states)},
 			compare{unix.NFT_REG_1, unix.NFT_CMP_NEQ, string(make([]byte, 4))})
 	}
+	if r.Forwarded {
+		steps = append(steps, wasForwarded()...)
+	}
 	return decide(append(steps, count{}), r)
+}
+
+// wasForwarded is ct status dnat.
+func wasForwarded() []expr {
+	const translated = 1 << 5 // IPS_DST_NAT
+	status := binary.NativeEndian.AppendUint32(nil, translated)
+	return []expr{
+		loadTrack{unix.NFT_CT_STATUS, unix.NFT_REG_1},
+		mask{unix.NFT_REG_1, string(status)},
+		compare{unix.NFT_REG_1, unix.NFT_CMP_NEQ, string(make([]byte, 4))},
+	}
+}
+
+// atDestPort is where TCP, UDP and SCTP have the port of the destination.
+const atDestPort = 2
+
+// toPorts compares the port of the destination with a range.
+func toPorts(steps []expr, ports host.PortRange) []expr {
+	if ports == (host.PortRange{}) {
+		return steps
+	}
+	steps = append(steps, loadHeader{transport: true, offset: atDestPort, length: 2, reg: unix.NFT_REG_1})
+	if ports.From == ports.To {
+		return append(steps, compare{unix.NFT_REG_1, unix.NFT_CMP_EQ, string(port(ports.From))})
+	}
+	return append(steps,
+		compare{unix.NFT_REG_1, unix.NFT_CMP_GTE, string(port(ports.From))},
+		compare{unix.NFT_REG_1, unix.NFT_CMP_LTE, string(port(ports.To))})
 }
 
 // staysOnLink is the rule that every chain of address translation begins with. It counts nothing, so it is none of the
@@ -74,12 +106,8 @@ func (l lead) program() []expr {
 	return []expr{loadMeta{key, unix.NFT_REG_1}, dispatch{l.to.String(), unix.NFT_REG_1}}
 }
 
-// linkKey is the name of a link as the kernel compares it, with zeros to its full length.
-func linkKey(name string) string {
-	var key [unix.IFNAMSIZ]byte
-	copy(key[:], name)
-	return string(key[:])
-}
+// linkKey is the name of a link as a program compares it.
+func linkKey(name string) string { return string(linkName(name)) }
 
 func protocolFamily(f host.Family) string {
 	if f == host.IPv4 {
@@ -145,7 +173,7 @@ func decide(steps []expr, r host.Rule) []expr {
 		steps = append(steps, loadValue{reg, string(data)})
 		return reg
 	}
-	var x snat
+	x := translate{how: unix.NFT_NAT_SNAT}
 	if from, to := r.Addrs.From, r.Addrs.To; from.IsValid() {
 		x.addrMin = load(from.AsSlice())
 		if to != from {
@@ -166,5 +194,3 @@ func decide(steps []expr, r host.Rule) []expr {
 }
 
 const drop = 0 // NF_DROP
-
-func port(p uint16) []byte { return binary.BigEndian.AppendUint16(nil, p) }

@@ -41,6 +41,12 @@ func filterRules() []host.Rule {
 		{Proto: 47, Do: host.Drop},
 		{Proto: 255, Do: host.Drop},
 		{Established: true, Do: host.Return},
+		{Forwarded: true, Do: host.Return},
+		{Forwarded: true, Established: true, In: "br0", Do: host.Drop},
+		{Proto: host.TCP, DstPorts: host.PortRange{From: 80, To: 80}, Do: host.Return},
+		{Proto: host.UDP, DstPorts: host.PortRange{From: 8000, To: 8010}, Do: host.Reject},
+		{Dst: netip.MustParsePrefix("192.168.7.9/32"), Proto: host.SCTP, DstPorts: host.PortRange{From: 1, To: 65535}, Forwarded: true, Do: host.Return},
+		{Dst: net6, Proto: host.TCP, DstPorts: host.PortRange{From: 443, To: 444}, Established: true, Forwarded: true, Do: host.Return},
 		{Src: net4, Dst: netip.MustParsePrefix("10.0.0.0/8"), Do: host.Return},
 		{Src: net4, NotDst: net4, Do: host.Return},
 		{Dst: net4, NotDst: netip.MustParsePrefix("192.168.7.128/25"), Do: host.Return},
@@ -122,6 +128,7 @@ func TestRuleRoundTripRandom(t *testing.T) {
 		r.Family, r.In, r.Out = pick().Family, pick().In, pick().Out
 		r.Src, r.Dst, r.NotDst = pick().Src, pick().Dst, pick().NotDst
 		r.Proto, r.Established = pick().Proto, pick().Established
+		r.DstPorts, r.Forwarded = pick().DstPorts, pick().Forwarded
 		f := host.Filter{Network: "n1", Link: "br0", From: []host.Rule{r}}
 		if r.Do == host.Masquerade || r.Do == host.SNAT {
 			f.From, f.NAT = nil, f.From
@@ -273,8 +280,8 @@ func FuzzReadMessages(f *testing.F) {
 		readGeneration(b)
 		readTable(b)
 		readMap(b)
-		c, _ := readChain(b)
-		r, _ := readRuleMessage(b)
+		c, _ := readChain(b, Table)
+		r, _ := readRuleMessage(b, Table)
 		set := ruleset{chains: []chain{c, {name: "from-n1"}}, elements: readElements(b), rules: []rule{r}}
 		set.filters(func(string) bool { return true })
 	})

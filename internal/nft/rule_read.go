@@ -70,11 +70,13 @@ func guess(steps []expr) (r host.Rule, ok bool) {
 			}
 		case loadHeader:
 			if x.transport {
-				return r, false
+				n = guessPorts(&r, steps[1:]) + 1
+				break
 			}
 			n = guessPrefix(&r, x, steps[1:]) + 1
 		case loadTrack:
-			r.Established = true
+			r.Established = r.Established || x.key == unix.NFT_CT_STATE
+			r.Forwarded = r.Forwarded || x.key == unix.NFT_CT_STATUS
 			n = 3
 		case count:
 		case loadValue:
@@ -146,6 +148,19 @@ func guessPrefix(r *host.Rule, x loadHeader, steps []expr) int {
 	return n
 }
 
+// guessPorts reads the test of the destination's port and returns how many of the steps it consists of.
+func guessPorts(r *host.Rule, steps []expr) int {
+	first := comparedWith(steps)
+	if len(steps) > 1 {
+		if c, ok := steps[0].(compare); ok && c.op == unix.NFT_CMP_GTE {
+			r.DstPorts = readPorts(first, comparedWith(steps[1:]))
+			return 2
+		}
+	}
+	r.DstPorts = readPorts(first, "")
+	return 1
+}
+
 // ones counts the bits that are set.
 func ones(data string) int {
 	n := 0
@@ -175,7 +190,7 @@ func guessVerdict(r *host.Rule, x expr, registers [5]string) {
 	case masquerade:
 		r.Do = host.Masquerade
 		r.Ports = readPorts(at(x.portMin), at(x.portMax))
-	case snat:
+	case translate:
 		r.Do = host.SNAT
 		r.Addrs = readAddrs(at(x.addrMin), at(x.addrMax))
 		r.Ports = readPorts(at(x.portMin), at(x.portMax))

@@ -37,7 +37,11 @@ func Text(filters []host.Filter) string {
 			chainText(&b, l, f)
 		}
 	}
-	return strings.TrimSuffix(b.String(), "\n") + "}\n" + serversText(filters)
+	text := strings.TrimSuffix(b.String(), "\n") + "}\n"
+	for _, a := range annexes {
+		text += annexText(a, filters)
+	}
+	return text
 }
 
 func ifname(out bool) string {
@@ -105,8 +109,14 @@ func ruleText(r host.Rule) string {
 	if r.Proto != host.AnyProto {
 		add("meta l4proto %d", uint8(r.Proto))
 	}
+	if r.DstPorts != (host.PortRange{}) {
+		add("th dport %s", r.DstPorts)
+	}
 	if r.Established {
 		add("ct state established,related")
+	}
+	if r.Forwarded {
+		add("ct status dnat")
 	}
 	return strings.Join(append(words, "counter", verdictText(r)), " ")
 }
@@ -114,10 +124,7 @@ func ruleText(r host.Rule) string {
 func verdictText(r host.Rule) string {
 	ports := ""
 	if r.Ports != (host.PortRange{}) {
-		ports = fmt.Sprintf(":%d", r.Ports.From)
-		if r.Ports.To != r.Ports.From {
-			ports += fmt.Sprintf("-%d", r.Ports.To)
-		}
+		ports = ":" + r.Ports.String()
 	}
 	switch r.Do {
 	case host.Reject:

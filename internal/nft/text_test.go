@@ -59,6 +59,28 @@ func natNetwork(network, link string) host.Filter {
 	}
 }
 
+// forward is one of a range of ports.
+func forward(proto host.Proto, addr string, first, last uint16, to string, toPort uint16) host.PortForward {
+	p := host.PortForward{Proto: proto, Ports: host.PortRange{From: first, To: last}, To: netip.MustParseAddr(to), ToPort: toPort}
+	if addr != "" {
+		p.Addr = netip.MustParseAddr(addr)
+	}
+	return p
+}
+
+// forwarded is a filter with port forwards of all kinds.
+func forwarded(network, link string) host.Filter {
+	return host.Filter{Network: network, Link: link, Forwards: host.JoinForwards([]host.PortForward{
+		forward(host.TCP, "", 8080, 8080, "192.168.4.2", 80),
+		forward(host.TCP, "", 8081, 8081, "192.168.4.2", 80),
+		forward(host.TCP, "", 8080, 8080, "fd00:4::2", 80),
+		forward(host.TCP, "203.0.113.5", 8080, 8080, "192.168.4.3", 80),
+		forward(host.UDP, "203.0.113.5", 8080, 8090, "192.168.4.3", 8080),
+		forward(host.SCTP, "2001:db8::5", 5000, 5010, "fd00:4::3", 6000),
+		forward(host.UDP, "2001:db8::5", 65535, 65535, "fd00:4::3", 1),
+	})}
+}
+
 // dhcpOf are addresses of a network's own.
 func dhcpOf(network string) []netip.Addr {
 	number := byte(0)
@@ -76,6 +98,8 @@ func severalNetworks() []host.Filter {
 		{Network: "isolated", Link: "br1", From: []host.Rule{{Out: "br1", Do: host.Return}, {Do: host.Reject}}, To: []host.Rule{{In: "br1", Do: host.Return}, {Do: host.Drop}}},
 		natNetwork("6f9d2b6e-7d6c-4f0e-9c2a-0d2f6b1f6a01", "virbr0"),
 		{Network: "only-nat", Link: "br2", NAT: []host.Rule{{Family: host.IPv6, Proto: host.TCP, Do: host.SNAT, Addrs: uplink, Ports: host.PortRange{From: 5000, To: 5000}}}},
+		forwarded("forwarded", "br4"),
+		{Network: "hidden", Link: "br5", Forwards: []host.PortForward{forward(host.TCP, "203.0.113.6", 80, 80, "192.168.5.2", 8080)}, HideClients: true},
 		{Network: "to", Link: "br3", To: []host.Rule{{Family: host.IPv4, NotDst: netip.MustParsePrefix("10.0.0.0/8"), Do: host.Drop}}},
 	}
 }

@@ -65,17 +65,19 @@ func (m *Monitor) Read(take func(network string)) (lost bool, err error) {
 	}
 }
 
-// notice hands over what a message is about if that is our table.
+// notice hands over what a message is about if that is a table of ours.
 func notice(m syscall.NetlinkMessage, take func(network string)) {
 	behind := headers - unix.NLMSG_HDRLEN
-	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < behind || m.Data[0] != unix.NFPROTO_INET && m.Data[0] != unix.NFPROTO_BRIDGE {
+	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < behind {
 		return
 	}
 	a := readAttrs(m.Data[behind:])
 	// The name of the table is the first attribute of all messages.
-	if a.text(unix.NFTA_TABLE_NAME) != Table {
+	table := a.text(unix.NFTA_TABLE_NAME)
+	if !(place{family: m.Data[0], table: table}).ours() {
 		return
 	}
+	main := table == Table && m.Data[0] == unix.NFPROTO_INET
 	owner := func(chain string) string {
 		_, network, _ := chainOwner(chain)
 		return network
@@ -89,12 +91,12 @@ func notice(m syscall.NetlinkMessage, take func(network string)) {
 		take(owner(a.text(unix.NFTA_RULE_CHAIN)))
 	case unix.NFT_MSG_NEWSETELEM, unix.NFT_MSG_DELSETELEM:
 		each(a.take(unix.NFTA_SET_ELEM_LIST_ELEMENTS), func(_ uint16, element []byte) {
-			if m.Data[0] == unix.NFPROTO_BRIDGE {
-				_, network := readServer(element)
-				take(network)
+			if main {
+				take(owner(leadsTo(element)))
 				return
 			}
-			take(owner(leadsTo(element)))
+			_, h := readEntry(element)
+			take(h.owner)
 		})
 	}
 }

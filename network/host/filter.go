@@ -26,11 +26,18 @@ type Filter struct {
 	// leaves as one that has none: a client that reads packets itself takes it. Not every machine can do that, see
 	// Facts.Checksums.
 	DHCP []netip.Addr `json:",omitempty"`
+	// Forwards leads connections on to guests of the network, in the form of [JoinForwards]. From and To have to let them
+	// pass. Where one comes in by Link as well, which is a guest that asks for a sibling or itself at an address of the machine,
+	// it leaves with the Link's address as its source, or the answer would not come back by the machine.
+	Forwards []PortForward `json:",omitempty"`
+	// HideClients gives all connections that are led to a guest the Link's address as their source, for guests that know no
+	// way to anywhere else.
+	HideClients bool `json:",omitempty"`
 }
 
 // IsZero reports whether there is no filter.
 func (f Filter) IsZero() bool {
-	return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT)+len(f.DHCP) == 0
+	return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT)+len(f.DHCP)+len(f.Forwards) == 0 && !f.HideClients
 }
 
 // Equal reports whether both filters decide alike, rule by rule.
@@ -39,7 +46,8 @@ func (f Filter) Equal(g Filter) bool {
 		return f.IsZero() == g.IsZero()
 	}
 	return f.Network == g.Network && f.Link == g.Link &&
-		slices.Equal(f.From, g.From) && slices.Equal(f.To, g.To) && slices.Equal(f.NAT, g.NAT) && slices.Equal(f.DHCP, g.DHCP)
+		slices.Equal(f.From, g.From) && slices.Equal(f.To, g.To) && slices.Equal(f.NAT, g.NAT) && slices.Equal(f.DHCP, g.DHCP) &&
+		slices.Equal(f.Forwards, g.Forwards) && f.HideClients == g.HideClients
 }
 
 // String is the filter as text, a rule a line.
@@ -56,6 +64,12 @@ func (f Filter) String() string {
 	for _, addr := range f.DHCP {
 		fmt.Fprintf(&b, "filter %s dhcp %s: meta oifkind \"veth\" ip saddr %s udp sport 67 udp dport 68 udp checksum set 0\n", f.Network, f.Link, addr)
 	}
+	for _, p := range f.Forwards {
+		fmt.Fprintf(&b, "filter %s forward %s: %s\n", f.Network, f.Link, p)
+	}
+	if f.HideClients {
+		fmt.Fprintf(&b, "filter %s forward %s: oifname %q ct status dnat masquerade\n", f.Network, f.Link, f.Link)
+	}
 	return b.String()
 }
 
@@ -70,6 +84,12 @@ func (f Filter) check() error {
 		if !addr.Is4() || addr.IsUnspecified() || i > 0 && !f.DHCP[i-1].Less(addr) {
 			return invalid("DHCP server address %s of the filter of %s: addresses of IPv4 in their order are needed", addr, f.Network)
 		}
+	}
+	if err := checkForwards(f.Forwards); err != nil {
+		return err
+	}
+	if f.HideClients && len(f.Forwards) == 0 {
+		return invalid("filter of %s: no clients to be hidden", f.Network)
 	}
 	for _, r := range slices.Concat(f.From, f.To) {
 		if err := r.check(false); err != nil {
@@ -96,8 +116,8 @@ func CheckID(id string) error {
 // SetFilter replaces the filter of a network as a whole, in one transaction: nft -f, with the network's chains and its
 // entries in the verdict maps. Was is what it replaces; a zero Filter on either side is none. It never touches the rules
 // of another network. If the machine has no filter of this network although Was says so, or the other way round, that is
-// fs.ErrNotExist or fs.ErrExist. A link has one filter, and a DHCP server's address one network: if another network has
-// one for it, that is fs.ErrExist.
+// fs.ErrNotExist or fs.ErrExist. A link has one filter, and a DHCP server's address and a forwarded port one network: if another
+// network has one for it, that is fs.ErrExist.
 type SetFilter struct {
 	Network string
 	Filter  Filter `json:",omitzero"`
@@ -130,6 +150,10 @@ func (o SetFilter) String() string {
 	if o.Filter.IsZero() {
 		return fmt.Sprintf("nft delete filter of %s (%s)", o.Was.Link, o.Network)
 	}
-	return fmt.Sprintf("nft filter of %s (%s): %d rules from it, %d to it, %d nat",
+	s := fmt.Sprintf("nft filter of %s (%s): %d rules from it, %d to it, %d nat",
 		o.Filter.Link, o.Network, len(o.Filter.From), len(o.Filter.To), len(o.Filter.NAT))
+	for _, p := range o.Filter.Forwards {
+		s += "; " + p.String()
+	}
+	return s
 }

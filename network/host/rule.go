@@ -48,6 +48,7 @@ const (
 	AnyProto Proto = 0
 	TCP      Proto = 6
 	UDP      Proto = 17
+	SCTP     Proto = 132
 )
 
 // String is nft's word for the protocol.
@@ -59,9 +60,13 @@ func (p Proto) String() string {
 		return "tcp"
 	case UDP:
 		return "udp"
+	case SCTP:
+		return "sctp"
 	}
 	return fmt.Sprint(uint8(p))
 }
+
+func (p Proto) hasPorts() bool { return p == TCP || p == UDP || p == SCTP }
 
 // A Verdict is what a rule does with a packet that matches.
 type Verdict string
@@ -83,6 +88,14 @@ const (
 // A PortRange is a range of transport ports, both ends included. The zero range is none.
 type PortRange struct{ From, To uint16 }
 
+// String is nft's word for the range: 80 or 8000-8010.
+func (r PortRange) String() string {
+	if r.From == r.To {
+		return fmt.Sprint(r.From)
+	}
+	return fmt.Sprintf("%d-%d", r.From, r.To)
+}
+
 // An AddrRange is a range of addresses, both ends included. The zero range is none.
 type AddrRange struct{ From, To netip.Addr }
 
@@ -98,9 +111,13 @@ type Rule struct {
 	Dst    netip.Prefix `json:",omitzero"`
 	NotDst netip.Prefix `json:",omitzero"`
 	Proto  Proto        `json:",omitzero"`
+	// DstPorts matches ports of the destination, of TCP, UDP or SCTP.
+	DstPorts PortRange `json:",omitzero"`
 	// Established matches packets of connections that are known, or related to one.
 	Established bool `json:",omitempty"`
-	Do          Verdict
+	// Forwarded matches packets of connections whose destination was translated, in both directions: see [PortForward].
+	Forwarded bool `json:",omitempty"`
+	Do        Verdict
 	// Addrs is for SNAT, Ports for SNAT and Masquerade of TCP and UDP.
 	Addrs AddrRange `json:",omitzero"`
 	Ports PortRange `json:",omitzero"`
@@ -130,8 +147,14 @@ func (r Rule) String() string {
 	if r.Proto != AnyProto {
 		add("meta l4proto %s", r.Proto)
 	}
+	if r.DstPorts != (PortRange{}) {
+		add("th dport %s", r.DstPorts)
+	}
 	if r.Established {
 		add("ct state established,related")
+	}
+	if r.Forwarded {
+		add("ct status dnat")
 	}
 	words = append(words, "counter", r.verdict())
 	return strings.Join(words, " ")
@@ -196,6 +219,9 @@ func (r Rule) check(nat bool) error {
 				return err
 			}
 		}
+	}
+	if r.DstPorts != (PortRange{}) && (!r.Proto.hasPorts() || r.DstPorts.From == 0 || r.DstPorts.To < r.DstPorts.From) {
+		return invalid("rule %s: ports of the destination", r)
 	}
 	return r.checkVerdict(nat)
 }
