@@ -23,6 +23,8 @@ const (
 	Answers Traffic = "from the outside, as an answer to guests"
 	// Inbound is what the outside sends to guests by itself, where they are not behind translated addresses.
 	Inbound Traffic = "from the outside to guests"
+	// Led is what the outside sends to ports of the host that lead to guests.
+	Led Traffic = "from the outside to forwarded ports"
 	// Replies is what guests answer there.
 	Replies Traffic = "from guests, as an answer to the outside"
 	// DHCPRequest and DNSRequest are what guests ask the host, ServerAnswer what it answers.
@@ -102,6 +104,8 @@ type sample struct {
 	proto host.Proto
 	port  uint16
 	state host.ConnState
+	// led is whether the destination was translated.
+	led bool
 }
 
 // traffic are the packets that a network lives by.
@@ -130,6 +134,12 @@ func (n *Network) traffic(f *host.Facts) (all []sample) {
 			}
 		}
 		all = append(all, n.serverTraffic(&n.IPs[i], family)...)
+	}
+	for _, p := range n.portForwards() {
+		all = append(all, sample{
+			traffic: Led, hooks: []string{"forward", "postrouting"}, family: host.FamilyOf(p.To), out: link,
+			dst: single(p.To), away: single(p.To), proto: p.Proto, port: p.ToPort, state: host.New, led: true,
+		})
 	}
 	for _, family := range []host.Family{host.IPv4, host.IPv6} {
 		all = append(all, sample{traffic: Neighbours, hooks: []string{"prerouting", "forward", "postrouting"}, bridged: true, family: family})

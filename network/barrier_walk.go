@@ -145,6 +145,9 @@ func (p sample) meets(c host.Condition) match {
 		}
 		return never
 	case host.Forwarded:
+		if p.led {
+			return all
+		}
 		return never
 	}
 	return some

@@ -80,6 +80,8 @@ func (n *Network) checkChildren(c *schema.Check) {
 	if n.DnsmasqOptions != nil {
 		c.In("dnsmasq:options", func() { n.DnsmasqOptions.check(c) })
 	}
+	checkOwn(c, n.Extra, nil, []string{"forwards"})
+	c.In("virtnet:forwards", func() { n.checkPortForwards(c) })
 }
 
 func (o *DnsmasqOptions) check(c *schema.Check) {

@@ -34,7 +34,9 @@ type claim struct {
 	Name    string         `json:"name"`
 	Link    string         `json:"link,omitempty"`
 	Subnets []netip.Prefix `json:"subnets,omitempty"`
-	Uses    forwards       `json:"uses,omitzero"`
+	// Ports are the forwarded ones.
+	Ports []host.PortForward `json:"ports,omitempty"`
+	Uses  forwards           `json:"uses,omitzero"`
 }
 
 // forwards is a set of families.
@@ -52,6 +54,8 @@ func claimOf(name string, plan host.Plan) claim {
 		switch op := step.Op.(type) {
 		case host.AddBridge:
 			c.Link = op.Link
+		case host.SetFilter:
+			c.Ports = op.Filter.Forwards
 		case host.AddAddr:
 			c.Subnets = append(c.Subnets, op.Prefix.Masked())
 		case host.EnableForwarding:
@@ -96,6 +100,9 @@ func (c *claims) conflict(id string, want claim) error {
 		if want.Link != "" && has.Link == want.Link {
 			return fail(fs.ErrExist, "/network/bridge/@name: %s belongs to network %q", want.Link, has.Name)
 		}
+		if p, ok := firstOverlap(want.Ports, has.Ports); ok {
+			return fail(fs.ErrExist, "/network/virtnet:forwards: network %q has the port too: %s", has.Name, p)
+		}
 		for _, subnet := range want.Subnets {
 			for _, taken := range has.Subnets {
 				if subnet.Overlaps(taken) {
@@ -105,6 +112,16 @@ func (c *claims) conflict(id string, want claim) error {
 		}
 	}
 	return nil
+}
+
+// firstOverlap returns a forward of which others have a port.
+func firstOverlap(want, has []host.PortForward) (host.PortForward, bool) {
+	for _, p := range want {
+		if slices.ContainsFunc(has, p.Overlaps) {
+			return p, true
+		}
+	}
+	return host.PortForward{}, false
 }
 
 // take notes what a network takes. Forwarding that the facts say is off counts as switched on by us.

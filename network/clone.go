@@ -27,6 +27,7 @@ func (n *Network) Clone() *Network {
 	c.VirtualPort = n.VirtualPort.Clone()
 	c.PortGroups = clonesOf(n.PortGroups, (*PortGroup).detach)
 	c.DnsmasqOptions = cloneOf(n.DnsmasqOptions, (*DnsmasqOptions).detach)
+	c.PortForwards = cloneOf(n.PortForwards, (*PortForwards).detach)
 	return &c
 }
 
@@ -135,4 +136,9 @@ func (g *PortGroup) detach() {
 func (o *DnsmasqOptions) detach() {
 	o.Options = clonesOf(o.Options, func(o *DnsmasqOption) { o.Extra = schema.CloneExtra(o.Extra) })
 	o.Extra = schema.CloneExtra(o.Extra)
+}
+
+func (p *PortForwards) detach() {
+	p.Forwards = clonesOf(p.Forwards, func(f *PortForward) { f.Extra = schema.CloneExtra(f.Extra) })
+	p.Extra = schema.CloneExtra(p.Extra)
 }

@@ -66,6 +66,11 @@ var many = map[string]func(n int) string{
 		return "<dnsmasq:options xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>" +
 			repeat(n, func(i int) string { return fmt.Sprintf("<dnsmasq:option value='o%d'/>", i) }) + "</dnsmasq:options>"
 	},
+	"port forwards": func(n int) string {
+		return "<ip address='10.0.0.1' prefix='8'/><v:forwards xmlns:v='https://go-virtnet.github.io/schemas/network/1.0'>" + repeat(n, func(i int) string {
+			return fmt.Sprintf("<v:forward proto='tcp' address='192.0.2.%d' port='%d' to='10.0.0.2'/>", 1+i>>14, 1+i&16383)
+		}) + "</v:forwards>"
+	},
 	"unknown elements": func(n int) string {
 		return repeat(n, func(i int) string { return fmt.Sprintf("<a:b%d xmlns:a='urn:%[1]d' a:c='1'>x</a:b%[1]d>", i) })
 	},

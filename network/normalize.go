@@ -63,6 +63,9 @@ func (n *Network) Normalize(rules schema.Rules) {
 	if n.DnsmasqOptions != nil && len(n.DnsmasqOptions.Options) == 0 && schema.IsBare(n.DnsmasqOptions.Extra) {
 		n.DnsmasqOptions = nil
 	}
+	if n.PortForwards != nil && len(n.PortForwards.Forwards) == 0 && schema.IsBare(n.PortForwards.Extra) {
+		n.PortForwards = nil
+	}
 }
 
 // Normalize brings p to the form in which libvirt tells a port: the mode of a macvtap device is written out, and
@@ -236,6 +239,7 @@ func (n *Network) lose() {
 	if n.Domain != nil && n.Domain.Name == "" {
 		n.Domain = nil
 	}
+	n.PortForwards = nil
 	for i := range n.IPs {
 		n.IPs[i].lose()
 	}

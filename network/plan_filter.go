@@ -11,17 +11,18 @@ import (
 )
 
 // planFilter sets the packet filter of a network. A network in mode open has none, but for the repair of what its DHCP
-// server answers.
+// server answers, and for port forwards.
 func planFilter(n *Network, f *host.Facts) host.Plan {
-	filter := host.Filter{Network: n.UUID.String(), Link: n.Bridge.Name}
+	filter := host.Filter{Network: n.UUID.String(), Link: n.Bridge.Name, Forwards: n.portForwards()}
+	filter.HideClients = n.Mode() == ForwardNone && len(filter.Forwards) > 0
 	if f.Checksums {
 		filter.DHCP = n.dhcpAddrs()
 	}
 	if n.Mode() != ForwardOpen {
-		b := &filterRules{n: n, link: n.Bridge.Name, uplinks: n.uplinks()}
+		b := &filterRules{n: n, link: n.Bridge.Name, uplinks: n.uplinks(), forwards: filter.Forwards}
 		filter.From, filter.To, filter.NAT = b.from(), b.to(), b.nat()
 	}
-	if len(filter.From)+len(filter.DHCP) == 0 {
+	if len(filter.From)+len(filter.DHCP)+len(filter.Forwards) == 0 {
 		return nil
 	}
 	return host.Plan{{From: "/network/forward", Op: host.SetFilter{Network: filter.Network, Filter: filter}}}
@@ -65,27 +66,61 @@ type filterRules struct {
 	n       *Network
 	link    string
 	uplinks []string
+	// forwards are those of the network.
+	forwards []host.PortForward
 }
 
 // from is what guests may send: anything to each other and, unless the network is isolated, to the outside from their
-// own addresses.
+// own addresses. Who has a port of the host may answer.
 func (b *filterRules) from() []host.Rule {
 	rules := []host.Rule{{Out: b.link, Do: host.Return}}
 	for subnet, uplink := range b.ways() {
 		rules = append(rules, host.Rule{Src: subnet, Out: uplink, Do: host.Return})
 	}
+	if !b.everywhere() {
+		for _, guest := range b.forwardedTo() {
+			rules = append(rules, host.Rule{Src: guest, Established: true, Forwarded: true, Do: host.Return})
+		}
+	}
 	return append(rules, host.Rule{Do: host.Reject})
 }
 
 // to is what may reach guests: anything from each other and, unless the network is isolated, from the outside to their
-// own addresses; where those are translated only answers.
+// own addresses; where those are translated only answers, and what comes by a port of the host that leads there.
 func (b *filterRules) to() []host.Rule {
 	rules := []host.Rule{{In: b.link, Do: host.Return}}
 	for subnet, uplink := range b.ways() {
 		rules = append(rules, host.Rule{Dst: subnet, In: uplink, Established: b.translated(subnet), Do: host.Return})
 	}
+	if !b.everywhere() {
+		for _, guest := range b.forwardedTo() {
+			rules = append(rules, host.Rule{Dst: guest, Established: true, Forwarded: true, Do: host.Return})
+		}
+	}
+	for _, p := range b.forwards {
+		guest := single(p.To)
+		if !b.everywhere() || b.translated(guest) {
+			rules = append(rules, host.Rule{Dst: guest, Proto: p.Proto, DstPorts: p.ToPorts(), Forwarded: true, Do: host.Return})
+		}
+	}
 	return append(rules, host.Rule{Do: host.Reject})
 }
+
+// everywhere reports whether guests may answer to all links as it is.
+func (b *filterRules) everywhere() bool {
+	return b.n.Mode() != ForwardNone && slices.Contains(b.uplinks, "")
+}
+
+// forwardedTo are the guests that have ports of the host.
+func (b *filterRules) forwardedTo() (guests []netip.Prefix) {
+	for _, p := range b.forwards {
+		guests = append(guests, single(p.To))
+	}
+	slices.SortFunc(guests, func(p, q netip.Prefix) int { return p.Addr().Compare(q.Addr()) })
+	return slices.Compact(guests)
+}
+
+func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 // ways yields each subnet that leads to the outside with each link it may use.
 func (b *filterRules) ways() func(yield func(netip.Prefix, string) bool) {

@@ -9,16 +9,17 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-// planForwarding makes the host a router for the families of the network, if it leads anywhere.
+// planForwarding makes the host a router for the families of the network, if it leads anywhere or a port of the host leads
+// into it.
 func planForwarding(n *Network, f *host.Facts) (host.Plan, error) {
-	if n.Mode() == ForwardNone {
-		return nil, nil
+	routed := func(family Family) bool {
+		return n.Mode() != ForwardNone && n.hasFamily(family) || n.portForwardsTo(family)
 	}
 	var plan host.Plan
-	if n.hasFamily(IPv4) {
+	if routed(IPv4) {
 		plan = append(plan, host.Step{From: "/network/forward", Op: host.EnableForwarding{}})
 	}
-	if n.hasFamily(IPv6) {
+	if routed(IPv6) {
 		if blocked := f.Forwarding.Blocked; len(blocked) > 0 && !f.Forwarding.IPv6 {
 			return nil, fail(errors.ErrUnsupported,
 				"/network/forward: forwarding IPv6 would cost the host the routes it learns from router advertisements on %s; set accept_ra to 2 there",

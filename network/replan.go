@@ -263,7 +263,8 @@ func filterChange(f, was host.Filter) string {
 	return "connections to the outside may end"
 }
 
-// keeps reports whether a list of rules has all that were in the old one, but for the links besides the bridge.
+// keeps reports whether a list of rules has all that were in the old one, but for the links besides the bridge, and for the
+// rules on port forwards: one that is taken away is meant to be.
 func keeps(bridge string, rules, was []host.Rule) bool {
 	anyLink := func(r host.Rule) host.Rule {
 		if r.In != bridge {
@@ -278,5 +279,5 @@ func keeps(bridge string, rules, was []host.Rule) bool {
 	for _, r := range rules {
 		now[anyLink(r)] = true
 	}
-	return !slices.ContainsFunc(was, func(r host.Rule) bool { return !now[anyLink(r)] })
+	return !slices.ContainsFunc(was, func(r host.Rule) bool { return !r.Forwarded && !now[anyLink(r)] })
 }

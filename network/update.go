@@ -41,7 +41,7 @@ func (u Update) String() string {
 type Section uint8
 
 // The sections. Beside each stand the element, what makes two of its kind the same, and the commands that it takes. In
-// the five sections that are marked libvirt 11.3 refuses every command: see [UpdateSection].
+// the sections that are marked libvirt 11.3 refuses every command: see [UpdateSection].
 const (
 	SectionBridge           Section = iota + 1 // <bridge>; modify; not in libvirt
 	SectionDomain                              // <domain>; add, modify, delete; not in libvirt
@@ -55,13 +55,14 @@ const (
 	SectionDNSHost                             // <host> of <dns>: ip, or for delete a hostname too; add, modify, delete
 	SectionDNSTXT                              // <txt>: name; add, modify (only the value), delete
 	SectionDNSSRV                              // <srv>: service, protocol, domain and target, those that are given; add, delete
+	SectionPortForward                         // <forward> of <virtnet:forwards>, in no namespace: proto, address, port, and the family of to; add, modify, delete; not in libvirt
 )
 
 var sectionWords = []string{"", "bridge", "domain", "ip", "ip-dhcp-host", "ip-dhcp-range", "forward", "forward-interface",
-	"forward-pf", "portgroup", "dns-host", "dns-txt", "dns-srv"}
+	"forward-pf", "portgroup", "dns-host", "dns-txt", "dns-srv", "port-forward"}
 
 // sectionRoots are the elements of the sections.
-var sectionRoots = []string{"", "bridge", "domain", "ip", "host", "range", "forward", "interface", "pf", "portgroup", "host", "txt", "srv"}
+var sectionRoots = []string{"", "bridge", "domain", "ip", "host", "range", "forward", "interface", "pf", "portgroup", "host", "txt", "srv", "forward"}
 
 // String returns the word of virsh, "" for none.
 func (s Section) String() string { return schema.Word(sectionWords, s) }

@@ -40,6 +40,8 @@ func (e *edit) apply() error {
 		return e.dnsTXT()
 	case SectionDNSSRV:
 		return e.dnsSRV()
+	case SectionPortForward:
+		return e.portForward()
 	}
 	return fail(errors.ErrUnsupported, "an update has one of the sections %s", strings.Join(sectionWords[1:], ", "))
 }
@@ -169,7 +171,13 @@ func apply[T any](e *edit, list *[]T, v T, found []int, parent, key string) erro
 }
 
 // number is one element of a list in a path.
-func (e *edit) number(i int) string { return fmt.Sprintf("%s[%d]", e.root(), i+1) }
+func (e *edit) number(i int) string {
+	label := e.root()
+	if e.Section == SectionPortForward {
+		label = "virtnet:" + label
+	}
+	return fmt.Sprintf("%s[%d]", label, i+1)
+}
 
 // indexes are those of the elements of a list that is takes.
 func indexes[T any](list []T, is func(*T) bool) []int {

@@ -47,6 +47,7 @@ var words = map[string]struct {
 	"network.ForwardMode":     enum[network.ForwardMode](),
 	"network.LeaseUnit":       enum[network.LeaseUnit](),
 	"network.PlugType":        enum[network.PlugType](),
+	"network.PortProto":       enum[network.PortProto](),
 	"network.Section":         enum[network.Section](),
 	"schema.MACTableManager":  enum[schema.MACTableManager](),
 	"schema.MacvtapMode":      enum[schema.MacvtapMode](),

@@ -69,11 +69,14 @@ func treeOf(t testing.TB, text string) *tree {
 	return nil
 }
 
-// dnsmasq is the namespace of the only known elements that have one.
-const dnsmasq = "http://libvirt.org/schemas/network/dnsmasq/1.0"
+// dnsmasq and own are the namespaces of the only known elements that have one.
+const (
+	dnsmasq = "http://libvirt.org/schemas/network/dnsmasq/1.0"
+	own     = "https://go-virtnet.github.io/schemas/network/1.0"
+)
 
 // addUp are the elements of a network of which several make one.
-var addUp = []xml.Name{{Local: "mtu"}, {Space: dnsmasq, Local: "options"}}
+var addUp = []xml.Name{{Local: "mtu"}, {Space: dnsmasq, Local: "options"}, {Space: own, Local: "forwards"}}
 
 // anywhere are the known elements that count in every namespace.
 var anywhere = []string{"range", "host", "bootp", "lease", "hostname"}
@@ -172,7 +175,7 @@ func (n *tree) lost(written *tree, path string, found *[]string) {
 			fail("%d elements %s have appeared", len(all), name)
 		}
 	}
-	if n.name.Local == "metadata" || n.name.Space != "" && n.name.Space != dnsmasq {
+	if n.name.Local == "metadata" || n.name.Space != "" && n.name.Space != dnsmasq && n.name.Space != own {
 		if a, b := n.order(), written.order(); a != b {
 			fail("the order %s has become %s", a, b)
 		}

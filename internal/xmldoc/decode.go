@@ -148,6 +148,9 @@ func isBlank(text []byte) bool {
 func (d *decoder) child(start xml.StartElement, v reflect.Value, l *layout, w *words) error {
 	f := l.elem(start.Name)
 	name := start.Name.Local
+	if f != nil && f.ours && d.Compat {
+		f = nil
+	}
 	if f != nil {
 		name = f.label
 	}

@@ -22,6 +22,7 @@
 //	zero    an attribute whose value reads as absent is kept as unknown content too
 //	opaque  unknown content of the element is its content: kept in every mode
 //	open    the element is written as a pair of tags even when it is empty
+//	ours    in Compat mode the element is not known
 //	leaves  the field keeps what elements of text have besides their text
 //
 //	alias=A      of a field _: with Aliases the attribute A is kept as unknown content in every mode

@@ -37,7 +37,7 @@ type field struct {
 
 // words are what the doc tag says.
 type words struct {
-	blank, lax, anyCase, alias, anySpace, keep, merge, first, inside, zero, opaque, open bool
+	blank, lax, anyCase, alias, anySpace, keep, merge, first, inside, zero, opaque, open, ours bool
 
 	before             string // the element that this one precedes if
 	whenAttr, whenText string // the attribute has the text
@@ -174,6 +174,8 @@ func (f *field) read(tag string) {
 			f.opaque = true
 		case "open":
 			f.open = true
+		case "ours":
+			f.ours = true
 		default:
 			if before, ok := strings.CutPrefix(word, "before="); ok {
 				f.before, word, _ = strings.Cut(before, ":")
