@@ -27,7 +27,8 @@ const richNetwork = `<network><name>rich</name><forward/><bridge name='br1' stp=
 <bandwidth><inbound average='1000' peak='5000'/><outbound average='1000'/></bandwidth>
 <ip address='10.9.1.1' prefix='24'><dhcp><range start='10.9.1.2' end='10.9.1.99'/></dhcp></ip>
 <ip family='ipv6' address='2001:db8:1::1' prefix='64'/>
-<route address='10.77.0.0' prefix='16' gateway='10.9.1.9'/></network>`
+<route address='10.77.0.0' prefix='16' gateway='10.9.1.9'/>
+<v:forwards xmlns:v='https://go-virtnet.github.io/schemas/network/1.0'><v:forward proto='tcp' port='8080' to='10.9.1.2'/></v:forwards></network>`
 
 // A repairHouse is a machine with the network rich and a guaranteed guest on it, another network, and things of others.
 type repairHouse struct {
@@ -84,6 +85,12 @@ var breakages = []struct {
 		filter := h.filter()
 		less := filter
 		less.From = less.From[1:]
+		return h.Do(context.Background(), host.SetFilter{Network: h.uuid, Filter: less, Was: filter})
+	}, []string{"nft filter of br1"}, nil, ""},
+	{"forward deleted", func(h *repairHouse) error {
+		filter := h.filter()
+		less := filter
+		less.Forwards = less.Forwards[1:]
 		return h.Do(context.Background(), host.SetFilter{Network: h.uuid, Filter: less, Was: filter})
 	}, []string{"nft filter of br1"}, nil, ""},
 	{"qdisc gone", func(h *repairHouse) error { h.DropShape("br1"); return nil }, []string{"tc shape add br1"}, []string{"tc class add dev br1"}, ""},

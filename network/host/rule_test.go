@@ -38,11 +38,13 @@ func TestFilterEqual(t *testing.T) {
 	require.True(t, host.Filter{}.Equal(host.Filter{Network: "n1"}), "none is none")
 	require.False(t, filter().Equal(host.Filter{}))
 	for name, f := range map[string]func(*host.Filter){
-		"network": func(f *host.Filter) { f.Network = "n9" },
-		"link":    func(f *host.Filter) { f.Link = "br9" },
-		"from":    func(f *host.Filter) { f.From = f.From[:1] },
-		"to":      func(f *host.Filter) { f.To[0].Established = false },
-		"nat":     func(f *host.Filter) { f.NAT[1].Ports.To = 2 },
+		"network":  func(f *host.Filter) { f.Network = "n9" },
+		"link":     func(f *host.Filter) { f.Link = "br9" },
+		"from":     func(f *host.Filter) { f.From = f.From[:1] },
+		"to":       func(f *host.Filter) { f.To[0].Established = false },
+		"nat":      func(f *host.Filter) { f.NAT[1].Ports.To = 2 },
+		"forwards": func(f *host.Filter) { f.Forwards = []host.PortForward{{}} },
+		"clients":  func(f *host.Filter) { f.HideClients = true },
 	} {
 		require.False(t, filter().Equal(change(filter(), f)), name)
 	}
@@ -53,5 +55,5 @@ func TestWords(t *testing.T) {
 	require.Equal(t, host.IPv6, host.FamilyOf(addr("2001:db8::1")))
 	require.Equal(t, host.AnyFamily, host.FamilyOf(netip.Addr{}))
 	require.Equal(t, "any ipv4 ipv6", host.AnyFamily.String()+" "+host.IPv4.String()+" "+host.IPv6.String())
-	require.Equal(t, "any tcp udp 132", host.AnyProto.String()+" "+host.TCP.String()+" "+host.UDP.String()+" "+host.Proto(132).String())
+	require.Equal(t, "any tcp udp sctp 133", host.AnyProto.String()+" "+host.TCP.String()+" "+host.UDP.String()+" "+host.SCTP.String()+" "+host.Proto(133).String())
 }

@@ -47,6 +47,11 @@ func (m *Machine) setFilter(o host.SetFilter) error {
 				return exists("DHCP server address %s, of network %s", addr, other.Network)
 			}
 		}
+		for _, p := range o.Filter.Forwards {
+			if other.Network != o.Network && slices.ContainsFunc(other.Forwards, p.Overlaps) {
+				return exists("port forward %s, of network %s", p, other.Network)
+			}
+		}
 	}
 	m.filters[o.Network] = cloneFilter(o.Filter)
 	return nil
@@ -54,5 +59,6 @@ func (m *Machine) setFilter(o host.SetFilter) error {
 
 func cloneFilter(f host.Filter) host.Filter {
 	f.From, f.To, f.NAT, f.DHCP = slices.Clone(f.From), slices.Clone(f.To), slices.Clone(f.NAT), slices.Clone(f.DHCP)
+	f.Forwards = slices.Clone(f.Forwards)
 	return f
 }

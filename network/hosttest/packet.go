@@ -5,20 +5,27 @@ package hosttest
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
 // A Packet is what the packet filter looks at.
 type Packet struct {
-	// In is the link by which the packet comes into the machine: for a packet of a guest that is the bridge.
+	// In is the link by which the packet comes into the machine: for a packet of a guest that is the bridge. It is empty for
+	// one that the machine itself sends.
 	In string
 	// Out is the link by which it leaves. It is the answer of [Machine.Send], and empty in a question.
 	Out      string
 	Src, Dst netip.Addr
 	Proto    host.Proto
+	// DstPort is the port of the destination, and 0 that of no port forward.
+	DstPort uint16
 	// Established marks a packet of a connection that is known already.
 	Established bool
+	// Forwarded marks a packet whose destination was translated: by a port forward in an answer of [Machine.Send], and in a
+	// question by one that goes back to who asked.
+	Forwarded bool
 }
 
 // String is the packet in the words of nft.
@@ -27,7 +34,7 @@ func (p Packet) String() string {
 }
 
 // Send says what becomes of a packet that is routed, by the routes, the forwarding and the filters of this moment. It
-// returns the packet as it leaves the machine, with its new source address if that was translated. A packet for the
+// returns the packet as it leaves the machine, with its new addresses if they were translated. A packet for the
 // machine itself passes without a filter and has no Out, and so does one between two ports of a bridge, which is not
 // routed: its Out is its In.
 //
@@ -35,22 +42,26 @@ func (p Packet) String() string {
 // it; its text tells the rule.
 //
 // Send knows no connections, so a translated packet has to be answered by asking with Established and the guest's own
-// address. It knows no ports of protocols, and no routes but those of the main table.
+// address. It knows no ports but those of destinations, and no routes but those of the main table.
 func (m *Machine) Send(p Packet) (Packet, error) {
 	defer m.lock().Unlock()
-	in, err := m.link(p.In)
-	if err != nil {
-		return p, err
+	if p.In != "" {
+		in, err := m.link(p.In)
+		if err != nil {
+			return p, err
+		}
+		if !in.Up {
+			return p, missing("link %s is down", p.In)
+		}
 	}
-	if !in.Up {
-		return p, missing("link %s is down", p.In)
-	}
+	p = m.led(p)
 	p.Out = ""
 	if m.isLocal(p.Dst) {
 		return p, nil
 	}
-	if p.Out, err = m.way(p.Dst); err != nil || p.Out == p.In {
-		return p, err
+	var err error
+	if p.Out, err = m.way(p.Dst); err != nil || p.Out == p.In && !p.Forwarded || p.In == "" {
+		return m.translated(p), err
 	}
 	if !m.forwards(is6(p.Dst)) {
 		return p, denied("%s: the machine does not forward %s", p, host.FamilyOf(p.Dst))
@@ -99,23 +110,58 @@ func (m *Machine) allowed(p Packet) error {
 	return nil
 }
 
-// translated gives the first packet of a connection another source address, if the filter of its network says so.
+// led gives the first packet of a connection another destination, if a port forward of a network says so. One for the address
+// wins over one for all of the machine.
+func (m *Machine) led(p Packet) Packet {
+	if p.Established || p.DstPort == 0 {
+		return p
+	}
+	for _, addr := range []netip.Addr{p.Dst, {}} {
+		if !addr.IsValid() && (!m.isLocal(p.Dst) || p.Dst.IsLoopback() || p.Dst.IsLinkLocalUnicast() && is6(p.Dst)) {
+			break
+		}
+		wanted := host.PortForward{Proto: p.Proto, Addr: addr, Ports: host.PortRange{From: p.DstPort, To: p.DstPort}, To: p.Dst}
+		for _, f := range m.filters {
+			if i := slices.IndexFunc(f.Forwards, wanted.Overlaps); i >= 0 {
+				to := f.Forwards[i]
+				p.Dst, p.DstPort, p.Forwarded = to.To, to.ToPort+p.DstPort-to.Ports.From, true
+				return p
+			}
+		}
+	}
+	return p
+}
+
+// translated gives the first packet of a connection another source address, if the filter of its network says so, or that of
+// the network it was led to.
 func (m *Machine) translated(p Packet) Packet {
 	if p.Established {
+		return p
+	}
+	if to := m.filterOf(p.Out); p.Forwarded && len(to.Forwards) > 0 && (p.In == p.Out || to.HideClients) {
+		p.Src = m.source(p)
+		return p
+	}
+	if p.In == "" {
 		return p
 	}
 	switch r := firstMatch(m.filterOf(p.In).NAT, p); r.Do {
 	case host.SNAT:
 		p.Src = r.Addrs.From
 	case host.Masquerade:
-		for _, a := range m.addrs {
-			if a.Link == p.Out && is6(a.Prefix.Addr()) == is6(p.Src) {
-				p.Src = a.Prefix.Addr()
-				break
-			}
-		}
+		p.Src = m.source(p)
 	}
 	return p
+}
+
+// source is the address of the link that a packet leaves by, and its own if that has none.
+func (m *Machine) source(p Packet) netip.Addr {
+	for _, a := range m.addrs {
+		if a.Link == p.Out && is6(a.Prefix.Addr()) == is6(p.Src) {
+			return a.Prefix.Addr()
+		}
+	}
+	return p.Src
 }
 
 func (m *Machine) filterOf(link string) host.Filter {
@@ -145,5 +191,7 @@ func matches(r host.Rule, p Packet) bool {
 		(!r.Dst.IsValid() || r.Dst.Contains(p.Dst)) &&
 		(!r.NotDst.IsValid() || r.NotDst.Addr().Is4() == p.Dst.Is4() && !r.NotDst.Contains(p.Dst)) &&
 		(r.Proto == host.AnyProto || r.Proto == p.Proto) &&
-		(!r.Established || p.Established)
+		(r.DstPorts == host.PortRange{} || r.DstPorts.From <= p.DstPort && p.DstPort <= r.DstPorts.To) &&
+		(!r.Established || p.Established) &&
+		(!r.Forwarded || p.Forwarded)
 }

@@ -36,6 +36,7 @@ func (s Suite) testFacts(t *testing.T) {
 		clear(f.Routes)
 		for i := range f.Filters {
 			clear(f.Filters[i].From)
+			clear(f.Filters[i].Forwards)
 		}
 		clear(f.Shapes)
 		clear(f.Classes)
