@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -111,6 +112,18 @@ func (p *Port) Open(ctx context.Context, queues int) ([]*os.File, error) {
 		return nil, errors.ErrUnsupported
 	}
 	return opener.OpenTap(ctx, p.Link, queues)
+}
+
+// Counters returns what has passed a port of Open vSwitch, as the guest sees it and as it was counted some seconds ago. A port
+// of another kind, or a backend that counts nothing, wraps errors.ErrUnsupported.
+func (p *Port) Counters(ctx context.Context) (host.Counters, error) {
+	reader, ok := p.nets.Backend().(host.OVSReader)
+	onOVS := slices.ContainsFunc(p.Built, func(step host.Step) bool { _, is := step.Op.(host.AddOVSPort); return is })
+	if !ok || !onOVS {
+		return host.Counters{}, errors.ErrUnsupported
+	}
+	c, err := reader.OVSCounters(ctx, p.Link)
+	return c.Swapped(), err
 }
 
 // Detach takes the port and its device away. Detaching a port that is gone wraps fs.ErrNotExist. It is not ended by ctx

@@ -154,6 +154,13 @@ func TestNotAttachedToOVS(t *testing.T) {
 		require.ErrorIs(t, err, errors.ErrUnsupported)
 		require.ErrorContains(t, err, "/interface/virtualport: the machine in memory has no Open vSwitch")
 	})
+	t.Run("without policing", func(t *testing.T) {
+		m, nets, _ := onOVSBridge(t)
+		m.Shaping = &host.Shaping{Queues: []host.Queue{host.BFIFO}, Means: []host.Means{host.Redirect}}
+		_, err := domainiface.Attach(t.Context(), nets, ovsGuest(t), nic(t, onOVS+`<bandwidth><outbound average='1'/></bandwidth></interface>`))
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		require.ErrorContains(t, err, "/interface/bandwidth/outbound: the kernel of the host cannot police")
+	})
 	t.Run("a VLAN that is none, as libvirt takes", func(t *testing.T) {
 		m, _, store := onOVSBridge(t)
 		nets, err := network.Config{Rules: schema.Rules{Compat: true}}.Open(t.Context(), m, store)

@@ -38,6 +38,9 @@ func planOVSPort(p *network.Port, link string, f *host.Facts) (host.Plan, error)
 		}
 	}
 	port.Egress, port.Ingress = network.OVSLimits(p.Bandwidth)
+	if !port.Ingress.IsZero() && !slices.Contains(f.Shaping.Means, host.Police) {
+		return nil, fmt.Errorf("/interface/bandwidth/outbound: the kernel of the host cannot police, as Open vSwitch has it do without saying so: %w", errors.ErrUnsupported)
+	}
 	return host.Plan{{From: "/interface/source", Op: port}}, nil
 }
 

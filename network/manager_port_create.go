@@ -288,7 +288,7 @@ func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *por
 // scope names what the plan of a port is made by: its bridge or device, and what there is of the switch.
 func (p *Port) scope() host.Scope {
 	onOVS := p.VirtualPort != nil && p.VirtualPort.Type == virtualport.OpenVSwitch
-	return p.Plug.scope().And(host.Scope{Shaping: p.Bandwidth != nil && !onOVS, OVS: onOVS})
+	return p.Plug.scope().And(host.Scope{Shaping: p.Bandwidth != nil, OVS: onOVS})
 }
 
 // scope names the bridge or the device of a plug, which may be nil.

@@ -52,8 +52,12 @@ func NewOpenVSwitch(t testing.TB, n *Namespace) *OpenVSwitch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
 	s := &OpenVSwitch{Socket: filepath.Join(folder, "db.sock"), namespace: n, folder: folder}
+	t.Cleanup(func() {
+		s.StopForwarder()
+		s.StopDatabase()
+		_ = os.RemoveAll(folder)
+	})
 	for _, name := range []string{"OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR", "OVS_SYSCONFDIR"} {
 		s.env = append(s.env, name+"="+folder)
 	}
@@ -166,7 +170,7 @@ func answers(path string) bool {
 	return true
 }
 
-// A Daemon is a program that runs beside a test, and not longer, also if the test is killed.
+// A Daemon is a program that runs until it is stopped, and no longer than the process of the test, also if that is killed.
 type Daemon struct {
 	cmd   *exec.Cmd
 	leash io.Closer
@@ -174,7 +178,7 @@ type Daemon struct {
 }
 
 // leash runs a program until the standard input ends, which is when whoever writes there has ended.
-const leash = `"$@" </dev/null & program=$!; read line; kill -9 $program`
+const leash = `"$@" </dev/null & program=$!; read line; kill -9 $program; wait $program`
 
 // StartDaemon starts a program that does not read.
 func StartDaemon(t testing.TB, cmd *exec.Cmd) *Daemon {
@@ -194,7 +198,6 @@ func StartDaemon(t testing.TB, cmd *exec.Cmd) *Daemon {
 	}
 	d := &Daemon{cmd: cmd, leash: in, ended: make(chan struct{})}
 	go func() { _ = cmd.Wait(); close(d.ended) }()
-	t.Cleanup(d.Stop)
 	return d
 }
 

@@ -77,6 +77,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("MacvtapOpener", s.testMacvtapOpener)
 	t.Run("LeaseReader", s.testLeaseReader)
 	t.Run("NeighbourReader", s.testNeighbourReader)
+	t.Run("OVSReader", s.testOVSReader)
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)
 	t.Run("SwitchWatcher", s.testSwitchWatcher)

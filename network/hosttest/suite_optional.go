@@ -193,3 +193,19 @@ func (s Suite) testBatcher(t *testing.T) {
 		t.Errorf("after DoAll there is still to do:\n%s", missing)
 	}
 }
+
+func (s Suite) testOVSReader(t *testing.T) {
+	x := s.open(t, tap0, host.AddOVSPort(port0))
+	reader, ok := x.backend.(host.OVSReader)
+	if !ok {
+		t.Skip("the backend is no OVSReader")
+	}
+	x.do(tap0)
+	if _, err := reader.OVSCounters(t.Context(), port0.Link); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("counters of a port that is missing: error %v, want %v", err, fs.ErrNotExist)
+	}
+	x.do(host.AddOVSPort(port0))
+	if c, err := reader.OVSCounters(t.Context(), port0.Link); err != nil || c.Sent.Errors+c.Received.Errors != 0 {
+		t.Errorf("counters of a new port: %v, error %v", c, err)
+	}
+}

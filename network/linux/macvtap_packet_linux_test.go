@@ -82,13 +82,18 @@ type inbox struct {
 
 func newInbox(file *os.File) *inbox { return &inbox{more: frames(file)} }
 
-// count takes all frames with that payload, of those that have come.
-func (i *inbox) count(payload string) (n int) {
+// count takes all frames with that payload, of those that have come, and counts them.
+func (i *inbox) count(payload string) int { return len(i.take(payload)) }
+
+// take takes all frames with that payload, of those that have come.
+func (i *inbox) take(payload string) (found [][]byte) {
 	for {
 		select {
-		case frame := <-i.more:
-			i.held = append(i.held, frame)
-			continue
+		case frame, open := <-i.more:
+			if open {
+				i.held = append(i.held, frame)
+				continue
+			}
 		default:
 		}
 		break
@@ -96,13 +101,13 @@ func (i *inbox) count(payload string) (n int) {
 	rest := i.held[:0]
 	for _, frame := range i.held {
 		if bytes.HasSuffix(frame, []byte(payload)) {
-			n++
+			found = append(found, frame)
 		} else {
 			rest = append(rest, frame)
 		}
 	}
 	i.held = rest
-	return n
+	return found
 }
 
 // frameTo is a frame of an experimental type.
