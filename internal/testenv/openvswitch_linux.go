@@ -58,7 +58,7 @@ func NewOpenVSwitch(t testing.TB, n *Namespace) *OpenVSwitch {
 		s.StopDatabase()
 		_ = os.RemoveAll(folder)
 	})
-	for _, name := range []string{"OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR", "OVS_SYSCONFDIR"} {
+	for _, name := range []string{"OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR", "OVS_SYSCONFDIR", "OVN_RUNDIR", "OVN_DBDIR", "OVN_LOGDIR"} {
 		s.env = append(s.env, name+"="+folder)
 	}
 	return s
@@ -143,6 +143,12 @@ func (s *OpenVSwitch) StopForwarder() { s.forwarder.Stop(); s.forwarder = nil }
 func (s *OpenVSwitch) daemon(t testing.TB, name string, args ...string) *Daemon {
 	t.Helper()
 	return StartDaemon(t, s.command(context.Background(), name, append(args, "-vconsole:off", "-vsyslog:off")...))
+}
+
+// StartBeside starts another daemon of the family, which ends with the test.
+func (s *OpenVSwitch) StartBeside(t testing.TB, name string, args ...string) {
+	t.Helper()
+	t.Cleanup(s.daemon(t, name, args...).Stop)
 }
 
 // Vsctl runs ovs-vsctl, and returns what it prints.
