@@ -16,7 +16,7 @@ func reference() string {
 
 <!-- Written by "go test ./examples/virtnet -run Reference -update" from what "virtnet help" says. -->
 
-` + "```sh\ngo build -o virtnet ./examples/virtnet\n```" + `
+` + "```sh\ngo build -o virtnet ./examples/virtnet && PATH=$PWD:$PATH\n```" + `
 
 It works with libvirt's network documents, and with networks of this host, without libvirt. It is an example of what the
 library can do, and nothing is in it that another program could not do with the library as well.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -95,9 +96,11 @@ func (p *probe) waits(t *testing.T, streams []stream, lost uint64) ([]uint64, ui
 	t.Helper()
 	*p = probe{from: p.from, at: p.at, to: p.to, class: p.class, number: p.number + 1000}
 	full := p.class().Bytes + 2*lost
-	flood(t, streams, func() bool { return p.class().Bytes > full })
+	long := lasting(time.Minute)
+	flood(t, streams, func() bool { return p.class().Bytes > full || long() })
 	p.sent = p.class().Bytes - lost // none is under way
-	flood(t, streams, func() bool { p.step(t, lost); return len(p.took) > probes })
+	flood(t, streams, func() bool { p.step(t, lost); return len(p.took) > probes || long() })
+	require.Greater(t, len(p.took), probes, "packets that passed or were dropped within a minute")
 	waits := p.took[1:]
 	slices.Sort(waits)
 	return waits, p.backlog
