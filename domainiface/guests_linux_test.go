@@ -14,6 +14,8 @@ import (
 	"github.com/go-virtnet/virtnet/internal/lab"
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/internal/vmtest"
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/linux"
 )
 
 // TestRealGuests boots a guest of QEMU on a port of each kind that a monitor opens, with the arguments and the descriptors
@@ -32,16 +34,23 @@ func TestRealGuests(t *testing.T) {
 	for name, c := range map[string]struct {
 		queues    int
 		text, mtu string
+		nets      func(t *testing.T, w *world) *network.Manager // nil is that of the world
 	}{
-		"tap":                  {1, asked("<model type='virtio'/>"), "1400"},
-		"tap with two queues":  {2, asked("<model type='virtio'/><driver queues='2'/>"), "1400"},
-		"macvtap, bridge":      {1, direct("bridge"), "1500"},
-		"macvtap, private":     {2, direct("private"), "1500"},
-		"macvtap, vepa":        {1, direct("vepa"), "1500"},
-		"macvtap, passthrough": {2, direct("passthrough"), "1500"},
+		"tap":                  {1, asked("<model type='virtio'/>"), "1400", nil},
+		"tap with two queues":  {2, asked("<model type='virtio'/><driver queues='2'/>"), "1400", nil},
+		"macvtap, bridge":      {1, direct("bridge"), "1500", nil},
+		"macvtap, private":     {2, direct("private"), "1500", nil},
+		"macvtap, vepa":        {1, direct("vepa"), "1500", nil},
+		"macvtap, passthrough": {2, direct("passthrough"), "1500", nil},
+		"a tap on Open vSwitch": {1, `<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='ovs0'/>
+			<virtualport type='openvswitch'/><model type='virtio'/></interface>`, "1500", withOpenVSwitch},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := domainiface.Attach(t.Context(), w.nets, domainiface.Guest{Name: "web"}, nic(t, c.text))
+			nets := w.nets
+			if c.nets != nil {
+				nets = c.nets(t, w)
+			}
+			p, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, nic(t, c.text))
 			require.NoError(t, err)
 			defer func() { require.NoError(t, p.Detach(t.Context())) }()
 			files, err := p.Open(t.Context(), c.queues)
@@ -65,4 +74,21 @@ func TestRealGuests(t *testing.T) {
 // direct is an interface on the host's card.
 func direct(mode string) string {
 	return `<interface type='direct'><mac address='52:54:00:00:00:01'/><source dev='card0' mode='` + mode + `'/><model type='virtio'/><driver queues='2'/></interface>`
+}
+
+// withOpenVSwitch makes the bridge ovs0 of Open vSwitch in the world's host, on which a cable leads to its network, and opens
+// a manager that knows of it.
+func withOpenVSwitch(t *testing.T, w *world) *network.Manager {
+	t.Helper()
+	sw := testenv.NewOpenVSwitch(t, w.host)
+	sw.Start(t)
+	sw.AddBridges(t, "ovs0")
+	w.ip(w.host, "link add cable1 type veth peer name cable2", "link set cable1 master lan0 up", "link set cable2 up")
+	sw.Vsctl(t, "add-port", "ovs0", "cable2")
+	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, OVSDB: sw.Socket})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	nets, err := network.Open(t.Context(), backend, network.Memory())
+	require.NoError(t, err)
+	return nets
 }
