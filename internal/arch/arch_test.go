@@ -39,6 +39,7 @@ var may = map[string][]string{
 	"internal/dbus":      {},
 	"internal/firewalld": {"network/host", "internal/dbus"},
 	"internal/ovs":       {"network/host"},
+	"network/serve":      {"network/host", "internal/dnsmasq"},
 	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs", "internal/dbus", "internal/firewalld"},
 }
 

@@ -68,8 +68,9 @@ func Open(config Config) (*Backend, error) {
 // Close gives back what the backend holds open. What it built stays, but for servers that are tied to it. No method may
 // be called afterwards.
 func (b *Backend) Close() error {
+	err := b.servers.here.close()
 	b.servers.close()
-	return errors.Join(b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
+	return errors.Join(err, b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
 }
 
 // Facts looks at the machine; see [host.Backend].

@@ -2,6 +2,8 @@
 
 package linux
 
+import "github.com/go-virtnet/virtnet/network/host"
+
 // DefaultRunDir is where servers keep their files if [Config] names no other folder.
 const DefaultRunDir = "/run/virtnet"
 
@@ -26,6 +28,10 @@ type Config struct {
 	// Empty is that of DBUS_SYSTEM_BUS_ADDRESS or, without it, the usual one; but with a Namespace it is none: what runs on
 	// the usual bus filters another one.
 	SystemBus string
+	// Engine answers guests in this process, where nil starts dnsmasq. Servers of an engine end with the backend and with the
+	// process, and what was open is started again by the next [network.Open]; those that the other kind serves are taken
+	// over as they are changed or started, with their leases.
+	Engine host.Engine
 	// TieServers ends the servers when the backend is closed or this process ends, however it ends. Otherwise they go on,
 	// and are found again by the next Open, as bridges and filters are.
 	TieServers bool

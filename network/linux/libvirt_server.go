@@ -74,10 +74,6 @@ func (b *Backend) takeServerFrom(ctx context.Context, op host.TakeServer, files 
 // tryServer finds out before anything is ended what can be: that the link is there, and that the program takes the
 // configuration.
 func (b *Backend) tryServer(ctx context.Context, server *host.Server) error {
-	program, err := b.dnsmasq()
-	if err != nil {
-		return err
-	}
 	if _, err := b.rt.Link(server.Link); err != nil {
 		return err
 	}
@@ -85,7 +81,7 @@ func (b *Backend) tryServer(ctx context.Context, server *host.Server) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(serverFiles(folder).try(ctx, program, server), os.RemoveAll(folder))
+	return errors.Join(b.try(ctx, serverFiles(folder), server), os.RemoveAll(folder))
 }
 
 // returnServer ends our server and starts libvirt's again, with what ours has given out.

@@ -30,6 +30,8 @@ type servers struct {
 	keeper *keeper
 	// wakes are the supervisors that want to hear of changes.
 	wakes map[*wake]bool
+	// here are those that answer in this process.
+	here here
 	// at is called before each step of a start, by tests that want it to fail there.
 	at func(step string) error
 }
@@ -45,7 +47,7 @@ func (s *servers) step(name string) error {
 // serve starts a server, and leaves nothing behind if that fails. The files of a server that has died under the same
 // name are replaced, except for the leases it had given out, which live on.
 func (b *Backend) serve(ctx context.Context, op host.Serve) error {
-	program, err := b.dnsmasq()
+	launch, err := b.launcher()
 	if err != nil {
 		return err
 	}
@@ -55,11 +57,14 @@ func (b *Backend) serve(ctx context.Context, op host.Serve) error {
 		return fmt.Errorf("server %s: %w", op.Server.Name, err)
 	}
 	files.reap()
+	err = files.foldJournal(op.Server.Name)
 	before, _ := readFile(files.path(leaseFile))
 	given, _ := dnsmasq.ParseLeases(before)
-	err = files.clear()
 	if err == nil {
-		err = b.launch(ctx, program, files, lock, op.Server, slices.Concat(op.Leases, given))
+		err = files.clear(leaseFile)
+	}
+	if err == nil {
+		err = launch(ctx, files, lock, op.Server, slices.Concat(op.Leases, given))
 	}
 	if err != nil {
 		err = errors.Join(err, files.giveUp(before))
@@ -83,6 +88,9 @@ func (f serverFiles) lockNew(ctx context.Context) (*os.File, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if r, ok := f.isHere(); ok && r.alive() && !f.ending() {
+			return nil, fmt.Errorf("%w: %w", err, fs.ErrExist)
+		}
 		p, findErr := f.find()
 		if findErr != nil {
 			return nil, findErr
@@ -96,14 +104,32 @@ func (f serverFiles) lockNew(ctx context.Context) (*os.File, error) {
 	}
 }
 
-// launch writes the files of a server whose lock is held, starts it and waits until it answers. The process is gone
+// A launch starts a server whose lock is held. If that fails the files are left to the caller.
+type launch func(ctx context.Context, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) error
+
+// launcher is how servers are started: by the engine, or as a program.
+func (b *Backend) launcher() (launch, error) {
+	if b.config.Engine != nil {
+		return b.launchHere, nil
+	}
+	program, err := b.dnsmasq()
+	return func(ctx context.Context, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) error {
+		return b.launchProgram(ctx, program, files, lock, server, leases)
+	}, err
+}
+
+// launchProgram writes the files of a server whose lock is held, starts it and waits until it answers. The process is gone
 // again if that fails; the files are left to the caller.
 //
 // Hosts and names are in files of their own if the server can read them. One that cannot all the same, because something else
 // than the mode of folders keeps it from them, has all in its configuration.
-func (b *Backend) launch(ctx context.Context, program string, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) error {
+func (b *Backend) launchProgram(ctx context.Context, program string, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) error {
 	if _, err := b.rt.Link(server.Link); err != nil {
 		return fmt.Errorf("server on %s: %w", server.Link, err)
+	}
+	// What answered here before is not the program that will.
+	if err := os.Remove(files.path(processFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	reread := files.reachable()
 	err := b.launchWith(ctx, program, files, lock, &server, leases, reread)
@@ -162,7 +188,7 @@ func (b *Backend) launchWith(ctx context.Context, program string, files serverFi
 		err = b.servers.step("record")
 	}
 	if err == nil {
-		err = files.record(p, b.instance)
+		err = files.record(p.pid, b.instance, false)
 	}
 	if err == nil {
 		return nil

@@ -24,7 +24,7 @@ const nextFile = "dnsmasq.next"
 // out before is: that the program takes the configuration, and that the link is there. Should the new server not start all
 // the same, the old one is started again.
 func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
-	program, err := b.dnsmasq()
+	launch, err := b.launcher()
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
 	}
 	if err == nil {
 		var done bool
-		if done, err = b.reread(ctx, files, old, op); done {
+		if done, err = b.change(ctx, files, old, op); done {
 			b.servers.wakeAll()
 			if err != nil {
 				return fmt.Errorf("server %s: %w", op.Server.Name, err)
@@ -47,7 +47,7 @@ func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
 		}
 	}
 	if err == nil {
-		err = files.try(ctx, program, &op.Server)
+		err = b.try(ctx, files, &op.Server)
 	}
 	if err == nil {
 		err = b.servers.step("end")
@@ -61,13 +61,14 @@ func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
 	if err != nil {
 		return fmt.Errorf("server %s: %w", op.Server.Name, err)
 	}
-	before, err := readFile(files.path(leaseFile))
-	if err == nil {
+	err = files.foldJournal(op.Server.Name)
+	before, readErr := readFile(files.path(leaseFile))
+	if err = errors.Join(err, readErr); err == nil {
 		leases, _ := dnsmasq.ParseLeases(before)
-		err = b.launch(ctx, program, files, lock, op.Server, leases)
+		err = launch(ctx, files, lock, op.Server, leases)
 		if err != nil {
 			leases, _ = dnsmasq.ParseLeases(before)
-			err = errors.Join(err, b.launch(ctx, program, files, lock, old, leases))
+			err = errors.Join(err, launch(ctx, files, lock, old, leases))
 		}
 	}
 	// The program has the lock now, or else nobody.
@@ -76,17 +77,39 @@ func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
 	return err
 }
 
-// endKeeping ends the process of a server, and leaves its files and its lock to the caller.
-func (b *Backend) endKeeping(ctx context.Context, files serverFiles) (*os.File, error) {
+// change gives a server that runs another document without ending it, if it can.
+func (b *Backend) change(ctx context.Context, files serverFiles, old host.Server, op host.SetServer) (done bool, err error) {
+	if done, err := b.setHere(ctx, files, old, op); done || err != nil {
+		return done, err
+	}
+	if b.config.Engine != nil {
+		return false, nil
+	}
+	return b.reread(ctx, files, old, op)
+}
+
+// errNoServer says that no process answers for a folder.
+var errNoServer = fmt.Errorf("nobody serves: %w", fs.ErrNotExist)
+
+// endRunning ends a server that runs, wherever that is.
+func (b *Backend) endRunning(files serverFiles) error {
+	if ended, err := b.endHere(files); ended || err != nil {
+		return err
+	}
 	p, err := files.find()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if p == nil {
-		return nil, fs.ErrNotExist
+		return errNoServer
 	}
 	defer p.close()
-	if err := b.end(files, p); err != nil {
+	return b.end(files, p)
+}
+
+// endKeeping ends the process of a server, and leaves its files and its lock to the caller.
+func (b *Backend) endKeeping(ctx context.Context, files serverFiles) (*os.File, error) {
+	if err := b.endRunning(files); err != nil {
 		return nil, err
 	}
 	lock, err := files.lockNew(ctx)
@@ -102,8 +125,15 @@ func (b *Backend) endKeeping(ctx context.Context, files serverFiles) (*os.File, 
 	return lock, nil
 }
 
-// try lets the program read a configuration.
-func (f serverFiles) try(ctx context.Context, program string, s *host.Server) error {
+// try lets the program read a configuration. An engine tells when it starts.
+func (b *Backend) try(ctx context.Context, f serverFiles, s *host.Server) error {
+	if b.config.Engine != nil {
+		return nil
+	}
+	program, err := b.dnsmasq()
+	if err != nil {
+		return err
+	}
 	conf, err := f.render(s)
 	if err != nil {
 		return err

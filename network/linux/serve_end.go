@@ -64,16 +64,11 @@ func (b *Backend) endServer(ctx context.Context, files serverFiles) error {
 // endFound ends the process of the server, if there is one. Without a lock's file somebody has removed files by hand;
 // what is left of them is then removed, and done is set.
 func (b *Backend) endFound(files serverFiles, noLock bool, found *bool) (done bool, err error) {
-	p, err := files.find()
-	if err != nil {
-		return false, err
-	}
-	if p != nil {
-		defer p.close()
-		if err := b.end(files, p); err != nil {
-			return false, err
-		}
+	switch err := b.endRunning(files); {
+	case err == nil:
 		*found = true
+	case !errors.Is(err, errNoServer):
+		return false, err
 	}
 	if !noLock {
 		return false, nil

@@ -48,6 +48,13 @@ func (b *Backend) running(files serverFiles) (server host.Server, runs bool, err
 		files.reap()
 		return server, false, nil
 	}
+	if r, ok := files.isHere(); ok {
+		if !r.alive() || r.Instance != b.instance {
+			return server, false, nil
+		}
+		server, ok := files.document()
+		return server, ok, nil
+	}
 	p, err := files.find()
 	if p == nil || err != nil {
 		return server, false, err

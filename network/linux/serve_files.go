@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/go-virtnet/virtnet/internal/dnsmasq"
@@ -196,11 +197,18 @@ func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) err
 	return os.Rename(next, f.path(name))
 }
 
-// server reads what was to be served. The second result is false if the files are not those that serve writes.
-func (f serverFiles) server() (host.Server, bool) {
+// document reads what was to be served. The second result is false if the file is not one that serve writes.
+func (f serverFiles) document() (host.Server, bool) {
 	var s host.Server
 	data, err := os.ReadFile(f.path(jsonFile))
-	if err != nil || json.Unmarshal(data, &s) != nil || s.Name != filepath.Base(string(f)) || (host.Serve{Server: s}).Check() != nil {
+	ok := err == nil && json.Unmarshal(data, &s) == nil && s.Name == filepath.Base(string(f)) && (host.Serve{Server: s}).Check() == nil
+	return s, ok
+}
+
+// server reads what was to be served by a program. The second result is false if the files are not those that serve writes.
+func (f serverFiles) server() (host.Server, bool) {
+	s, ok := f.document()
+	if !ok {
 		return s, false
 	}
 	want, err := f.render(&s)
@@ -226,7 +234,11 @@ func (f serverFiles) readLeases() ([]host.Lease, error) {
 		last = data
 		time.Sleep(time.Millisecond)
 	}
-	return dnsmasq.ParseLeases(last)
+	leases, err := dnsmasq.ParseLeases(last)
+	if err != nil {
+		return leases, err
+	}
+	return f.withJournal(leases)
 }
 
 // readFile reads a file up to a size that no file of ours reaches.
@@ -239,15 +251,15 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, 256<<20))
 }
 
-// clear removes all files but the lock.
-func (f serverFiles) clear() error {
+// clear removes all files but the lock and those that are named.
+func (f serverFiles) clear(keep ...string) error {
 	entries, err := os.ReadDir(string(f))
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, e := range entries {
-		if e.Name() != logFile {
+		if e.Name() != logFile && !slices.Contains(keep, e.Name()) {
 			errs = append(errs, os.Remove(f.path(e.Name())))
 		}
 	}

@@ -74,8 +74,9 @@ func (q *questioner) end() {
 
 // TestServiceGap measures for how long names are not answered while a server gets another configuration, and while it only gets
 // other names: then there is always somebody who listens.
-func TestServiceGap(t *testing.T) {
-	p := newPlace(t)
+func TestServiceGap(t *testing.T) { onBoth(t, testServiceGap) }
+
+func testServiceGap(t *testing.T, p *place) {
 	do(t, p.Backend, serve4())
 	for name, op := range map[string]host.SetServer{"started again": again(), "other names": more()} {
 		var gaps []time.Duration

@@ -103,9 +103,9 @@ func askAddr4(t testing.TB, ns *testenv.Namespace, server, name string) (list []
 	return list
 }
 
-func TestGuests(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+func TestGuests(t *testing.T) { onBoth(t, testGuests) }
+
+func testGuests(t *testing.T, p *place) {
 	op := serve4()
 	s := &op.Server
 	s.Domain, s.LocalDomain, s.MTU = "lab.example", true, 1400
@@ -182,9 +182,9 @@ func TestGuests(t *testing.T) {
 }
 
 // TestTextComesBack asks a running server for every text that could be mistaken for something else.
-func TestTextComesBack(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+func TestTextComesBack(t *testing.T) { onBoth(t, testTextComesBack) }
+
+func testTextComesBack(t *testing.T, p *place) {
 	texts := []string{
 		"plain", ",", "a,b", " a ", `"`, `a"b"c`, `\`, `a\`, `\n\t\\`, `\"`, `\,`, "# a", "a # b", "%d%s%n", "-a", "--user=root", "..", "=", "a=b",
 		"größe", "0123456789abcdefABCDEF:,.", strings.Repeat("x", 255), "$HOME `id` $(id)", "'", ";", "/etc/passwd", "*",
@@ -211,9 +211,9 @@ func TestTextComesBack(t *testing.T) {
 }
 
 // TestIsolatedGuest gets no way out.
-func TestIsolatedGuest(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+func TestIsolatedGuest(t *testing.T) { onBoth(t, testIsolatedGuest) }
+
+func testIsolatedGuest(t *testing.T, p *place) {
 	op := serve4()
 	op.Server.NoRouter = true
 	op.Server.DNS = nil
@@ -225,9 +225,9 @@ func TestIsolatedGuest(t *testing.T) {
 }
 
 // TestRouterAdvertisement is sent also where no address is handed out.
-func TestRouterAdvertisement(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+func TestRouterAdvertisement(t *testing.T) { onBoth(t, testRouterAdvertisement) }
+
+func testRouterAdvertisement(t *testing.T, p *place) {
 	op := host.Serve{Server: host.Server{Name: serverName, Link: "br0", Subnets: []host.Subnet{{Prefix: netip.MustParsePrefix("2001:db8:9::1/64")}}}}
 	do(t, p.Backend, op)
 	g := p.guest(t, "port1", "52:54:00:00:00:01")

@@ -15,6 +15,7 @@ import (
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,7 +26,26 @@ type place struct {
 	*linux.Backend
 	ns  *testenv.Namespace
 	dir string
+	// here is whether servers answer in this process.
+	here bool
 }
+
+// onBoth runs a test with servers that are programs, and with servers in this process.
+func onBoth(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Parallel()
+	t.Run("dnsmasq", func(t *testing.T) {
+		t.Parallel()
+		test(t, newPlace(t))
+	})
+	t.Run("in process", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(t, inProcess)
+		p.here = true
+		test(t, p)
+	})
+}
+
+func inProcess(c *linux.Config) { c.Engine = &serve.Engine{} }
 
 // newPlace makes a place with the bridge br0, 10.9.0.1/24 and 2001:db8:9::1/64.
 func newPlace(t testing.TB, change ...func(*linux.Config)) *place {
@@ -53,6 +73,9 @@ func newPlace(t testing.TB, change ...func(*linux.Config)) *place {
 func (p *place) open(t testing.TB, change ...func(*linux.Config)) *linux.Backend {
 	t.Helper()
 	config := linux.Config{Namespace: p.ns.Path(), RunDir: p.dir}
+	if p.here {
+		inProcess(&config)
+	}
 	for _, f := range change {
 		f(&config)
 	}
@@ -62,9 +85,15 @@ func (p *place) open(t testing.TB, change ...func(*linux.Config)) *linux.Backend
 	return b
 }
 
-// pids are the processes of dnsmasq in the place.
+// pids are the processes that serve in the place: those of dnsmasq, or this one.
 func (p *place) pids(t testing.TB) (list []int) {
 	t.Helper()
+	if p.here {
+		if p.server(t, serverName) != nil {
+			list = append(list, os.Getpid())
+		}
+		return list
+	}
 	for _, program := range p.ns.Programs(t) {
 		var pid int
 		var name string
@@ -106,9 +135,9 @@ func serve4() host.Serve {
 	}}
 }
 
-func TestServe(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+func TestServe(t *testing.T) { onBoth(t, testServe) }
+
+func testServe(t *testing.T, p *place) {
 	op := serve4()
 	require.Nil(t, p.server(t, serverName))
 	begin := time.Now()

@@ -59,9 +59,9 @@ func TestManyServers(t *testing.T) {
 }
 
 // TestSameServer is started and ended by many at once.
-func TestSameServer(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
+func TestSameServer(t *testing.T) { onBoth(t, testSameServer) }
+
+func testSameServer(t *testing.T, p *place) {
 	other := p.open(t)
 	for range 5 {
 		var group sync.WaitGroup

@@ -36,6 +36,8 @@ type processRecord struct {
 	Start uint64
 	// Instance is the machine and network namespace that it serves.
 	Instance string
+	// Here is set if it is a process of ours that answers by itself, and not a program.
+	Here bool `json:",omitempty"`
 }
 
 // start runs dnsmasq in the backend's namespace, with the lock as its standard error.
@@ -259,12 +261,12 @@ func procPath(pid int, rest ...string) string {
 }
 
 // record writes down which process answers.
-func (f serverFiles) record(p *process, instance string) error {
-	stat, err := readStat(p.pid)
+func (f serverFiles) record(pid int, instance string, here bool) error {
+	stat, err := readStat(pid)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(processRecord{PID: p.pid, Start: stat.start, Instance: instance})
+	data, err := json.Marshal(processRecord{PID: pid, Start: stat.start, Instance: instance, Here: here})
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,10 @@ func (v *supervisor) lookAt(ctx context.Context, name string, w *watched) bool {
 	if err != nil {
 		return false
 	}
+	if locked && record.Here {
+		*w = watched{failures: w.failures, next: time.Now().Add(lookAgain)} // it ends with its process, and then the lock is free
+		return true
+	}
 	if locked {
 		if p, err := files.find(); err == nil && p != nil {
 			*w = watched{process: p, since: time.Now(), failures: w.failures}
@@ -189,7 +193,7 @@ func (v *supervisor) restart(ctx context.Context, files serverFiles, name string
 
 // restart starts a server that has died again from its files, which stay if that fails.
 func (b *Backend) restart(ctx context.Context, files serverFiles) error {
-	program, err := b.dnsmasq()
+	launch, err := b.launcher()
 	if err != nil {
 		return err
 	}
@@ -200,6 +204,9 @@ func (b *Backend) restart(ctx context.Context, files serverFiles) error {
 	done := unlock
 	defer func() { done(lock) }()
 	server, ok := files.server()
+	if _, here := files.isHere(); here {
+		server, ok = files.document()
+	}
 	if !ok || files.ending() {
 		return fmt.Errorf("the files of the server are not as they were written: %w", fs.ErrInvalid)
 	}
@@ -207,7 +214,7 @@ func (b *Backend) restart(ctx context.Context, files serverFiles) error {
 	if err != nil && !errors.Is(err, fs.ErrInvalid) {
 		return err
 	}
-	if err := b.launch(ctx, program, files, lock, server, leases); err != nil {
+	if err := launch(ctx, files, lock, server, leases); err != nil {
 		return err
 	}
 	// The program has it now.

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// A book says who holds which address of a server. It is not for use by several goroutines at a time. No address is held
+// twice in it, and what a static host is to have is held by nobody else.
+type book struct {
+	// most is how many addresses can be held at a time.
+	most  int
+	fixed map[netip.Addr]bool
+	at    map[netip.Addr]*holding
+	of    map[string]*holding
+	// swept is when what has ended was last taken out.
+	swept time.Time
+}
+
+// A holding is an address that is held.
+type holding struct {
+	lease  host.Lease
+	client string
+	state  state
+	// until is when it ends; zero is never.
+	until time.Time
+}
+
+// A state says why an address is held.
+type state uint8
+
+const (
+	offered  state = iota // for a moment, until its client asks for it
+	leased                // written down
+	declined              // somebody else has it, says a client
+)
+
+const (
+	// offerTime is how long an offer is kept for its client.
+	offerTime = 30 * time.Second
+	// declineTime is how long an address rests of which a client says that another has it.
+	declineTime = 10 * time.Minute
+	// sweepTime is how often what has ended is taken out.
+	sweepTime = time.Second
+)
+
+func newBook(subnets []host.Subnet, most int) *book {
+	b := &book{most: most, at: map[netip.Addr]*holding{}, of: map[string]*holding{}}
+	b.reserve(subnets)
+	return b
+}
+
+// reserve keeps the addresses of static hosts, and those of the host itself, for them.
+func (b *book) reserve(subnets []host.Subnet) {
+	b.fixed = map[netip.Addr]bool{}
+	for i := range subnets {
+		b.fixed[subnets[i].Prefix.Addr()] = true
+		for _, h := range subnets[i].Hosts {
+			b.fixed[h.Addr] = true
+		}
+	}
+}
+
+// ended reports whether a holding holds no longer.
+func (h *holding) ended(now time.Time) bool { return !h.until.IsZero() && !h.until.After(now) }
+
+// sweep takes out what has ended.
+func (b *book) sweep(now time.Time) {
+	if now.Sub(b.swept) < sweepTime {
+		return
+	}
+	b.swept = now
+	for _, h := range b.at {
+		if h.ended(now) {
+			b.drop(h)
+		}
+	}
+}
+
+func (b *book) drop(h *holding) {
+	delete(b.at, h.lease.Addr)
+	if b.of[h.client] == h {
+		delete(b.of, h.client)
+	}
+}
+
+// held returns what a client holds, nil for nothing.
+func (b *book) held(client string, now time.Time) *holding {
+	if h := b.of[client]; h != nil && !h.ended(now) {
+		return h
+	}
+	return nil
+}
+
+// free reports whether a client may have an address: nobody else holds it.
+func (b *book) free(addr netip.Addr, client string, now time.Time) bool {
+	h := b.at[addr]
+	return h == nil || h.ended(now) || h.client == client && h.state != declined
+}
+
+// hold gives an address to a client, who gives up what he held before. It reports whether that could be done: nobody else has
+// the address, and the book is not full.
+func (b *book) hold(next *holding, now time.Time) bool {
+	if !b.free(next.lease.Addr, next.client, now) {
+		return false
+	}
+	b.sweep(now)
+	old, there := b.of[next.client], b.at[next.lease.Addr]
+	if old == nil && there == nil && len(b.at) >= b.most {
+		return false
+	}
+	if old != nil {
+		b.drop(old)
+	}
+	if there != nil {
+		b.drop(there)
+	}
+	b.at[next.lease.Addr] = next
+	if next.state != declined {
+		b.of[next.client] = next
+	}
+	return true
+}
+
+// A wish is what a client would have.
+type wish struct {
+	client string
+	subnet *host.Subnet
+	// static is what the documents say of the client, nil for nothing.
+	static *host.StaticHost
+	// want is the address it asks for; not valid is any.
+	want netip.Addr
+}
+
+// propose is the address that a client should have: that of the documents, the one it has, the one it wants, any.
+func (b *book) propose(w wish, now time.Time) (netip.Addr, bool) {
+	if w.static != nil && b.free(w.static.Addr, w.client, now) {
+		return w.static.Addr, true
+	}
+	if h := b.held(w.client, now); h != nil && b.grants(w, h.lease.Addr, now) {
+		return h.lease.Addr, true
+	}
+	if w.want.IsValid() && b.grants(w, w.want, now) {
+		return w.want, true
+	}
+	return b.choose(w.subnet.Ranges, w.client, now)
+}
+
+// grants reports whether a client may have an address: it is the one of the documents, or one of the ranges that is no
+// other's, and it is free.
+func (b *book) grants(w wish, addr netip.Addr, now time.Time) bool {
+	if !b.free(addr, w.client, now) {
+		return false
+	}
+	if w.static != nil && b.free(w.static.Addr, w.client, now) {
+		return addr == w.static.Addr
+	}
+	return !b.fixed[addr] && rangeOf(w.subnet, addr) != nil
+}
+
+// rangeOf is the range that has an address, nil for none.
+func rangeOf(s *host.Subnet, addr netip.Addr) *host.Range {
+	for i := range s.Ranges {
+		if r := &s.Ranges[i]; !addr.Less(r.Start) && !r.End.Less(addr) {
+			return r
+		}
+	}
+	return nil
+}
+
+// term is for how long a client gets an address: what the documents say of it or of the range, or else what is usual.
+func term(s *host.Subnet, static *host.StaticHost, addr netip.Addr, usual host.LeaseTime) host.LeaseTime {
+	if static != nil && static.Addr == addr && static.Lease != 0 {
+		return static.Lease
+	}
+	if r := rangeOf(s, addr); r != nil && r.Lease != 0 {
+		return r.Lease
+	}
+	return usual
+}
+
+// end is when a lease ends: at a whole second, as it is written down, and not before its client thinks so.
+func end(now time.Time, term host.LeaseTime) time.Time {
+	return now.Add(time.Duration(term) + time.Second - 1).Truncate(time.Second)
+}
+
+// choose finds a free address of the ranges for a client: the same for the same client, as long as it is free.
+func (b *book) choose(ranges []host.Range, client string, now time.Time) (netip.Addr, bool) {
+	size := uint64(0)
+	for _, r := range ranges {
+		size += span(r)
+	}
+	if size == 0 || len(b.at) >= b.most {
+		b.sweep(now)
+	}
+	if size == 0 || len(b.at) >= b.most {
+		return netip.Addr{}, false
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(client))
+	first := sum.Sum64() % size
+	// All but what is in the book is free: some more steps than that are enough.
+	for k := range min(size, uint64(len(b.at)+len(b.fixed)+1)) {
+		addr := pick(ranges, (first+k)%size)
+		if !b.fixed[addr] && b.free(addr, client, now) {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// span is how many addresses a range has. More than can ever be held are as many as that.
+func span(r host.Range) uint64 {
+	const plenty = 1 << 32
+	a, b := r.Start.As16(), r.End.As16()
+	n := uint64(0)
+	for i := range a {
+		n = n<<8 + uint64(b[i]) - uint64(a[i])
+		if n >= plenty {
+			return plenty
+		}
+	}
+	return n + 1
+}
+
+// pick is address k of ranges one behind the other.
+func pick(ranges []host.Range, k uint64) netip.Addr {
+	for _, r := range ranges {
+		if n := span(r); k >= n {
+			k -= n
+			continue
+		}
+		return add(r.Start, k)
+	}
+	return netip.Addr{}
+}
+
+// add is the address k behind another.
+func add(addr netip.Addr, k uint64) netip.Addr {
+	bytes := addr.As16()
+	for i := len(bytes) - 1; k > 0 && i >= 0; i-- {
+		k += uint64(bytes[i])
+		bytes[i] = byte(k)
+		k >>= 8
+	}
+	sum := netip.AddrFrom16(bytes)
+	if addr.Is4() {
+		return sum.Unmap()
+	}
+	return sum
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"errors"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+const (
+	// plainUDP is how long an answer by UDP may be for a client that says nothing of it, and mostUDP for any other: RFC 6891,
+	// and what passes everywhere without fragments.
+	plainUDP = 512
+	mostUDP  = 1232
+)
+
+// A question is what a client of DNS asks, with as much of its packet as matters.
+type question struct {
+	header dnsmessage.Header
+	dnsmessage.Question
+	// edns is whether the client speaks EDNS, and size how long an answer by UDP may be.
+	edns bool
+	size int
+}
+
+// readQuestion reads a packet. What is no question is not ok, and gets no answer: it could be one, and two servers would
+// talk to each other for ever.
+func readQuestion(packet []byte) (q question, ok bool) {
+	var p dnsmessage.Parser
+	header, err := p.Start(packet)
+	if err != nil || header.Response {
+		return q, false
+	}
+	q.header, q.size = header, plainUDP
+	if q.Question, err = p.Question(); err != nil {
+		return q, false
+	}
+	if p.SkipAllQuestions() != nil || p.SkipAllAnswers() != nil || p.SkipAllAuthorities() != nil {
+		return q, false
+	}
+	for {
+		h, err := p.AdditionalHeader()
+		if err != nil {
+			return q, errors.Is(err, dnsmessage.ErrSectionDone)
+		}
+		if h.Type == dnsmessage.TypeOPT {
+			q.edns, q.size = true, min(max(int(h.Class), plainUDP), mostUDP)
+		}
+		if p.SkipAdditional() != nil {
+			return q, false
+		}
+	}
+}
+
+// decide is what is known here of a question. If it is not done others have to be asked.
+func (n *names) decide(q question, keepPlain bool) (code dnsmessage.RCode, found []dnsmessage.ResourceBody, ask route, done bool) {
+	if q.header.OpCode != 0 || q.Class != dnsmessage.ClassINET {
+		return dnsmessage.RCodeNotImplemented, nil, route{}, true
+	}
+	name := canonical(q.Name.String())
+	found, known := n.find(name, q.Type)
+	if known {
+		return dnsmessage.RCodeSuccess, found, route{}, true
+	}
+	ask = n.whom(name, keepPlain)
+	if !ask.local {
+		return 0, nil, ask, false
+	}
+	switch {
+	case n.exists(name):
+		return dnsmessage.RCodeSuccess, nil, route{}, true // there is nothing of this type
+	case ask.domain == "" && !keepPlain:
+		return dnsmessage.RCodeRefused, nil, route{}, true
+	}
+	return dnsmessage.RCodeNameError, nil, route{}, true
+}
+
+// exists reports whether a name has any record here.
+func (n *names) exists(name string) bool {
+	_, addrs := n.known(name)
+	_, txt := n.txt[name]
+	_, srv := n.srv[name]
+	return addrs || txt || srv
+}
+
+// reply writes an answer of our own. An answer that is too long for size, if that is not 0, is cut off and says so.
+func (q question) reply(code dnsmessage.RCode, found []dnsmessage.ResourceBody, size int) ([]byte, error) {
+	packet, err := q.pack(code, found, false)
+	if err == nil && size > 0 && len(packet) > size {
+		return q.pack(code, nil, true)
+	}
+	return packet, err
+}
+
+func (q question) pack(code dnsmessage.RCode, found []dnsmessage.ResourceBody, cut bool) ([]byte, error) {
+	m := dnsmessage.Message{
+		Header: dnsmessage.Header{
+			ID: q.header.ID, Response: true, OpCode: q.header.OpCode, Authoritative: code == dnsmessage.RCodeSuccess || code == dnsmessage.RCodeNameError,
+			Truncated: cut, RecursionDesired: q.header.RecursionDesired, RecursionAvailable: true, RCode: code,
+		},
+		Questions: []dnsmessage.Question{q.Question},
+	}
+	for _, body := range found {
+		m.Answers = append(m.Answers, dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, Type: q.Type}, Body: body})
+	}
+	if q.edns {
+		var opt dnsmessage.ResourceHeader
+		if err := opt.SetEDNS0(mostUDP, code, false); err != nil {
+			return nil, err
+		}
+		m.Additionals = append(m.Additionals, dnsmessage.Resource{Header: opt, Body: &dnsmessage.OPTResource{}})
+	}
+	return m.Pack()
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// An Engine answers guests in this process: see [host.Engine]. The zero Engine is ready for use, and one is enough for many
+// networks.
+type Engine struct {
+	// Resolvers is the file that names the servers of the machine, which are asked what nobody here knows. Empty is
+	// /etc/resolv.conf. It is followed as it changes.
+	Resolvers string
+}
+
+var _ host.Engine = (*Engine)(nil)
+
+// A server answers the guests of one network.
+type server struct {
+	link   string
+	ground host.Ground
+	// ctx ends when the server does.
+	ctx    context.Context
+	cancel context.CancelFunc
+	// running are the goroutines.
+	running sync.WaitGroup
+	sockets sockets
+	asking  upstream
+	cache   cache
+
+	mu    sync.Mutex
+	doc   host.Server
+	names *names
+	dhcp4 *dhcp4
+	dhcp6 *dhcp6
+}
+
+// Start answers for a server; see [host.Engine].
+func (e *Engine) Start(ctx context.Context, doc host.Server, g host.Ground) (host.Serving, error) {
+	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
+		return nil, err
+	}
+	s := &server{link: doc.Link, ground: g, doc: doc}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.asking = upstream{dial: s.dial, machine: e.machine(), asked: make(chan struct{}, mostAsked)}
+	s.dhcp4 = &dhcp4{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc))}
+	s.dhcp6 = &dhcp6{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc)), id: serverID(doc.Name)}
+	s.names = newNames(&s.doc)
+	s.load(g.Leases, time.Now())
+	if err := s.listen(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("server on %s: %w", doc.Link, err), s.Close())
+	}
+	return s, nil
+}
+
+// supported refuses what is not answered here.
+func supported(s *host.Server) error {
+	if len(s.Options) > 0 {
+		return fmt.Errorf("option %q of dnsmasq: %w", s.Options[0], errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// mostLeases is how many addresses can be given out: as many as there are and some more for names that come and go.
+func mostLeases(s *host.Server) int {
+	if s.MaxLeases > 0 {
+		return s.MaxLeases
+	}
+	const plenty, more = 1 << 20, 256
+	n := uint64(more)
+	for i := range s.Subnets {
+		n += uint64(len(s.Subnets[i].Hosts))
+		for _, r := range s.Subnets[i].Ranges {
+			n += span(r)
+		}
+	}
+	return int(min(n, plenty))
+}
+
+// load takes over what was given out before.
+func (s *server) load(leases []host.Lease, now time.Time) {
+	for _, l := range leases {
+		book, client := s.dhcp4.book, clientOfLease(&l)
+		if l.Addr.Is6() {
+			book, client = s.dhcp6.book, client6(l.ClientID, l.IAID)
+		}
+		h := &holding{lease: l, client: client, state: leased, until: l.Expires}
+		if !h.ended(now) && book.hold(h, now) && s.names != nil {
+			s.names.lease(l.Hostname, l.Addr, true)
+		}
+	}
+}
+
+// Set makes it answer as another document says; see [host.Serving].
+func (s *server) Set(ctx context.Context, doc host.Server) error {
+	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if doc.Link != s.link || !slices.Equal(ports(&doc), ports(&s.doc)) {
+		return fmt.Errorf("server on %s: other places to listen at: %w", doc.Link, errors.ErrUnsupported)
+	}
+	s.doc = doc
+	s.names = newNames(&s.doc)
+	s.cache.clear()
+	for _, b := range []*book{s.dhcp4.book, s.dhcp6.book} {
+		b.most = mostLeases(&doc)
+		b.reserve(doc.Subnets)
+		if s.names == nil {
+			continue
+		}
+		for addr, h := range b.at {
+			if h.state == leased {
+				s.names.lease(h.lease.Hostname, addr, true)
+			}
+		}
+	}
+	return nil
+}
+
+// Close ends the server; see [host.Serving].
+func (s *server) Close() error {
+	s.cancel()
+	err := s.sockets.close()
+	s.running.Wait()
+	return err
+}
+
+// keep writes changes down, and makes names known. It is called with the lock held.
+func (s *server) keep(changes []host.LeaseChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := s.ground.Keep(changes); err != nil {
+		return err
+	}
+	if s.names != nil {
+		for _, c := range changes {
+			s.names.lease(c.Lease.Hostname, c.Lease.Addr, !c.Gone)
+		}
+	}
+	return nil
+}
+
+// warn tells what went wrong, unless the server is at its end.
+func (s *server) warn(err error) {
+	if err != nil && s.ctx.Err() == nil && s.ground.Warn != nil {
+		s.ground.Warn(fmt.Errorf("server on %s: %w", s.link, err))
+	}
+}
+
+// ports are the places at which a server listens, each once.
+func ports(s *host.Server) (list []place) {
+	add := func(what service, addr netip.Addr) {
+		if p := (place{what, addr}); !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	for i := range s.Subnets {
+		sub := &s.Subnets[i]
+		if s.DNS != nil {
+			add(serviceDNS, sub.Prefix.Addr())
+		}
+		if sub.TFTPRoot != "" {
+			add(serviceTFTP, sub.Prefix.Addr())
+		}
+		switch is6 := sub.Prefix.Addr().Is6(); {
+		case sub.HasDHCP() && is6:
+			add(serviceDHCP6, netip.IPv6Unspecified())
+		case sub.HasDHCP():
+			add(serviceDHCP4, netip.IPv4Unspecified())
+		}
+	}
+	if advertises(s) {
+		add(serviceRA, netip.IPv6Unspecified())
+	}
+	return list
+}
+
+// A place is where a server listens, and for what.
+type place struct {
+	what service
+	addr netip.Addr
+}
+
+// A service is something that guests ask for.
+type service uint8
+
+const (
+	serviceDNS service = iota
+	serviceDHCP4
+	serviceDHCP6
+	serviceRA
+	serviceTFTP
+)

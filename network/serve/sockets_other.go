@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package serve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+)
+
+// sockets are what a server has open: here nothing.
+type sockets struct{}
+
+func (*sockets) close() error { return nil }
+
+func (s *server) listen(context.Context) error { return errors.ErrUnsupported }
+
+func (s *server) dial(context.Context, string, netip.AddrPort) (net.Conn, error) {
+	return nil, errors.ErrUnsupported
+}
