@@ -64,6 +64,13 @@ func onNetworks() []*command {
 		{name: "down", args: "NAME", least: 1, most: 1, about: "stop a network",
 			text:   "Its ports stay known, and are plugged in again when it is started. With --undefine there may be none.",
 			prints: networkLine{}, verb: &down{}},
+		{name: "adopt", args: "NAME", least: 1, most: 1, about: "take over a network that libvirt runs, with its guests",
+			text: "Nothing that guests send or get is lost. Libvirt's daemon has to be stopped meanwhile, which does not touch networks and\n" +
+				"guests, and does not know the network any more when it comes back; definitions of guests then name the bridge.\n" +
+				"All of it is done, or nothing.",
+			examples: []string{"virtnet adopt --dry-run default",
+				"systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd && virtnet adopt default; systemctl start libvirtd.socket libvirtd"},
+			prints: adoptPage{}, verb: &adopt{}},
 		{name: "list", about: "list all networks", prints: []networkLine{}, verb: plain(list)},
 		{name: "show", args: "NAME", least: 1, most: 1, about: "print all about one network: its ports, its document, and what was done for it",
 			prints: networkPage{}, verb: plain(show)},
