@@ -80,8 +80,9 @@ func (n *Network) checkChildren(c *schema.Check) {
 	if n.DnsmasqOptions != nil {
 		c.In("dnsmasq:options", func() { n.DnsmasqOptions.check(c) })
 	}
-	checkOwn(c, n.Extra, nil, []string{"forwards"})
+	checkOwn(c, n.Extra, nil, []string{"forwards", "input"})
 	c.In("virtnet:forwards", func() { n.checkPortForwards(c) })
+	c.In("virtnet:input", func() { n.checkInput(c) })
 }
 
 func (o *DnsmasqOptions) check(c *schema.Check) {

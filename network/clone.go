@@ -28,6 +28,7 @@ func (n *Network) Clone() *Network {
 	c.PortGroups = clonesOf(n.PortGroups, (*PortGroup).detach)
 	c.DnsmasqOptions = cloneOf(n.DnsmasqOptions, (*DnsmasqOptions).detach)
 	c.PortForwards = cloneOf(n.PortForwards, (*PortForwards).detach)
+	c.Input = cloneOf(n.Input, (*Input).detach)
 	return &c
 }
 

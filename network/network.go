@@ -54,6 +54,7 @@ type Network struct {
 	PortGroups     []PortGroup              `xml:"portgroup" doc:"open"`
 	DnsmasqOptions *DnsmasqOptions          `xml:"http://libvirt.org/schemas/network/dnsmasq/1.0 options" doc:"merge,prefix=dnsmasq"`
 	PortForwards   *PortForwards            `xml:"https://go-virtnet.github.io/schemas/network/1.0 forwards" doc:"merge,prefix=virtnet,ours"`
+	Input          *Input                   `xml:"https://go-virtnet.github.io/schemas/network/1.0 input" doc:"merge,prefix=virtnet,ours"`
 
 	schema.Extra
 	Source schema.Source `xml:"-"`

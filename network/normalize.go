@@ -239,7 +239,7 @@ func (n *Network) lose() {
 	if n.Domain != nil && n.Domain.Name == "" {
 		n.Domain = nil
 	}
-	n.PortForwards = nil
+	n.dropOwn()
 	for i := range n.IPs {
 		n.IPs[i].lose()
 	}
@@ -294,3 +294,6 @@ func (p *IP) lose() {
 		}
 	}
 }
+
+// dropOwn drops what is not of libvirt.
+func (n *Network) dropOwn() { n.PortForwards, n.Input = nil, nil }

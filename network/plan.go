@@ -46,10 +46,9 @@ func Plan(n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
 
 // PlanAs is [Plan] with rules: where they leave out a [schema.Deviation], the host is to do what libvirt has it do.
 func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) (host.Plan, error) {
-	if rules.Compat && n.PortForwards != nil {
-		// libvirt would have dropped them.
+	if rules.Compat {
 		n = n.Clone()
-		n.PortForwards = nil
+		n.dropOwn()
 	}
 	if !n.Managed() {
 		if err := firstOf(checkHostBridge(n, f), checkFunctions(n, f)); err != nil || !n.HostBridge() {

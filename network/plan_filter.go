@@ -11,10 +11,11 @@ import (
 )
 
 // planFilter sets the packet filter of a network. A network in mode open has none, but for the repair of what its DHCP
-// server answers, and for port forwards.
+// server answers, for port forwards, and for what guests may reach of the host.
 func planFilter(n *Network, f *host.Facts) host.Plan {
 	filter := host.Filter{Network: n.UUID.String(), Link: n.Bridge.Name, Forwards: n.portForwards()}
 	filter.HideClients = n.Mode() == ForwardNone && len(filter.Forwards) > 0
+	filter.Guarded, filter.Open = n.guarded(), n.openServices()
 	if f.Checksums {
 		filter.DHCP = n.dhcpAddrs()
 	}
@@ -22,7 +23,7 @@ func planFilter(n *Network, f *host.Facts) host.Plan {
 		b := &filterRules{n: n, link: n.Bridge.Name, uplinks: n.uplinks(), forwards: filter.Forwards}
 		filter.From, filter.To, filter.NAT = b.from(), b.to(), b.nat()
 	}
-	if len(filter.From)+len(filter.DHCP)+len(filter.Forwards) == 0 {
+	if len(filter.From)+len(filter.DHCP)+len(filter.Forwards) == 0 && !filter.Guarded {
 		return nil
 	}
 	return host.Plan{{From: "/network/forward", Op: host.SetFilter{Network: filter.Network, Filter: filter}}}

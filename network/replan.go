@@ -257,6 +257,9 @@ func bridgeChange(b, was host.AddBridge) string {
 // filterChange says what guests notice of another filter: nothing if all subnets have a way to the outside as before, by
 // whatever links it leads.
 func filterChange(f, was host.Filter) string {
+	if f.Guarded && (!was.Guarded || slices.ContainsFunc(was.Open, func(s host.Service) bool { return !slices.Contains(f.Open, s) })) {
+		return "guests reach less of the host"
+	}
 	if f.Link == was.Link && keeps(f.Link, f.From, was.From) && keeps(f.Link, f.To, was.To) && keeps(f.Link, f.NAT, was.NAT) {
 		return ""
 	}

@@ -45,6 +45,7 @@ var words = map[string]struct {
 	"network.EventKind":       enum[network.EventKind](),
 	"network.Family":          enum[network.Family](),
 	"network.ForwardMode":     enum[network.ForwardMode](),
+	"network.InputPolicy":     enum[network.InputPolicy](),
 	"network.LeaseUnit":       enum[network.LeaseUnit](),
 	"network.PlugType":        enum[network.PlugType](),
 	"network.PortProto":       enum[network.PortProto](),

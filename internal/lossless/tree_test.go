@@ -76,7 +76,7 @@ const (
 )
 
 // addUp are the elements of a network of which several make one.
-var addUp = []xml.Name{{Local: "mtu"}, {Space: dnsmasq, Local: "options"}, {Space: own, Local: "forwards"}}
+var addUp = []xml.Name{{Local: "mtu"}, {Space: dnsmasq, Local: "options"}, {Space: own, Local: "forwards"}, {Space: own, Local: "input"}}
 
 // anywhere are the known elements that count in every namespace.
 var anywhere = []string{"range", "host", "bootp", "lease", "hostname"}

@@ -45,12 +45,13 @@ type entry struct {
 const (
 	repairs = iota
 	forwarding
+	guarding
 )
 
-const annexCount = forwarding + 1
+const annexCount = guarding + 1
 
 // annexes are all of them, by their numbers.
-var annexes = [annexCount]annex{repairs: repairAnnex(), forwarding: forwardAnnex()}
+var annexes = [annexCount]annex{repairs: repairAnnex(), forwarding: forwardAnnex(), guarding: guardAnnex()}
 
 // concerns reports whether an operation changes what is in the annex.
 func (a annex) concerns(o host.SetFilter) bool {

@@ -7,6 +7,7 @@ package nft
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 var annexPrograms = [annexCount][][][]expr{
 	repairs:    {{repairProgram()}},
 	forwarding: {leadPrograms(), leadPrograms(), hidePrograms()},
+	guarding:   {guardPrograms()},
 }
 
 // metaOifkind is the kind of the device that a packet leaves by: NFT_META_OIFKIND.
@@ -29,7 +31,7 @@ func repairProgram() []expr {
 		loadMeta{unix.NFT_META_PROTOCOL, unix.NFT_REG_1},
 		compare{unix.NFT_REG_1, unix.NFT_CMP_EQ, "\x08\x00"},
 		loadHeader{offset: source4, length: 4, reg: unix.NFT_REG_1},
-		member{serverSet, unix.NFT_REG_1},
+		member{serverSet, unix.NFT_REG_1, false},
 		loadMeta{unix.NFT_META_L4PROTO, unix.NFT_REG_1},
 		compare{unix.NFT_REG_1, unix.NFT_CMP_EQ, string([]byte{byte(host.UDP)})},
 		loadHeader{transport: true, offset: 0, length: 4, reg: unix.NFT_REG_1},
@@ -49,13 +51,40 @@ func hidePrograms() [][]expr {
 	return [][]expr{append(wasForwarded(),
 		loadMeta{unix.NFT_META_IIFNAME, unix.NFT_REG_1},
 		loadMeta{unix.NFT_META_OIFNAME, unix.NFT_REG_2},
-		member{forwardSets[hairpinSet].name, unix.NFT_REG_1},
+		member{forwardSets[hairpinSet].name, unix.NFT_REG_1, false},
 		masquerade{},
 	), append(wasForwarded(),
 		loadMeta{unix.NFT_META_OIFNAME, unix.NFT_REG_1},
-		member{forwardSets[hiddenSet].name, unix.NFT_REG_1},
+		member{forwardSets[hiddenSet].name, unix.NFT_REG_1, false},
 		masquerade{},
 	)}
+}
+
+// guardPrograms keep guests from the machine.
+func guardPrograms() [][]expr {
+	returns := func(r host.Rule) []expr {
+		r.Do = host.Return
+		return slices.DeleteFunc(program(nil, r), func(x expr) bool { return x == count{} })
+	}
+	return [][]expr{
+		{
+			loadMeta{unix.NFT_META_IIFNAME, unix.NFT_REG_1},
+			member{guardSets[guardedSet].name, unix.NFT_REG_1, true},
+			verdict{code: unix.NFT_RETURN},
+		},
+		returns(host.Rule{Established: true}),
+		returns(host.Rule{Proto: unix.IPPROTO_ICMP}),
+		returns(host.Rule{Proto: unix.IPPROTO_ICMPV6}),
+		{
+			loadMeta{unix.NFT_META_IIFNAME, unix.NFT_REG_1},
+			loadMeta{unix.NFT_META_L4PROTO, unix.NFT_REG_2},
+			loadHeader{transport: true, offset: atDestPort, length: 2, reg: unix.NFT_REG32_05},
+			member{guardSets[openSet].name, unix.NFT_REG_1, false},
+			count{},
+			verdict{code: unix.NFT_RETURN},
+		},
+		program(nil, host.Rule{Do: host.Reject}),
+	}
 }
 
 // leadProgram leads on what a map of forwardAnnex has a guest for.

@@ -15,6 +15,8 @@ import (
 func TestDamage(t *testing.T) {
 	f, other := natNetwork("n1", "br0"), natNetwork("n2", "br1")
 	f.Forwards = forwarded("n1", "br0").Forwards
+	f.Guarded, f.Open = true, []host.Service{{Proto: host.UDP, Ports: host.PortRange{From: 67, To: 67}}}
+	other.Guarded = true
 	other.Forwards, other.HideClients = []host.PortForward{forward(host.TCP, "", 22, 23, "192.168.7.2", 22)}, true
 	cases := []struct {
 		name string
@@ -47,6 +49,9 @@ func TestDamage(t *testing.T) {
 		{"forward added", "add element inet virtnet-forward local4 { tcp . 99 comment \"n1\" : 192.168.122.9 . 99 }", false},
 		{"forward leads elsewhere", "delete element inet virtnet-forward addr6 { udp . 2001:db8::5 . 65535 }; add element inet virtnet-forward addr6 { udp . 2001:db8::5 . 65535 comment \"n1\" : fd00::9 . 1 }", false},
 		{"no hairpin", "delete element inet virtnet-forward hairpin { br0 . br0 }", false},
+		{"not guarded", "delete element inet virtnet-input guarded { br0 }", false},
+		{"opened", "add element inet virtnet-input open { br0 . tcp . 22 comment \"n1\" }", false},
+		{"no guard", "flush chain inet virtnet-input input", true},
 		{"no forwards", "delete table inet virtnet-forward", true},
 		{"forwards of guests flushed", "flush chain inet virtnet-forward prerouting", true},
 		{"forwards of the machine deleted", "flush chain inet virtnet-forward output; delete chain inet virtnet-forward output", true},

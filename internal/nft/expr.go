@@ -57,10 +57,11 @@ type (
 		set       string
 		reg, into uint32
 	}
-	// member ends the rule unless a register is in a set.
+	// member ends the rule unless a register is in a set or, with not, is in none.
 	member struct {
 		set string
 		reg uint32
+		not bool
 	}
 	// count counts packets.
 	count struct{}
@@ -178,10 +179,16 @@ func (x find) put(w *writer) {
 	w.number(unix.NFTA_LOOKUP_DREG, x.into)
 }
 
+const lookupInverse = 1 // NFT_LOOKUP_F_INV
+
 func (x member) put(w *writer) {
 	w.text(unix.NFTA_LOOKUP_SET, x.set)
 	w.number(unix.NFTA_LOOKUP_SREG, x.reg)
-	w.number(unix.NFTA_LOOKUP_FLAGS, 0)
+	flags := uint32(0)
+	if x.not {
+		flags = lookupInverse
+	}
+	w.number(unix.NFTA_LOOKUP_FLAGS, flags)
 }
 
 func (count) put(*writer) {}

@@ -67,7 +67,7 @@ func readLookup(a *attrs) expr {
 	set, reg := a.text(unix.NFTA_LOOKUP_SET), a.number(unix.NFTA_LOOKUP_SREG)
 	// Without a register for the result it is a set and no map.
 	if a.values[unix.NFTA_LOOKUP_DREG] == nil {
-		return member{set, reg}
+		return member{set, reg, a.number(unix.NFTA_LOOKUP_FLAGS) == lookupInverse}
 	}
 	if into := a.number(unix.NFTA_LOOKUP_DREG); into != unix.NFT_REG_VERDICT {
 		return find{set, reg, into}

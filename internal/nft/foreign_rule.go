@@ -373,8 +373,7 @@ func valuesOf(c host.Condition) (words []string) {
 // lookup is a condition on a register, by a set, or a verdict by a map.
 func (r *ruleReader) lookup(a *attrs, set *foreignSet) {
 	from := r.registers[a.number(unix.NFTA_LOOKUP_SREG)]
-	const inverse = 1
-	not := a.number(unix.NFTA_LOOKUP_FLAGS)&inverse != 0
+	not := a.number(unix.NFTA_LOOKUP_FLAGS)&lookupInverse != 0
 	result := a.number(unix.NFTA_LOOKUP_DREG)
 	isMap := slices.ContainsFunc(set.elements, func(e foreignElement) bool { return e.leads != nil })
 	if !isMap {

@@ -100,6 +100,7 @@ func severalNetworks() []host.Filter {
 		{Network: "only-nat", Link: "br2", NAT: []host.Rule{{Family: host.IPv6, Proto: host.TCP, Do: host.SNAT, Addrs: uplink, Ports: host.PortRange{From: 5000, To: 5000}}}},
 		forwarded("forwarded", "br4"),
 		{Network: "hidden", Link: "br5", Forwards: []host.PortForward{forward(host.TCP, "203.0.113.6", 80, 80, "192.168.5.2", 8080)}, HideClients: true},
+		{Network: "guarded", Link: "br6", Guarded: true, Open: []host.Service{{Proto: host.TCP, Ports: host.PortRange{From: 22, To: 24}}, {Proto: host.UDP, Ports: host.PortRange{From: 53, To: 53}}}},
 		{Network: "to", Link: "br3", To: []host.Rule{{Family: host.IPv4, NotDst: netip.MustParsePrefix("10.0.0.0/8"), Do: host.Drop}}},
 	}
 }

@@ -33,11 +33,15 @@ type Filter struct {
 	// HideClients gives all connections that are led to a guest the Link's address as their source, for guests that know no
 	// way to anywhere else.
 	HideClients bool `json:",omitempty"`
+	// Guarded keeps guests from the machine itself, at all of its addresses, but for ICMP, answers, and what is in Open, in the
+	// form of [JoinServices].
+	Guarded bool      `json:",omitempty"`
+	Open    []Service `json:",omitempty"`
 }
 
 // IsZero reports whether there is no filter.
 func (f Filter) IsZero() bool {
-	return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT)+len(f.DHCP)+len(f.Forwards) == 0 && !f.HideClients
+	return f.Link == "" && len(f.From)+len(f.To)+len(f.NAT)+len(f.DHCP)+len(f.Forwards)+len(f.Open) == 0 && !f.HideClients && !f.Guarded
 }
 
 // Equal reports whether both filters decide alike, rule by rule.
@@ -47,7 +51,8 @@ func (f Filter) Equal(g Filter) bool {
 	}
 	return f.Network == g.Network && f.Link == g.Link &&
 		slices.Equal(f.From, g.From) && slices.Equal(f.To, g.To) && slices.Equal(f.NAT, g.NAT) && slices.Equal(f.DHCP, g.DHCP) &&
-		slices.Equal(f.Forwards, g.Forwards) && f.HideClients == g.HideClients
+		slices.Equal(f.Forwards, g.Forwards) && f.HideClients == g.HideClients &&
+		f.Guarded == g.Guarded && slices.Equal(f.Open, g.Open)
 }
 
 // String is the filter as text, a rule a line.
@@ -70,6 +75,9 @@ func (f Filter) String() string {
 	if f.HideClients {
 		fmt.Fprintf(&b, "filter %s forward %s: oifname %q ct status dnat masquerade\n", f.Network, f.Link, f.Link)
 	}
+	for _, line := range f.inputLines() {
+		fmt.Fprintf(&b, "filter %s input %s: %s\n", f.Network, f.Link, line)
+	}
 	return b.String()
 }
 
@@ -85,7 +93,7 @@ func (f Filter) check() error {
 			return invalid("DHCP server address %s of the filter of %s: addresses of IPv4 in their order are needed", addr, f.Network)
 		}
 	}
-	if err := checkForwards(f.Forwards); err != nil {
+	if err := firstError(checkForwards(f.Forwards), f.checkInput()); err != nil {
 		return err
 	}
 	if f.HideClients && len(f.Forwards) == 0 {
@@ -154,6 +162,9 @@ func (o SetFilter) String() string {
 		o.Filter.Link, o.Network, len(o.Filter.From), len(o.Filter.To), len(o.Filter.NAT))
 	for _, p := range o.Filter.Forwards {
 		s += "; " + p.String()
+	}
+	for _, line := range o.Filter.inputLines() {
+		s += "; input " + line
 	}
 	return s
 }

@@ -44,6 +44,7 @@ func TestFilterEqual(t *testing.T) {
 		"to":       func(f *host.Filter) { f.To[0].Established = false },
 		"nat":      func(f *host.Filter) { f.NAT[1].Ports.To = 2 },
 		"forwards": func(f *host.Filter) { f.Forwards = []host.PortForward{{}} },
+		"guarded":  func(f *host.Filter) { f.Guarded = true },
 		"clients":  func(f *host.Filter) { f.HideClients = true },
 	} {
 		require.False(t, filter().Equal(change(filter(), f)), name)

@@ -84,6 +84,28 @@ func forwardCases() []opCase {
 +filter n1 forward br0: fib daddr type local tcp dport 8080-8084 dnat ip to 192.168.7.2:80-84
 `,
 		repeatable: true,
+	}, {
+		name:    "SetFilter that guards the machine",
+		op:      host.SetFilter{Network: "n1", Filter: guarded()},
+		changes: lines("+", guarded().String()),
+		bad: []host.Op{
+			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", Open: guarded().Open}},
+			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", Guarded: true, Open: slices.Concat(guarded().Open, guarded().Open)}},
+			host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", Guarded: true, Open: []host.Service{{Proto: host.TCP}}}},
+		},
+	}, {
+		name:       "SetFilter that opens less of the machine",
+		before:     []host.Op{host.SetFilter{Network: "n1", Filter: guarded()}},
+		op:         host.SetFilter{Network: "n1", Filter: host.Filter{Network: "n1", Link: "br0", Guarded: true}, Was: guarded()},
+		changes:    "-filter n1 input br0: iifname \"br0\" tcp dport 20-23 counter return\n-filter n1 input br0: iifname \"br0\" udp dport 53 counter return\n",
+		repeatable: true,
+	}}
+}
+
+// guarded is a filter that keeps guests from the machine.
+func guarded() host.Filter {
+	return host.Filter{Network: "n1", Link: "br0", Guarded: true, Open: []host.Service{
+		{Proto: host.TCP, Ports: host.PortRange{From: 20, To: 23}}, {Proto: host.UDP, Ports: host.PortRange{From: 53, To: 53}},
 	}}
 }
 

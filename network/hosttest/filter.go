@@ -59,6 +59,6 @@ func (m *Machine) setFilter(o host.SetFilter) error {
 
 func cloneFilter(f host.Filter) host.Filter {
 	f.From, f.To, f.NAT, f.DHCP = slices.Clone(f.From), slices.Clone(f.To), slices.Clone(f.NAT), slices.Clone(f.DHCP)
-	f.Forwards = slices.Clone(f.Forwards)
+	f.Forwards, f.Open = slices.Clone(f.Forwards), slices.Clone(f.Open)
 	return f
 }

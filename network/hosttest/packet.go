@@ -35,7 +35,7 @@ func (p Packet) String() string {
 
 // Send says what becomes of a packet that is routed, by the routes, the forwarding and the filters of this moment. It
 // returns the packet as it leaves the machine, with its new addresses if they were translated. A packet for the
-// machine itself passes without a filter and has no Out, and so does one between two ports of a bridge, which is not
+// machine itself passes if its network is not guarded or it is for what is open, and has no Out, and so does one between two ports of a bridge, which is not
 // routed: its Out is its In.
 //
 // An error wraps fs.ErrNotExist if there is no way to the destination, and fs.ErrPermission if the packet may not go
@@ -57,7 +57,7 @@ func (m *Machine) Send(p Packet) (Packet, error) {
 	p = m.led(p)
 	p.Out = ""
 	if m.isLocal(p.Dst) {
-		return p, nil
+		return p, m.admitted(p)
 	}
 	var err error
 	if p.Out, err = m.way(p.Dst); err != nil || p.Out == p.In && !p.Forwarded || p.In == "" {
@@ -95,6 +95,26 @@ func (m *Machine) forwards(ipv6 bool) bool {
 	}
 	return m.ipv4
 }
+
+// admitted asks whether the machine itself takes a packet.
+func (m *Machine) admitted(p Packet) error {
+	f := m.filterOf(p.In)
+	if !f.Guarded || p.Established || p.Proto == icmp || p.Proto == icmp6 {
+		return nil
+	}
+	for _, s := range f.Open {
+		if s.Proto == p.Proto && s.Ports.From <= p.DstPort && p.DstPort <= s.Ports.To {
+			return nil
+		}
+	}
+	return denied("%s: packets of guests on %s to the machine", p, p.In)
+}
+
+// What guests may always send to the machine.
+const (
+	icmp  host.Proto = 1
+	icmp6 host.Proto = 58
+)
 
 // allowed asks the filter of the network that the packet comes from, and then that of the network it goes to.
 func (m *Machine) allowed(p Packet) error {

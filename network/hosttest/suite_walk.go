@@ -72,6 +72,7 @@ func randomOp(random *rand.Rand) host.Op {
 	if first := uint16(random.IntN(3)); first > 0 {
 		filter.Forwards = []host.PortForward{portForward(host.TCP, pick("", "203.0.113.5"), first, 2, "192.168.7.2", 80)}
 	}
+	filter.Guarded = random.IntN(3) == 0
 	ops := []host.Op{
 		br0, br1, tap0, tap1,
 		host.Plug{Link: link, Bridge: pick("br0", "br1"), Isolated: random.IntN(2) == 0},

@@ -8,6 +8,13 @@ import "github.com/go-virtnet/virtnet/network/schema"
 const (
 	// OwnWord refuses what is not known in the elements of this library's own namespace.
 	OwnWord schema.Deviation = "own-word"
+	// InputMode refuses an <input> of a network that is no bridge of its own.
+	InputMode schema.Deviation = "input-mode"
+	// InputWithoutPolicy refuses an <input> that does not say what becomes of packets to the host.
+	InputWithoutPolicy schema.Deviation = "input-policy"
+	// InputAllowed refuses an <allow> of no protocol or port, of too many ports, and where everything is accepted.
+	InputAllowed schema.Deviation = "input-allow"
+
 	// PortForwardMode refuses forwards of a network that is no bridge of its own: there are no guests that the host could
 	// lead to.
 	PortForwardMode schema.Deviation = "port-forward-mode"
