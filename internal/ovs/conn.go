@@ -34,6 +34,9 @@ type conn struct {
 
 // dial begins a conversation that ends with ctx. Where nobody answers is errors.ErrUnsupported.
 func dial(ctx context.Context, path string) (*conn, error) {
+	if path == "" {
+		return nil, fmt.Errorf("no socket of Open vSwitch is named: %w", errors.ErrUnsupported)
+	}
 	var dialer net.Dialer
 	socket, err := dialer.DialContext(ctx, "unix", path)
 	switch {

@@ -34,6 +34,8 @@ const attacherReady = "ready"
 // An attachment is what such a program is told.
 type attachment struct {
 	Namespace, Folder string
+	// OVSDB is the database of the Open vSwitch there; empty is none.
+	OVSDB string
 	// Container is the namespace of a guest, and empty for one behind a tap.
 	Container string
 	// Interface is the document of the guest's interface.
@@ -52,7 +54,7 @@ func attacher(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	b, err := linux.Open(linux.Config{Namespace: a.Namespace, RunDir: filepath.Join(a.Folder, "run")})
+	b, err := linux.Open(linux.Config{Namespace: a.Namespace, RunDir: filepath.Join(a.Folder, "run"), OVSDB: a.OVSDB})
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func attacher(text string) error {
 func TestAttachIsKilled(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
-	for _, kind := range []string{"tap", "veth", "bridge", "passthrough"} {
+	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "ovs"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := newAttachWorld(t, kind)
@@ -132,6 +134,7 @@ type attachWorld struct {
 	container         *testenv.Namespace
 	path              string
 	document          string
+	sw                *testenv.OpenVSwitch // nil for most
 	running, bystands string
 }
 
@@ -145,6 +148,13 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 	switch kind {
 	case "veth":
 		w.path = w.container.Path()
+	case "ovs":
+		w.sw = testenv.NewOpenVSwitch(t, w.ns)
+		w.sw.Start(t)
+		w.sw.AddBridges(t, "ovs0")
+		w.document = `<interface type='bridge'><source bridge='ovs0'/><virtualport type='openvswitch'/><vlan><tag id='10'/></vlan>
+<bandwidth><inbound average='1000'/></bandwidth></interface>`
+		w.before = w.killWorld.snapshot()
 	case "bridge", "passthrough":
 		w.document = `<interface type='direct'><source dev='` + networkCard + `' mode='` + kind + `'/></interface>`
 		w.ns.Output(t, "ip", "link", "add", networkCard, "type", "veth", "peer", "name", "wire")
@@ -159,7 +169,7 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 		w.before = w.snapshot()
 	}
 	ctx := context.Background()
-	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+	b, err := linux.Open(w.config())
 	require.NoError(t, err)
 	defer b.Close()
 	nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))
@@ -171,9 +181,25 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 	return w
 }
 
+func (w *attachWorld) config() linux.Config {
+	c := linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")}
+	if w.sw != nil {
+		c.OVSDB = w.sw.Socket
+	}
+	return c
+}
+
+// snapshot has what is in the database of Open vSwitch besides.
+func (w *attachWorld) snapshot() string {
+	if w.sw == nil {
+		return w.killWorld.snapshot()
+	}
+	return w.killWorld.snapshot() + ovsDump(w.t, w.sw)
+}
+
 func (w *attachWorld) attacher(at int) *exec.Cmd {
 	w.t.Helper()
-	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, Container: w.path, Interface: w.document, Kill: int64(at), Parent: os.Getpid()})
+	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, OVSDB: w.config().OVSDB, Container: w.path, Interface: w.document, Kill: int64(at), Parent: os.Getpid()})
 	require.NoError(w.t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), attacherEnv+"="+string(text))
@@ -184,7 +210,7 @@ func (w *attachWorld) attacher(at int) *exec.Cmd {
 func (w *attachWorld) wholeOrGone(when string) {
 	w.t.Helper()
 	ctx := context.Background()
-	b, err := linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: filepath.Join(w.folder, "run")})
+	b, err := linux.Open(w.config())
 	require.NoError(w.t, err)
 	defer b.Close()
 	nets, err := network.Open(ctx, b, network.Dir(filepath.Join(w.folder, "state")))

@@ -22,7 +22,8 @@ type Config struct {
 	// Dnsmasq is the path of the program. Empty searches PATH and the usual places of system programs.
 	Dnsmasq string
 	// OVSDB is the Unix socket of the ovsdb-server of Open vSwitch, which has to work in the same network namespace. Empty is
-	// DefaultOVSDB. A machine where nobody listens has no Open vSwitch, and that is no error before one is asked for.
+	// DefaultOVSDB, and none if Namespace names another. Where nobody listens there is no Open vSwitch, and that is no error
+	// before one is asked for.
 	OVSDB string
 	// SystemBus is the address of the message bus with firewalld, in the words of D-Bus: unix:path=/run/dbus/system_bus_socket.
 	// Empty is that of DBUS_SYSTEM_BUS_ADDRESS or, without it, the usual one; but with a Namespace it is none: what runs on

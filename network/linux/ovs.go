@@ -19,10 +19,11 @@ var _ host.OVSReader = (*Backend)(nil)
 
 // ovsdb is the database of Open vSwitch.
 func (b *Backend) ovsdb() ovs.Client {
-	if b.config.OVSDB != "" {
-		return ovs.Client{Path: b.config.OVSDB}
+	path := b.config.OVSDB
+	if path == "" && b.config.Namespace == "" {
+		path = DefaultOVSDB
 	}
-	return ovs.Client{Path: DefaultOVSDB}
+	return ovs.Client{Path: path}
 }
 
 // ovsFacts are those that Open vSwitch knows. A machine without it has none.

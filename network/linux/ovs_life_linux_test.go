@@ -22,15 +22,17 @@ import (
 	"github.com/go-virtnet/virtnet/qos"
 )
 
-// dump is all that the database has of ports, and what limits them.
-func (w *ovsWorld) dump() string {
-	w.t.Helper()
+func (w *ovsWorld) dump() string { w.t.Helper(); return ovsDump(w.t, w.sw) }
+
+// ovsDump is all that a database has of ports, and what limits them.
+func ovsDump(t *testing.T, sw *testenv.OpenVSwitch) string {
+	t.Helper()
 	var text strings.Builder
 	for _, columns := range []string{
 		"name,ports list Bridge", "name,tag,trunks,vlan_mode,external_ids list Port", "name,external_ids,ingress_policing_rate list Interface",
 		"type,other_config list QoS", "other_config list Queue",
 	} {
-		text.WriteString(w.sw.Vsctl(w.t, append([]string{"--format=list"}, strings.Fields("--columns="+columns)...)...) + "\n")
+		text.WriteString(sw.Vsctl(t, append([]string{"--format=list"}, strings.Fields("--columns="+columns)...)...) + "\n")
 	}
 	return text.String()
 }
