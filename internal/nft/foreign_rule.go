@@ -104,6 +104,8 @@ func (r *ruleReader) step(name string, a *attrs) {
 		from := r.registers[a.number(unix.NFTA_CMP_SREG)]
 		op := a.number(unix.NFTA_CMP_OP)
 		r.compare(from, op, a.value(unix.NFTA_CMP_DATA))
+	case "range":
+		r.within(r.registers[a.number(unix.NFTA_RANGE_SREG)], a)
 	case "immediate":
 		reg := a.number(unix.NFTA_IMMEDIATE_DREG)
 		r.registers[reg] = source{}
@@ -124,7 +126,7 @@ func (r *ruleReader) step(name string, a *attrs) {
 		r.rule.Do = host.Other
 		r.say("[%s]", name)
 	case "match":
-		r.unclear("xt match " + a.text(unix.NFTA_MATCH_NAME))
+		r.match(a.text(unix.NFTA_MATCH_NAME), a.number(unix.NFTA_MATCH_REV), a.take(unix.NFTA_MATCH_INFO))
 	case "target":
 		r.target(a.text(unix.NFTA_TARGET_NAME))
 	default:
@@ -244,6 +246,18 @@ func (r *ruleReader) compare(from source, op uint32, data string) {
 	r.condition(from, c)
 }
 
+// within is a condition that a register is in a range, which is only understood of ports.
+func (r *ruleReader) within(from source, a *attrs) {
+	first, last := a.value(unix.NFTA_RANGE_FROM_DATA), a.value(unix.NFTA_RANGE_TO_DATA)
+	if from.field != host.SourcePort && from.field != host.DestPort || len(first) != 2 || len(last) != 2 {
+		r.unclear(from.word + " in a range")
+		return
+	}
+	r.condition(from, host.Condition{
+		Field: from.field, Not: a.number(unix.NFTA_RANGE_OP) == unix.NFT_RANGE_NEQ, Ports: []host.PortRange{readPorts(first, last)},
+	})
+}
+
 func (r *ruleReader) condition(from source, c host.Condition) {
 	r.rule.When = append(r.rule.When, c)
 	if c.Field == host.Version && !c.Not && len(c.Families) == 1 {
@@ -354,7 +368,7 @@ func valuesOf(c host.Condition) (words []string) {
 		words = append(words, p.String())
 	}
 	for _, p := range c.Ports {
-		words = append(words, fmt.Sprint(p.From))
+		words = append(words, p.String())
 	}
 	for _, s := range []struct {
 		state host.ConnState
