@@ -78,13 +78,14 @@ func limit(r *qos.Rate) host.Limit {
 	return host.NewLimit(r.Average.Uint(), r.Peak.Uint(), r.Burst.Uint())
 }
 
-// policed is limit where nothing can wait: without a burst of its own it needs a large one, and there is no peak.
+// policed is limit where nothing can wait: without a burst of its own it needs a large one, and there is no peak. What
+// guests send comes in packets of up to 64 KiB, and none that is larger than the burst ever passes.
 func policed(r *qos.Rate) host.Limit {
 	burst := r.Burst.Uint()
 	if burst == 0 {
 		burst = r.Average.Uint()
 	}
-	return host.NewLimit(r.Average.Uint(), 0, burst)
+	return host.NewLimit(r.Average.Uint(), 0, max(burst, 64))
 }
 
 // planFloor guarantees a port what its document says, in the class that it was given on the bridge of its network.

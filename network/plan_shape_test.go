@@ -56,7 +56,7 @@ func TestPlanShape(t *testing.T) {
 		{"outbound that is policed has no peak", &qos.Bandwidth{Outbound: out}, false, policing,
 			"tc shape add l ingress rate 128kbps ceil 128kbps burst 128kb by police", ""},
 		{"both, one policed", &qos.Bandwidth{Inbound: in, Outbound: rate(8, 0, 4)}, false, policing,
-			"tc shape add l egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 8kbps ceil 8kbps burst 4kb by police queue sfq", ""},
+			"tc shape add l egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 8kbps ceil 8kbps burst 64kb by police queue sfq", ""},
 		{"100 Gbit/s", &qos.Bandwidth{Inbound: rate(12_500_000, 0, 0)}, false, all,
 			"tc shape add l egress rate 12500000kbps ceil 12500000kbps burst 12207kb queue fq_codel", ""},
 		{"the most", &qos.Bandwidth{Inbound: rate(qos.MaxRate, qos.MaxRate, qos.MaxBurst)}, false, all,
