@@ -148,6 +148,12 @@ func TestFunctionExact(t *testing.T) {
 		"driver of 0001:01:00.2 is vfio-pci (was igbvf with link eth8v2 address 02:07:00:00:00:00 mtu 1400 up)",
 		"link set eth8 vf 2 mac 52:54:00:00:00:01 vlan 0 (was mac 02:07:00:00:00:00 vlan 7 qos 3 proto 802.1ad)",
 	}, lines(port.Built))
+	require.NoError(t, port.Detach(t.Context()))
+	// What is as it should be is not set.
+	port, err = domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"},
+		nic(t, strings.Replace(function(third, " managed='yes'", ""), "52:54:00:00:00:01", "02:07:00:00:00:00", 1)))
+	require.NoError(t, err)
+	require.Equal(t, "link set eth8 vf 2 vlan 0 (was vlan 7 qos 3 proto 802.1ad)", port.Built[1].Op.String())
 	// What somebody else sets meanwhile stays.
 	set(host.VF{MaxRate: 8}, host.VF{MaxRate: 9})
 	require.NoError(t, port.Detach(t.Context()))

@@ -45,6 +45,9 @@ func planFunction(g Guest, i *Interface, p *network.Port, f *host.Facts) (host.P
 		}
 		settings.VF.Trust = host.On
 	}
+	if settings.VF == settings.Was {
+		return plan, nil
+	}
 	return append(plan, host.Step{From: "/interface", Op: settings}), nil
 }
 

@@ -36,6 +36,8 @@ var volatile = []struct {
 	// A link gets this with its first IPv6 address, and keeps it.
 	{regexp.MustCompile(`(?m)^multicast ff00::/8 .*\n`), ""},
 	{regexp.MustCompile(`[ \t]+\n`), "\n"},
+	// What a driver makes up each time it starts.
+	{regexp.MustCompile(` permaddr [\da-f:]+`), ""},
 	// What the kernel gives a link by itself, once it is up.
 	{regexp.MustCompile(`(?m)^qdisc \w+ 0: .*\n`), ""},
 }

@@ -90,42 +90,48 @@ func TestAttachIsKilled(t *testing.T) {
 	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "ovs"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			w := newAttachWorld(t, kind)
-			for at := 0; ; at++ {
-				cmd := w.attacher(at)
-				out, err := cmd.CombinedOutput()
-				if err == nil {
-					require.GreaterOrEqual(t, at, 4, "attaching and detaching have more operations than that")
-					break
-				}
-				w.requireKilled(err, out)
-				w.wholeOrGone(fmt.Sprintf("killed before operation %d", at))
-			}
-			rounds := 10
-			if testing.Short() {
-				rounds = 3
-			}
-			chance := rand.New(rand.NewPCG(5, 6))
-			for range rounds {
-				after := time.Duration(chance.IntN(100_000)) * time.Microsecond
-				cmd := w.attacher(-1)
-				var wrong strings.Builder
-				cmd.Stderr = &wrong
-				out, err := cmd.StdoutPipe()
-				require.NoError(t, err)
-				require.NoError(t, cmd.Start())
-				w.endsWithTheTest(cmd)
-				said, err := bufio.NewReader(out).ReadString('\n')
-				require.Equal(t, attacherReady+"\n", said, "%v: %s", err, &wrong)
-				timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-				err = cmd.Wait()
-				timer.Stop()
-				w.requireKilled(err, []byte(wrong.String()))
-				w.wholeOrGone(fmt.Sprintf("killed after %s", after))
-			}
-			w.clearUp("in the end")
+			newAttachWorld(t, kind).killAttacher(4)
 		})
 	}
+}
+
+// killAttacher kills a program that attaches a guest before each operation, of which there are not less than least, and at
+// moments that chance chooses.
+func (w *attachWorld) killAttacher(least int) {
+	t := w.t
+	for at := 0; ; at++ {
+		cmd := w.attacher(at)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			require.GreaterOrEqual(t, at, least, "attaching and detaching have more operations than that")
+			break
+		}
+		w.requireKilled(err, out)
+		w.wholeOrGone(fmt.Sprintf("killed before operation %d", at))
+	}
+	rounds := 10
+	if testing.Short() {
+		rounds = 3
+	}
+	chance := rand.New(rand.NewPCG(5, 6))
+	for range rounds {
+		after := time.Duration(chance.IntN(100_000)) * time.Microsecond
+		cmd := w.attacher(-1)
+		var wrong strings.Builder
+		cmd.Stderr = &wrong
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		w.endsWithTheTest(cmd)
+		said, err := bufio.NewReader(out).ReadString('\n')
+		require.Equal(t, attacherReady+"\n", said, "%v: %s", err, &wrong)
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		err = cmd.Wait()
+		timer.Stop()
+		w.requireKilled(err, []byte(wrong.String()))
+		w.wholeOrGone(fmt.Sprintf("killed after %s", after))
+	}
+	w.clearUp("in the end")
 }
 
 // An attachWorld is a host with a running network, on which programs are killed.
@@ -165,6 +171,14 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 		w.ns.Output(t, "ip", "link", "set", networkCard, "up")
 		if kind == "passthrough" { // the others leave it on
 			w.ns.Output(t, "ip", "link", "set", networkCard, "down")
+		}
+		w.before = w.snapshot()
+	case "function", "function below":
+		c := needCard(t, w.ns, 1)
+		c.up(c.function(0))
+		w.document = c.hostdev(0, "<vlan><tag id='42'/></vlan>")
+		if kind == "function below" {
+			w.document = `<interface type='direct'><source dev='` + c.function(0) + `' mode='passthrough'/><vlan><tag id='42'/></vlan></interface>`
 		}
 		w.before = w.snapshot()
 	}

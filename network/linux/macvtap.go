@@ -43,14 +43,17 @@ func (b *Backend) finishMacvtap(o host.AddMacvtap, lower rtnl.Link) error {
 		change.MAC = o.MAC
 	}
 	err := b.setLink(o.Link, change)
-	if !errors.Is(err, errors.ErrUnsupported) {
-		return err
+	if errors.Is(err, errors.ErrUnsupported) {
+		change.SilentIPv6 = false // it has none
+		if change == (rtnl.Change{}) {
+			return nil
+		}
+		err = b.setLink(o.Link, change)
 	}
-	change.SilentIPv6 = false // it has none
-	if change == (rtnl.Change{}) {
-		return nil
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		err = fmt.Errorf("%s keeps its address, which its card has given it (ip link set PF vf N mac): %w: %w", o.Lower, fs.ErrPermission, err)
 	}
-	return b.setLink(o.Link, change)
+	return err
 }
 
 // refusal tells why the kernel did not want to make a macvtap device. It has one word for many reasons.

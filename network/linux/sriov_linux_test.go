@@ -31,15 +31,21 @@ type realCard struct {
 	functions []string
 }
 
-// needCard finds such a card, and gives it so many functions. Only the cards of a virtual machine are taken: those of others
-// may be in use.
-func needCard(t *testing.T, ns *testenv.Namespace, functions int) *realCard {
+// mayHaveCard skips a test where cards may be in use.
+func mayHaveCard(t *testing.T) {
 	t.Helper()
 	if os.Getenv(testenv.RingVar) != "3" {
 		testenv.Skip(t, "needs a network card with virtual functions that a test may have, as in the virtual machine")
 	}
+}
+
+// needCard finds such a card, and gives it so many functions. Only those of the virtual machine are taken.
+func needCard(t *testing.T, ns *testenv.Namespace, functions int) *realCard {
+	t.Helper()
+	mayHaveCard(t)
 	run(t, "modprobe", "-a", "igb", "igbvf", "vfio-pci", "vfio_iommu_type1", "macvtap")
 	c := &realCard{t: t, ns: ns}
+	ns.SetSysctl(t, "net/ipv6/conf/default/disable_ipv6", "1")
 	testenv.WaitFor(t, 10*time.Second, "a card with a network device", func() bool {
 		cards, err := filepath.Glob("/sys/class/net/*/device/sriov_numvfs")
 		require.NoError(t, err)
@@ -50,12 +56,10 @@ func needCard(t *testing.T, ns *testenv.Namespace, functions int) *realCard {
 		}
 		return len(cards) > 0
 	})
-	c.take(c.name, c.name)
-	// Before its functions start: otherwise they take no address from it.
-	ns.Output(t, "ip", "link", "set", c.name, "up")
-	testenv.WaitFor(t, 20*time.Second, "the card is ready", func() bool {
-		return strings.Contains(ns.Output(t, "ip", "link", "show", c.name), "LOWER_UP")
-	})
+	link := c.name
+	c.name = "sriov"
+	c.take(link, c.name)
+	c.up(c.name) // before its functions start: otherwise they take no address from it
 	c.number(functions)
 	t.Cleanup(func() { c.number(0) })
 	return c
@@ -71,6 +75,15 @@ func run(t *testing.T, name string, args ...string) {
 func (c *realCard) take(link, name string) {
 	c.t.Helper()
 	run(c.t, "ip", "link", "set", link, "netns", c.ns.Path(), "name", name)
+}
+
+// up switches a network device on, and waits for the wire.
+func (c *realCard) up(link string) {
+	c.t.Helper()
+	c.ns.Output(c.t, "ip", "link", "set", link, "up")
+	testenv.WaitFor(c.t, 20*time.Second, link+" has a carrier", func() bool {
+		return strings.Contains(c.ns.Output(c.t, "ip", "link", "show", link), "LOWER_UP")
+	})
 }
 
 // number makes so many functions of the card, in place of those that it has.
@@ -98,10 +111,18 @@ func (c *realCard) number(functions int) {
 	}
 }
 
+// hostdev is an interface that gives a guest a function whole.
+func (c *realCard) hostdev(number int, content string) string {
+	place, err := host.ParsePCI(c.functions[number])
+	require.NoError(c.t, err)
+	return fmt.Sprintf(`<interface type='hostdev' managed='yes'><mac address='%s'/><source><address type='pci' domain='%d' bus='%d' slot='%d' function='%d'/></source>%s</interface>`,
+		guestA, place.Domain, place.Bus, place.Slot, place.Function, content)
+}
+
 // function is what the network device of a function is called.
 func (c *realCard) function(number int) string { return fmt.Sprintf("%sv%d", c.name, number) }
 
-func TestCardConforms(t *testing.T) {
+func TestFunctionsOfCardConform(t *testing.T) {
 	var ns *testenv.Namespace
 	hosttest.Suite{
 		Open: func(t *testing.T) host.Backend {

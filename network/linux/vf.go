@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -67,9 +69,16 @@ func (b *Backend) vfFactsOf(card string, functions map[int]*host.Function) error
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		fn.Fixed = l.Permanent != [6]byte{}
+		fn.Fixed = l.Permanent != [6]byte{} && !b.madeUp(fn)
 	}
 	return nil
+}
+
+// madeUp reports whether sysfs says that a driver made up the address of a function. Some drivers call such a one permanent.
+func (b *Backend) madeUp(fn *host.Function) bool {
+	const random = "1\n" // NET_ADDR_RANDOM
+	how, err := os.ReadFile(filepath.Join(sysfs{root: b.sys}.dir(fn.PCI), "net", fn.Link, "addr_assign_type"))
+	return err == nil && string(how) == random
 }
 
 // vfStates are the words for what a function sees of the wire.
