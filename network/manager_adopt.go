@@ -25,7 +25,7 @@ import (
 //	systemctl start libvirtd.socket libvirtd
 //
 // What changes for libvirt is what virsh net-undefine changes: a network that stayed defined would be started by somebody, which
-// fails, and libvirt 10 and later remove the bridge when it does. Guests that run go on, also when the daemon comes back; it
+// fails, and libvirt 11.3 removes the bridge when it does. Guests that run go on, also when the daemon comes back; it
 // logs that the network of their interfaces is missing. Their definitions have to name the bridge from now on:
 //
 //	<interface type='bridge'><source bridge='virbr0'/>...</interface>

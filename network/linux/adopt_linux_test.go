@@ -142,7 +142,7 @@ func adoptLibvirt(t *testing.T) {
 	began := time.Now()
 	a, err := nets.Adopt(ctx, req)
 	require.NoError(t, err)
-	t.Logf("taken over in %s", time.Since(began))
+	t.Logf("taken over in %s, of which its server took %s", time.Since(began), failing.served)
 	require.Empty(t, a.Others)
 	require.Len(t, a.Ports, 2)
 	require.Equal(t, "web", a.Ports[1].Port.Owner.Name)
@@ -196,15 +196,20 @@ func adoptLibvirt(t *testing.T) {
 
 var errRefused = errors.New("refused")
 
-// refusing refuses some operations.
+// refusing refuses some operations, and looks at the clock.
 type refusing struct {
 	*linux.Backend
 	refuse func(host.Op) bool
+	// served is how long it took to put our server in the place of libvirt's.
+	served time.Duration
 }
 
 func (b *refusing) Do(ctx context.Context, op host.Op) error {
 	if b.refuse != nil && b.refuse(op) {
 		return errRefused
+	}
+	if _, ok := op.(host.TakeServer); ok {
+		defer func(began time.Time) { b.served = time.Since(began) }(time.Now())
 	}
 	return b.Backend.Do(ctx, op)
 }

@@ -271,14 +271,14 @@ func (f libvirtFiles) remove(n host.LibvirtNetwork) error {
 	for _, p := range n.Ports {
 		paths = append(paths, f.port(n.Name, p.ID))
 	}
-	if len(n.Ports) > 0 {
-		paths = append(paths, f.ports(n.Name), filepath.Dir(f.ports(n.Name)))
-	}
 	for _, path := range append(paths, f.status(n.Name)) {
 		if err := os.Remove(path); err != nil {
 			return err
 		}
 	}
+	// Unless something else is in them, which is no harm.
+	_ = os.Remove(f.ports(n.Name))
+	_ = os.Remove(filepath.Dir(f.ports(n.Name)))
 	return nil
 }
 

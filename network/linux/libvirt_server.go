@@ -57,11 +57,12 @@ func (b *Backend) takeServerFrom(ctx context.Context, op host.TakeServer, files 
 	// Ended is ended: what is left to do is not for the caller to stop.
 	ctx = context.WithoutCancel(ctx)
 	if p != nil {
-		if err := endLibvirtServer(p, files.pid(op.Was.Network)); err != nil {
-			return err
-		}
+		err = endLibvirtServer(p, files.pid(op.Was.Network))
 	}
-	leases, err := files.readLeases(op.Was.Link)
+	var leases []host.Lease
+	if err == nil {
+		leases, err = files.readLeases(op.Was.Link)
+	}
 	if err == nil {
 		err = b.serve(ctx, host.Serve{Server: op.Server, Leases: leases})
 	}
@@ -99,17 +100,13 @@ func (b *Backend) returnServer(ctx context.Context, op host.ReturnServer) error 
 
 // bringBack starts libvirt's server unless it runs. Ended says that ours has just given out leases.
 func (b *Backend) bringBack(was host.LibvirtServer, server string, leases []host.Lease, ended bool) error {
-	_, p, err := b.libvirtServer(was.Network)
-	if err != nil {
+	runs, err := b.libvirtServes(was.Network)
+	switch {
+	case err != nil:
 		return err
-	}
-	if p != nil {
-		p.close()
-	}
-	if p != nil || len(was.Command) == 0 {
-		if ended {
-			return nil
-		}
+	case (runs || len(was.Command) == 0) && ended:
+		return nil
+	case runs || len(was.Command) == 0:
 		return fs.ErrNotExist
 	}
 	if ended {
@@ -249,8 +246,20 @@ func (p *process) children() ([]*process, error) {
 	return children, nil
 }
 
-// startLibvirtServer starts a server as libvirt does, which goes into the background when it answers.
+// libvirtServes reports whether libvirt's server of a network runs.
+func (b *Backend) libvirtServes(network string) (bool, error) {
+	_, p, err := b.libvirtServer(network)
+	if p != nil {
+		p.close()
+	}
+	return p != nil, err
+}
+
+// startLibvirtServer starts a server as libvirt does, which goes into the background when it answers. One that runs is left.
 func (b *Backend) startLibvirtServer(s host.LibvirtServer) error {
+	if runs, err := b.libvirtServes(s.Network); runs || err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	said, err := os.CreateTemp("", "virtnet-")
