@@ -101,12 +101,13 @@ func (b *Backend) returnServer(ctx context.Context, op host.ReturnServer) error 
 // bringBack starts libvirt's server unless it runs. Ended says that ours has just given out leases.
 func (b *Backend) bringBack(was host.LibvirtServer, server string, leases []host.Lease, ended bool) error {
 	runs, err := b.libvirtServes(was.Network)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case (runs || len(was.Command) == 0) && ended:
-		return nil
-	case runs || len(was.Command) == 0:
+	}
+	if runs || len(was.Command) == 0 {
+		if ended {
+			return nil
+		}
 		return fs.ErrNotExist
 	}
 	if ended {

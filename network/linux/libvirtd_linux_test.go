@@ -125,7 +125,8 @@ func (lv *libvirt) define(name, bridge, subnet, gateway6 string, autostart bool)
 	lv.t.Helper()
 	lv.defineText(fmt.Sprintf(`<network><name>%s</name><forward mode='nat'/><bridge name='%s' stp='on' delay='0'/>
 <ip address='%s.1' netmask='255.255.255.0'><dhcp><range start='%s.100' end='%s.199'/></dhcp></ip>
-<ip family='ipv6' address='%s' prefix='64'/></network>`, name, bridge, subnet, subnet, subnet, gateway6))
+<ip family='ipv6' address='%s' prefix='64'/><route address='%s' prefix='32' gateway='%s.9'/></network>`,
+		name, bridge, subnet, subnet, subnet, gateway6, "10"+strings.TrimPrefix(subnet, "192")+".7", subnet))
 	lv.virsh("net-start", name)
 	if autostart {
 		lv.virsh("net-autostart", name)
