@@ -9,6 +9,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 // planDirect plans the device of a guest that stands on a device of the host. It is up from then on, as taps are: the
@@ -49,6 +50,7 @@ func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa 
 		}
 		plan = append(plan, host.Step{From: "/interface/source", Op: raise})
 	}
+	plan = append(plan, planAssociate(p, made.MAC, lower)...)
 	return append(plan, host.Step{From: from, Op: host.SetUp{Link: link}}), nil
 }
 
@@ -112,12 +114,14 @@ func checkDirect(g Guest, i *Interface, p *network.Port, f *host.Facts, rules sc
 	switch {
 	case g.Namespace != "":
 		return unsupported("/interface/source", "a container to a device of the host")
-	case p.VirtualPort != nil:
-		return unsupported("/interface/virtualport", "a profile")
-	case p.VLAN != nil && !isVirtual(f.Function(lower.PCI)):
-		return fmt.Errorf("/interface/vlan: %s is no virtual function of a card, and only those can be put in a VLAN: %w", lower.Name, fs.ErrInvalid)
 	case p.RxFilters != nil && p.RxFilters.TrustGuest == schema.Yes:
 		return unsupported("/interface/@trustGuestRxFilters", "a guest whose receive filters are followed")
+	case p.VirtualPort != nil && p.VirtualPort.Type == virtualport.Qbg:
+		return checkAssociate(p, lower)
+	case p.VirtualPort != nil:
+		return unsupported("/interface/virtualport", "a profile of this kind")
+	case p.VLAN != nil && !isVirtual(f.Function(lower.PCI)):
+		return fmt.Errorf("/interface/vlan: %s is no virtual function of a card, and only those can be put in a VLAN: %w", lower.Name, fs.ErrInvalid)
 	}
 	return nil
 }

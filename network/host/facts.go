@@ -48,6 +48,8 @@ type Facts struct {
 	Switches []Switch `json:",omitempty"`
 	// Libvirt is what libvirt keeps of its networks, if it was asked for.
 	Libvirt Libvirt `json:",omitzero"`
+	// Associations holds the guests that the switches at cards have taken in.
+	Associations []Association `json:",omitempty"`
 }
 
 // Link finds a link by its name, and is nil if there is none.
@@ -115,6 +117,16 @@ func (f *Facts) Function(place PCI) *Function {
 	return nil
 }
 
+// Association finds a guest that the switch at a network card has taken in; none is the zero Association.
+func (f *Facts) Association(link string, instance UUID) Association {
+	for _, a := range f.Associations {
+		if a.Link == link && a.Instance == instance {
+			return a
+		}
+	}
+	return Association{}
+}
+
 // Server finds a running server by its name, and is nil if there is none.
 func (f *Facts) Server(name string) *Server {
 	for i := range f.Servers {
@@ -168,6 +180,7 @@ func (f *Facts) Sort() {
 	slices.Sort(f.OVS.Bridges)
 	slices.SortFunc(f.OVSPorts, func(a, b OVSPort) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Functions, compareFunctions)
+	slices.SortFunc(f.Associations, compareAssociations)
 	slices.SortFunc(f.Switches, func(a, b Switch) int { return cmp.Compare(a.Link, b.Link) })
 	f.Libvirt.sort()
 }
@@ -229,5 +242,8 @@ func (f *Facts) String() string {
 		fmt.Fprintf(&b, "switch %s\n", s)
 	}
 	fmt.Fprint(&b, f.Libvirt)
+	for _, a := range f.Associations {
+		fmt.Fprintf(&b, "association %s\n", a)
+	}
 	return b.String()
 }

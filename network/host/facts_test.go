@@ -73,6 +73,10 @@ func sortedFacts() *host.Facts {
 				{Family: "ip", Table: "libvirt_network", Chain: "guest_nat", Text: `ip saddr 10.0.0.0/24 masquerade`, Subnets: []netip.Prefix{prefix("10.0.0.0/24")}},
 			},
 		},
+		Associations: []host.Association{
+			{VSI: host.VSI{Link: "eth0", Instance: host.UUID{15: 1}, Manager: 1, Type: 2, Version: 3, MAC: mac1, VLAN: 5}},
+			{VSI: host.VSI{Link: "eth0", Instance: host.UUID{15: 2}, MAC: mac2}, Pre: true},
+		},
 	}
 }
 
@@ -105,6 +109,7 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Libvirt.Servers)
 		rules := f.Libvirt.Rules
 		rules[0], rules[1], rules[2] = rules[2], rules[0], rules[1] // those of a chain keep their order
+		slices.Reverse(f.Associations)
 		f.Sort()
 		require.Equal(t, sortedFacts(), f)
 	}
@@ -129,6 +134,8 @@ func TestFactsAreFound(t *testing.T) {
 	require.Nil(t, f.Libvirt.Server("lab"))
 	require.Equal(t, "br1", f.Server("9").Link)
 	require.Nil(t, f.Server("7"))
+	require.Equal(t, mac2, f.Association("eth0", host.UUID{15: 2}).MAC)
+	require.Zero(t, f.Association("eth1", host.UUID{15: 2}))
 	require.Equal(t, host.RelayYes, f.Switch("eth1").Relay)
 	require.Equal(t, host.Switch{Link: "eth9"}, f.Switch("eth9"))
 	require.Equal(t, "home", f.Zones.Of("br1"))

@@ -49,6 +49,7 @@ func operations() []Op {
 		SetZone{},
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
+		Associate{}, Disassociate{},
 		Serve{}, Unserve{}, SetServer{},
 		SetBridge{}, SetPlug{},
 		SetFunction{}, SetDriver{},

@@ -10,8 +10,8 @@ import (
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter, shape, server and port of Open vSwitch, and the forwarding.
-	// Sysctls, Functions, PCI, VFs, Switches and OVS still have to be named.
+	// All asks for everything: every link, address, route, filter, shape, server, association and port of Open vSwitch, and the
+	// forwarding. Sysctls, Functions, PCI, VFs, Switches and OVS still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
@@ -55,6 +55,8 @@ type Scope struct {
 	Switches []string
 	// Libvirt asks for what libvirt keeps of its networks. Nothing else asks for it, not even All.
 	Libvirt bool
+	// Associations names the network cards whose guests are wanted, as the switches there know them.
+	Associations []string
 }
 
 // And is the scope that asks for what either asks for.
@@ -81,6 +83,8 @@ func (s Scope) And(t Scope) Scope {
 		Switches:   union(s.Switches, t.Switches),
 		Libvirt:    s.Libvirt || t.Libvirt,
 		VLANs:      s.VLANs || t.VLANs,
+
+		Associations: union(s.Associations, t.Associations),
 	}
 }
 

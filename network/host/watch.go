@@ -57,11 +57,13 @@ const (
 	ServerStarted
 	// ServerEnded is a server that has ended or died.
 	ServerEnded
+	// AssociationChanged is a guest that the switch at the link has taken in or forgotten.
+	AssociationChanged
 )
 
 var changeWords = [...]string{
 	"anything", "link added", "link changed", "link removed", "route changed", "forwarding changed", "filter changed", "zones changed", "shape changed",
-	"port of Open vSwitch changed", "server started", "server ended",
+	"port of Open vSwitch changed", "server started", "server ended", "association changed",
 }
 
 // String is the kind in words.
@@ -108,6 +110,8 @@ func (c Change) Touches(s Scope) bool {
 		return named(s.Shapes)
 	case OVSPortChanged:
 		return named(s.OVSPorts)
+	case AssociationChanged:
+		return named(s.Associations)
 	case ServerStarted, ServerEnded:
 		return named(s.Servers)
 	}

@@ -87,7 +87,9 @@ type state struct {
 	servers    map[string]*server
 	ovsPorts   map[string]host.OVSPort // of Open vSwitch
 	libvirt    libvirt
-	namespaces map[string]bool
+	// associations are those that the agent of the machine has told switches of.
+	associations map[host.UUID]host.Association
+	namespaces   map[string]bool
 }
 
 // New returns a machine with these network cards and a loopback device. The cards are up, have an MTU of 1500 and the
@@ -164,6 +166,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.switchFacts(scope, f)
 	m.ovsFacts(scope, f)
 	m.libvirtFacts(scope, f)
+	m.associationFacts(scope, f)
 	f.Sort()
 	return f
 }
@@ -250,6 +253,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.delClass(host.Class(op))
 	case host.SetClass:
 		return m.setClass(op)
+	case host.Associate:
+		return m.associate(op)
+	case host.Disassociate:
+		return m.disassociate(op)
 	case host.Serve:
 		return m.serve(op)
 	case host.Unserve:
@@ -325,6 +332,8 @@ func (m *Machine) boot() {
 		ovsPorts:   map[string]host.OVSPort{},
 		libvirt:    libvirt{leases: map[string][]host.Lease{}},
 		namespaces: map[string]bool{},
+
+		associations: map[host.UUID]host.Association{},
 	}
 }
 

@@ -44,9 +44,9 @@ type Suite struct {
 	OVS func(t *testing.T, bridges ...string)
 	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
 	Learn func(t *testing.T, link string, n host.Neighbour)
-	// Switch connects a network card of the machine that was opened last with a switch that reflects when it is asked and
-	// associates guests, and returns its name. What needs that is not tested if it is nil.
-	Switch func(t *testing.T) (link string)
+	// Switch puts a network card of that name into the machine that was opened last, at a switch that reflects when it is asked
+	// and associates guests. What needs that is skipped if it is nil.
+	Switch func(t *testing.T, link string)
 	// Libvirt has libvirt keep these networks and rules on the machine that was opened last, with these leases of the first
 	// network, and run a server of that on the bridge br0, which it returns. Operations that take something over from libvirt are
 	// not tested if it is nil.
@@ -120,12 +120,19 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 	if scope.Zones {
 		s.Firewalld(t)
 	}
+	switched := false
 	for _, op := range needs {
 		if _, ok := op.(host.AddVeth); ok && x.namespace == "" {
 			if s.Namespace == nil {
 				t.Skip("the caller gave no network namespace")
 			}
 			x.namespace = s.Namespace(t)
+		}
+		if _, ok := op.(host.Associate); ok && !switched {
+			if switched = s.Switch != nil; !switched {
+				t.Skip("the caller gave no switch")
+			}
+			s.Switch(t, switchedCard)
 		}
 	}
 	if slices.ContainsFunc(needs, onOVS) {
@@ -145,6 +152,9 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 
 // onOVS reports whether an operation is about a port of Open vSwitch.
 func onOVS(op host.Op) bool { return len(op.Scope().OVSPorts) > 0 }
+
+// switchedCard is the network card that is connected to a switch.
+const switchedCard = "eth9"
 
 func planOf(ops []host.Op) host.Plan {
 	var p host.Plan

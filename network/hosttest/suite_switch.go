@@ -40,7 +40,8 @@ func (s Suite) testSwitchWatcher(t *testing.T) {
 	if s.Switch == nil {
 		t.Skip("the caller gave no switch")
 	}
-	link := s.Switch(t)
+	const link = switchedCard
+	s.Switch(t, link)
 	said, err := firstOf(ctx, watcher.Station, link, host.RelayYes)
 	if err != nil || said.Relay != host.RelayYes || !said.VDP || said.Link != link {
 		t.Errorf("asked to reflect, the switch says that it %s, error %v", said, err)

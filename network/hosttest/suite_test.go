@@ -37,13 +37,12 @@ func TestMachine(t *testing.T) {
 				return server
 			},
 			PF: func(t *testing.T) (string, int) { return "eth8", addPF(t, m, "eth8", 12) },
-			Switch: func(t *testing.T) string {
+			Switch: func(t *testing.T, link string) {
 				t.Helper()
-				switched := host.Switch{Link: "eth9", Chassis: "rack 4", Port: "9", Relay: host.RelayPossible, VDP: true}
-				if err := errors.Join(m.AddLink("eth9"), m.SetSwitch(switched)); err != nil {
+				switched := host.Switch{Link: link, Chassis: "rack 4", Port: "9", Relay: host.RelayPossible, VDP: true}
+				if err := errors.Join(m.AddLink(link), m.SetSwitch(switched)); err != nil {
 					t.Fatal(err)
 				}
-				return "eth9"
 			},
 		}.Run(t)
 	})

@@ -36,6 +36,7 @@ type Backend struct {
 	repairs  repairs
 	vlans    vlans
 	switches switches
+	vsis     vsis
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
 	sys, vfio string
 	// vfs and bus are the kernel's.
@@ -84,7 +85,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.serverFacts, b.ovsFacts, b.libvirtFacts,
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.serverFacts, b.associationFacts, b.ovsFacts, b.libvirtFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -189,6 +190,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.delClass(host.Class(op))
 	case host.SetClass:
 		return b.setClass(op)
+	case host.Associate:
+		return b.associate(ctx, op)
+	case host.Disassociate:
+		return b.disassociate(ctx, op)
 	case host.Serve:
 		return b.serve(ctx, op)
 	case host.Unserve:

@@ -10,6 +10,9 @@ const DefaultRunDir = "/run/virtnet"
 // DefaultOVSDB is where the database of Open vSwitch listens if [Config] names no other socket.
 const DefaultOVSDB = "/var/run/openvswitch/db.sock"
 
+// DefaultAgentPID is where lldpad writes the number of its process if [Config] names no other file.
+const DefaultAgentPID = "/run/lldpad.pid"
+
 // Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH.
 type Config struct {
 	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
@@ -39,4 +42,7 @@ type Config struct {
 	// Libvirt is the folder below which libvirt has its files, for networks that are taken over from it. Empty is the root of
 	// the machine.
 	Libvirt string
+	// AgentPID is the file with the number of the process of lldpad, which tells switches of guests (802.1Qbg). Empty is
+	// DefaultAgentPID. It is read each time that lldpad is needed.
+	AgentPID string
 }

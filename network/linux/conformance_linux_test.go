@@ -3,6 +3,7 @@
 package linux_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
@@ -24,6 +25,7 @@ func open(t testing.TB) (*linux.Backend, *testenv.Namespace) {
 func openAs(t testing.TB, config linux.Config) *linux.Backend {
 	t.Helper()
 	config.RunDir, config.Libvirt = t.TempDir(), t.TempDir()
+	config.AgentPID = filepath.Join(config.RunDir, "lldpad.pid")
 	b, err := linux.Open(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
@@ -72,12 +74,12 @@ func TestConformance(t *testing.T) {
 			ns.Output(t, "ip", "neighbour", "replace", n.Addr.String(), "lladdr", n.MAC.String(), "dev", link, "nud", state)
 		},
 		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
-		Switch: func(t *testing.T) string {
+		Switch: func(t *testing.T, link string) {
 			needAgent(t)
 			outside := testenv.New(t)
-			testenv.Connect(t, ns, outside, "eth9", "eth9")
-			startAgent(t, outside, "eth9", agentBridge)
-			return "eth9"
+			testenv.Connect(t, ns, outside, link, link)
+			startAgent(t, outside, link, agentBridge)
+			startAgentIn(t, b.RunDir(), ns, link, agentStation).agree(t, link)
 		},
 	}.Run(t)
 }

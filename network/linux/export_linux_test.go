@@ -43,3 +43,6 @@ func (k testBus) load(_ context.Context, driver string) error { return k.Load(dr
 
 // QueueOf is the queue of a class.
 func QueueOf(kind host.Queue, rate, ceil uint64) tc.Queue { return queueOf(kind, rate, ceil) }
+
+// RunDir is runDir.
+func (b *Backend) RunDir() string { return b.runDir() }

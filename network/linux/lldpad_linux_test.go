@@ -20,8 +20,10 @@ import (
 // An agent is an lldpad in a network namespace, with processes, mounts and shared memory of its own: it is told apart from
 // others by nothing else.
 type agent struct {
-	ns   *testenv.Namespace
-	log  string
+	ns  *testenv.Namespace
+	log string
+	// pid is the file with the number of its process.
+	pid  string
 	stop func()
 }
 
@@ -46,16 +48,22 @@ const (
 // killed, or when stop is called.
 func startAgent(t *testing.T, ns *testenv.Namespace, link, role string) *agent {
 	t.Helper()
+	return startAgentIn(t, t.TempDir(), ns, link, role)
+}
+
+// startAgentIn starts an agent that has that folder for /run.
+func startAgentIn(t *testing.T, run string, ns *testenv.Namespace, link, role string) *agent {
+	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "lldpad.conf")
 	text := fmt.Sprintf("nearest_customer_bridge : { %s : { adminStatus = 3; %s }; };\n", link, role)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
-	a := &agent{ns: ns, log: filepath.Join(dir, "log")}
+	a := &agent{ns: ns, log: filepath.Join(dir, "log"), pid: filepath.Join(run, "lldpad.pid")}
 	log, err := os.Create(a.log)
 	require.NoError(t, err)
 	defer log.Close()
 	cmd := ns.Command(context.Background(), "unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--",
-		"sh", "-c", `mount -t tmpfs shm /dev/shm && mount -t tmpfs run /run && exec lldpad -V 7 -f "$0"`, config)
+		"sh", "-c", `mount -t tmpfs shm /dev/shm && mount --bind "$1" /run && exec lldpad -V 7 -f "$0"`, config, run)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
@@ -69,6 +77,8 @@ func startAgent(t *testing.T, ns *testenv.Namespace, link, role string) *agent {
 	a.stop = func() {
 		_ = cmd.Process.Kill()
 		<-ended
+		testenv.WaitFor(t, 10*time.Second, "the end of lldpad", func() bool { return a.tool("-p") != nil })
+		_ = os.Remove(a.pid) // which would be that of the next
 	}
 	t.Cleanup(func() {
 		a.stop()
@@ -90,4 +100,10 @@ func (a *agent) tool(args ...string) error {
 func (a *agent) neighbour(link string) string {
 	out, _ := a.ns.Command(context.Background(), "lldptool", "-t", "-n", "-i", link, "-g", "ncb").Output()
 	return strings.TrimSpace(string(out))
+}
+
+// agree waits until a station has heard of the bridge at the other end of a link.
+func (a *agent) agree(t *testing.T, link string) {
+	t.Helper()
+	testenv.WaitFor(t, 30*time.Second, "the agents know each other", func() bool { return strings.Contains(a.neighbour(link), "mode:bridge") })
 }

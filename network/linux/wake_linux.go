@@ -60,7 +60,7 @@ func (s *servers) endWake(w *wake) {
 	w.close()
 }
 
-// wakeAll tells the supervisors that a server has been started or ended.
+// wakeAll tells supervisors and watchers that a server has been started or ended, or a guest associated.
 func (s *servers) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -77,7 +77,9 @@ type watcher struct {
 	links map[int]string
 	// servers are those that run, by their names.
 	servers map[string]*process
-	// next is when to look for servers again.
+	// associations is what is told of guests at switches.
+	associations associationWatch
+	// next is when to look for servers and associations again.
 	next time.Time
 	// found is what has to be told.
 	found []host.Change
@@ -109,6 +111,9 @@ func (b *Backend) newWatcher(ctx context.Context) (w *watcher, err error) {
 	if err = w.lookForServers(); err != nil {
 		return nil, err
 	}
+	if err = w.lookAtAssociations(); err != nil {
+		return nil, err
+	}
 	w.found = nil
 	return w, nil
 }
@@ -129,6 +134,7 @@ func (w *watcher) close() {
 	if w.ovs != nil {
 		w.ovs.Close()
 	}
+	w.associations.close()
 	for _, p := range w.servers {
 		p.close()
 	}
@@ -152,6 +158,9 @@ func (w *watcher) wait(ctx context.Context) error {
 	told := len(fds) // where it is known whether the switch tells something
 	if w.ovs != nil {
 		fds = append(fds, unix.PollFd{Fd: int32(w.ovs.FD()), Events: unix.POLLIN})
+	}
+	if n := w.associations.notices; n != nil {
+		fds = append(fds, unix.PollFd{Fd: int32(n.FD()), Events: unix.POLLIN})
 	}
 	for _, p := range w.servers {
 		fds = append(fds, unix.PollFd{Fd: int32(p.pidfd), Events: unix.POLLIN})
@@ -179,8 +188,14 @@ func (w *watcher) wait(ctx context.Context) error {
 	if w.ovs == nil && !time.Now().Before(w.next) {
 		w.lookForOVS(ctx)
 	}
+	if err := w.readAgent(); err != nil {
+		return err
+	}
 	if woken || !time.Now().Before(w.next) {
-		return w.lookForServers()
+		if err := w.lookForServers(); err != nil {
+			return err
+		}
+		return w.lookAtAssociations()
 	}
 	return nil
 }

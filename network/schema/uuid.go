@@ -33,6 +33,9 @@ func (u UUID) IsZero() bool { return !u.given }
 // Equal reports whether u and v are the same UUID or both absent.
 func (u UUID) Equal(v UUID) bool { return u == v }
 
+// Bytes returns the 16 bytes of u, which are zero when absent.
+func (u UUID) Bytes() [16]byte { return u.b }
+
 // String returns u in lower case with dashes after 8, 12, 16 and 20 digits.
 func (u UUID) String() string {
 	b := make([]byte, 0, 36)

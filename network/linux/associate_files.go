@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// vsiFolder is the folder in RunDir with a file for each guest that a switch has been told of, or was about to be, called
+// by its uuid. It can be the name of no server.
+const vsiFolder = ".vsi"
+
+// A vsiRecord is such a file.
+type vsiRecord struct {
+	// Machine is the machine and the namespace it was written in.
+	Machine     string
+	Association host.Association
+}
+
+// vsis keeps two goroutines from telling the switch of one guest at the same time.
+type vsis struct {
+	mu   sync.Mutex
+	busy map[host.UUID]bool
+}
+
+func (v *vsis) claim(id host.UUID) (release func(), err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.busy[id] {
+		return nil, fmt.Errorf("association %s: somebody is at work on it: %w", id, fs.ErrExist)
+	}
+	if v.busy == nil {
+		v.busy = map[host.UUID]bool{}
+	}
+	v.busy[id] = true
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.busy, id)
+	}, nil
+}
+
+func (b *Backend) vsiPath(id host.UUID) string {
+	return filepath.Join(b.runDir(), vsiFolder, id.String())
+}
+
+func (b *Backend) writeVSI(a host.Association) error {
+	data, err := json.Marshal(vsiRecord{Machine: b.instance, Association: a})
+	if err != nil {
+		return err
+	}
+	folder := serverFiles(filepath.Join(b.runDir(), vsiFolder))
+	if err := os.MkdirAll(string(folder), 0o711); err != nil {
+		return err
+	}
+	return folder.replace(a.Instance.String(), data)
+}
+
+// readVSI reads what was written down of a guest of this namespace.
+func (b *Backend) readVSI(id host.UUID) (host.Association, error) {
+	data, err := readFile(b.vsiPath(id))
+	if err != nil {
+		return host.Association{}, err
+	}
+	var r vsiRecord
+	if err := json.Unmarshal(data, &r); err != nil {
+		return host.Association{}, fmt.Errorf("%s: %w", b.vsiPath(id), err)
+	}
+	if r.Machine != b.instance {
+		return host.Association{}, fmt.Errorf("%s: of another machine or namespace: %w", b.vsiPath(id), fs.ErrNotExist)
+	}
+	return r.Association, nil
+}
+
+// readVSIs reads what was written down of all guests of this namespace.
+func (b *Backend) readVSIs() (all []host.Association, err error) {
+	entries, err := os.ReadDir(filepath.Join(b.runDir(), vsiFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		var id host.UUID
+		if id.UnmarshalText([]byte(e.Name())) != nil {
+			continue // half written
+		}
+		a, readErr := b.readVSI(id)
+		switch {
+		case readErr == nil:
+			all = append(all, a)
+		case !errors.Is(readErr, fs.ErrNotExist):
+			err = errors.Join(err, readErr)
+		}
+	}
+	return all, err
+}
+
+func (b *Backend) removeVSI(id host.UUID) error { return os.Remove(b.vsiPath(id)) }
