@@ -68,13 +68,14 @@ func (b *Backend) associate(ctx context.Context, o host.Associate) error {
 
 // promotable finds the association that a guest has already, which must be one to be made more of. It is nil if there is none.
 func (b *Backend) promotable(ctx context.Context, s teller, o host.Associate) (*host.Association, error) {
-	was, err := b.readVSI(o.Instance)
+	r, err := b.readVSI(o.Instance)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	was := r.Association
 	if was.VSI != o.VSI {
 		return nil, fmt.Errorf("association %s: it is that of another guest, at %s: %w", o.Instance, was.Link, fs.ErrExist)
 	}
@@ -95,7 +96,7 @@ func (b *Backend) disassociate(ctx context.Context, o host.Disassociate) error {
 	}
 	defer release()
 	was, err := b.readVSI(o.Instance)
-	if err == nil && was.VSI != o.VSI {
+	if err == nil && was.Association.VSI != o.VSI {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
@@ -148,7 +149,8 @@ func (b *Backend) associationFacts(ctx context.Context, scope host.Scope, f *hos
 		return err
 	}
 	known := map[string][]host.UUID{}
-	for _, a := range all {
+	for _, r := range all {
+		a := r.Association
 		if !scope.All && !slices.Contains(scope.Associations, a.Link) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -25,6 +26,8 @@ type vsiRecord struct {
 	// Machine is the machine and the namespace it was written in.
 	Machine     string
 	Association host.Association
+	// Since is when the switch was told.
+	Since time.Time
 }
 
 // vsis keeps two goroutines from telling the switch of one guest at the same time.
@@ -55,7 +58,7 @@ func (b *Backend) vsiPath(id host.UUID) string {
 }
 
 func (b *Backend) writeVSI(a host.Association) error {
-	data, err := json.Marshal(vsiRecord{Machine: b.instance, Association: a})
+	data, err := json.Marshal(vsiRecord{Machine: b.instance, Association: a, Since: time.Now()})
 	if err != nil {
 		return err
 	}
@@ -67,23 +70,22 @@ func (b *Backend) writeVSI(a host.Association) error {
 }
 
 // readVSI reads what was written down of a guest of this namespace.
-func (b *Backend) readVSI(id host.UUID) (host.Association, error) {
+func (b *Backend) readVSI(id host.UUID) (r vsiRecord, err error) {
 	data, err := readFile(b.vsiPath(id))
 	if err != nil {
-		return host.Association{}, err
+		return r, err
 	}
-	var r vsiRecord
 	if err := json.Unmarshal(data, &r); err != nil {
-		return host.Association{}, fmt.Errorf("%s: %w", b.vsiPath(id), err)
+		return r, fmt.Errorf("%s: %w", b.vsiPath(id), err)
 	}
 	if r.Machine != b.instance {
-		return host.Association{}, fmt.Errorf("%s: of another machine or namespace: %w", b.vsiPath(id), fs.ErrNotExist)
+		return r, fmt.Errorf("%s: of another machine or namespace: %w", b.vsiPath(id), fs.ErrNotExist)
 	}
-	return r.Association, nil
+	return r, nil
 }
 
 // readVSIs reads what was written down of all guests of this namespace.
-func (b *Backend) readVSIs() (all []host.Association, err error) {
+func (b *Backend) readVSIs() (all []vsiRecord, err error) {
 	entries, err := os.ReadDir(filepath.Join(b.runDir(), vsiFolder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -93,10 +95,10 @@ func (b *Backend) readVSIs() (all []host.Association, err error) {
 		if id.UnmarshalText([]byte(e.Name())) != nil {
 			continue // half written
 		}
-		a, readErr := b.readVSI(id)
+		r, readErr := b.readVSI(id)
 		switch {
 		case readErr == nil:
-			all = append(all, a)
+			all = append(all, r)
 		case !errors.Is(readErr, fs.ErrNotExist):
 			err = errors.Join(err, readErr)
 		}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -16,8 +17,9 @@ import (
 
 // An associationWatch is what a watcher knows of guests at switches.
 type associationWatch struct {
-	// known are those that the switches knew at the last look.
-	known []host.Association
+	// known are those that the switches knew at the last look, and looked is when that was.
+	known  []host.Association
+	looked time.Time
 	// notices is where the agent tells what switches do. It is nil as long as no switch was told of a guest, and where another
 	// process listens: what happens is then seen at the next look.
 	notices *rtnl.Notices
@@ -47,7 +49,7 @@ func (w *watcher) lookAtAssociations() error {
 			return err
 		}
 	}
-	f := &host.Facts{}
+	f, now := &host.Facts{}, time.Now()
 	if err := w.backend.associationFacts(context.Background(), host.Scope{All: true}, f); err != nil {
 		return nil // What cannot be seen now is looked for again.
 	}
@@ -59,7 +61,12 @@ func (w *watcher) lookAtAssociations() error {
 			}
 		}
 	}
-	a.known = f.Associations
+	for _, r := range written { // what was known in between and is not any more
+		if r.Since.After(a.looked) && !slices.Contains(f.Associations, r.Association) {
+			w.tell(host.Change{Kind: host.AssociationChanged, Name: r.Association.Link})
+		}
+	}
+	a.known, a.looked = f.Associations, now
 	return nil
 }
 
