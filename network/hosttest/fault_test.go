@@ -72,6 +72,27 @@ var faults = map[string]faulty{
 		}
 		return m.Do(ctx, op)
 	}},
+	"op/FilterVLANs": {facts: func(m *Machine, ctx context.Context, scope host.Scope) (*host.Facts, error) {
+		f, err := m.Facts(ctx, scope)
+		if err == nil {
+			f.VLANFiltering = false // can more than it says
+		}
+		return f, err
+	}},
+	"op/SetPlug_with_other_VLANs": {do: func(m *Machine, ctx context.Context, op host.Op) error {
+		if o, ok := op.(host.SetPlug); ok { // forgets that a tag can be kept
+			o.Plug.VLANs.NativeTagged = false
+			return m.Do(ctx, o)
+		}
+		return m.Do(ctx, op)
+	}},
+	"effect/a_station_is_behind_one_port_of_a_bridge": {do: func(m *Machine, ctx context.Context, op host.Op) error {
+		if o, ok := op.(host.Plug); ok && o.Link == "tap1" { // does not look who has it
+			o.Station[5]++
+			return m.Do(ctx, o)
+		}
+		return m.Do(ctx, op)
+	}},
 	"op/AddAddr": {do: func(m *Machine, ctx context.Context, op host.Op) error {
 		err := m.Do(ctx, op)
 		if _, ok := op.(host.AddAddr); ok && errors.Is(err, fs.ErrExist) { // takes what is there for its own

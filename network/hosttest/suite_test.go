@@ -13,6 +13,14 @@ func TestMachine(t *testing.T) {
 	t.Run("zero", func(t *testing.T) {
 		TestBackend(t, func(*testing.T) host.Backend { return &Machine{} })
 	})
+	t.Run("with what every kernel has", func(t *testing.T) {
+		TestBackend(t, func(*testing.T) host.Backend {
+			return &Machine{
+				NoVLANFiltering: true,
+				Shaping:         &host.Shaping{Queues: []host.Queue{host.BFIFO}, Means: []host.Means{host.Redirect}},
+			}
+		})
+	})
 	t.Run("with namespaces", func(t *testing.T) {
 		var m *Machine
 		Suite{
