@@ -18,13 +18,16 @@ type book struct {
 	fixed map[netip.Addr]bool
 	at    map[netip.Addr]*holding
 	of    map[string]*holding
+	// cards are the holdings of clients with a hardware address that is told.
+	cards map[host.MAC]*holding
 	// swept is when what has ended was last taken out.
 	swept time.Time
 }
 
 // A holding is an address that is held.
 type holding struct {
-	lease  host.Lease
+	lease host.Lease
+	// client is who holds it, and lease.MAC its hardware address, if that is known.
 	client string
 	state  state
 	// until is when it ends; zero is never.
@@ -50,7 +53,7 @@ const (
 )
 
 func newBook(subnets []host.Subnet, most int) *book {
-	b := &book{most: most, at: map[netip.Addr]*holding{}, of: map[string]*holding{}}
+	b := &book{most: most, at: map[netip.Addr]*holding{}, of: map[string]*holding{}, cards: map[host.MAC]*holding{}}
 	b.reserve(subnets)
 	return b
 }
@@ -86,6 +89,9 @@ func (b *book) drop(h *holding) {
 	delete(b.at, h.lease.Addr)
 	if b.of[h.client] == h {
 		delete(b.of, h.client)
+	}
+	if b.cards[h.lease.MAC] == h {
+		delete(b.cards, h.lease.MAC)
 	}
 }
 
@@ -123,6 +129,9 @@ func (b *book) hold(next *holding, now time.Time) bool {
 	b.at[next.lease.Addr] = next
 	if next.state != declined {
 		b.of[next.client] = next
+		if !next.lease.MAC.IsZero() {
+			b.cards[next.lease.MAC] = next
+		}
 	}
 	return true
 }

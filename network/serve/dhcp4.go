@@ -26,6 +26,9 @@ type ask struct {
 	*dhcpv4.DHCPv4
 	now    time.Time
 	subnet *host.Subnet
+	// id is the identifier that the client gives itself, and mac its hardware address.
+	id     string
+	mac    host.MAC
 	client string
 	name   string
 	static *host.StaticHost
@@ -37,8 +40,10 @@ func (d *dhcp4) answer(in *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, []host
 	if in.OpCode != dhcpv4.OpcodeBootRequest || a.subnet == nil || len(in.ClientHWAddr) == 0 {
 		return nil, nil
 	}
-	a.client, a.name = clientOf(in), hostName(in)
+	a.id, a.name = hexBytes(in.GetOneOption(dhcpv4.OptionClientIdentifier)), hostName(in)
+	copy(a.mac[:], in.ClientHWAddr)
 	a.static = d.staticHost(a)
+	a.client = d.client(a.static, a.mac, a.id, now)
 	switch in.MessageType() {
 	case dhcpv4.MessageTypeDiscover:
 		return d.discover(a)
@@ -85,20 +90,21 @@ func addrOf(ip net.IP) netip.Addr {
 	return addr.Unmap()
 }
 
-// clientOf is what a client is known by: the identifier it gives, or else its hardware address.
-func clientOf(in *dhcpv4.DHCPv4) string {
-	if id := in.GetOneOption(dhcpv4.OptionClientIdentifier); len(id) > 0 {
-		return "id " + hexBytes(id)
+// client is what a client is known by: the identifier it gives, or else its hardware address. Programs that boot a guest one
+// after the other give different identifiers, or none: what the documents say of a hardware address is for all of them, and one
+// without an identifier has what another with the same hardware address has.
+func (d *dhcp4) client(static *host.StaticHost, mac host.MAC, id string, now time.Time) string {
+	byCard := "mac " + mac.String()
+	card := d.book.cards[mac]
+	switch {
+	case static != nil && static.MAC == mac, id == "" && (card == nil || card.ended(now)):
+		return byCard
+	case id == "":
+		return card.client
+	case d.book.held("id "+id, now) == nil && d.book.held(byCard, now) != nil:
+		return byCard
 	}
-	return "mac " + in.ClientHWAddr.String()
-}
-
-// clientOfLease is what the client of a lease is known by.
-func clientOfLease(l *host.Lease) string {
-	if l.ClientID != "" {
-		return "id " + l.ClientID
-	}
-	return "mac " + net.HardwareAddr(l.MAC[:]).String()
+	return "id " + id
 }
 
 // hexBytes are bytes with colons between them.
@@ -120,15 +126,27 @@ func (d *dhcp4) staticHost(a *ask) *host.StaticHost {
 	for i := range a.subnet.Hosts {
 		h := &a.subnet.Hosts[i]
 		switch {
-		case !h.MAC.IsZero() && net.HardwareAddr(h.MAC[:]).String() == a.ClientHWAddr.String():
+		case !h.MAC.IsZero() && h.MAC == a.mac:
 			return h
-		case h.DUID != "" && "id "+strings.ToLower(h.DUID) == a.client:
+		case h.DUID != "" && strings.EqualFold(h.DUID, a.id):
 			return h
 		case h.MAC.IsZero() && h.DUID == "" && a.name != "" && strings.EqualFold(h.Name, a.name):
 			byName = h
 		}
 	}
 	return byName
+}
+
+// staticOf is what the documents say of an address.
+func (d *dhcp4) staticOf(addr netip.Addr) *host.StaticHost {
+	for i := range d.server.Subnets {
+		for k := range d.server.Subnets[i].Hosts {
+			if h := &d.server.Subnets[i].Hosts[k]; h.Addr == addr {
+				return h
+			}
+		}
+	}
+	return nil
 }
 
 // discover offers an address.
@@ -141,7 +159,7 @@ func (d *dhcp4) discover(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 		if h != nil && h.state == leased {
 			return d.reply(a, dhcpv4.MessageTypeOffer, addr), nil // what he has stays his until he asks for the other
 		}
-		h := &holding{lease: host.Lease{Addr: addr}, client: a.client, state: offered, until: a.now.Add(offerTime)}
+		h := &holding{lease: host.Lease{Addr: addr, MAC: a.mac}, client: a.client, state: offered, until: a.now.Add(offerTime)}
 		if !d.book.hold(h, a.now) {
 			return nil, nil
 		}
@@ -172,13 +190,9 @@ func (d *dhcp4) request(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 
 // give writes an address down as a client's.
 func (d *dhcp4) give(a *ask, addr netip.Addr, kind dhcpv4.MessageType) (*dhcpv4.DHCPv4, []host.LeaseChange) {
-	next := &holding{client: a.client, state: leased, lease: host.Lease{Addr: addr, Hostname: a.name}}
-	copy(next.lease.MAC[:], a.ClientHWAddr)
+	next := &holding{client: a.client, state: leased, lease: host.Lease{Addr: addr, MAC: a.mac, ClientID: a.id, Hostname: a.name}}
 	if a.static != nil && a.static.Name != "" {
 		next.lease.Hostname = a.static.Name
-	}
-	if id := a.GetOneOption(dhcpv4.OptionClientIdentifier); len(id) > 0 {
-		next.lease.ClientID = hexBytes(id)
 	}
 	if term := d.term(a, addr); kind == dhcpv4.MessageTypeAck && term != host.Infinite {
 		next.until = end(a.now, term)

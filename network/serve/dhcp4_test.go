@@ -220,6 +220,18 @@ func TestDHCP4(t *testing.T) {
 			first := client(t, d, 7).lease(id)
 			require.Equal(t, first, client(t, d, 8).lease(id), "another card of the same client")
 		},
+		"what boots a guest one after the other is one guest": func(t *testing.T, d *dhcp4) {
+			id := dhcpv4.WithGeneric(dhcpv4.OptionClientIdentifier, []byte{0xff, 7})
+			other := dhcpv4.WithGeneric(dhcpv4.OptionClientIdentifier, []byte{0xff, 8})
+			c := client(t, d, 1)
+			require.Equal(t, ack+"10.1.1.101", c.lease())
+			require.Equal(t, ack+"10.1.1.101", c.lease(id))
+			require.Equal(t, ack+"10.1.1.101", c.lease(other), "a static host is known by its card")
+			c = client(t, d, 7)
+			first := c.lease()
+			require.Equal(t, first, c.lease(id))
+			require.Equal(t, first, c.lease())
+		},
 	} {
 		t.Run(name, func(t *testing.T) { talks(t, newLAN()) })
 	}

@@ -89,7 +89,7 @@ func mostLeases(s *host.Server) int {
 // load takes over what was given out before.
 func (s *server) load(leases []host.Lease, now time.Time) {
 	for _, l := range leases {
-		book, client := s.dhcp4.book, clientOfLease(&l)
+		book, client := s.dhcp4.book, s.dhcp4.client(s.dhcp4.staticOf(l.Addr), l.MAC, l.ClientID, now)
 		if l.Addr.Is6() {
 			book, client = s.dhcp6.book, client6(l.ClientID, l.IAID)
 		}
