@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -43,8 +44,11 @@ func Find() (*Image, error) {
 }
 
 // Make finds the image, and makes it if it is not there. That takes a minute, and the programs apt-get and dpkg-deb with
-// the archive of Debian; what they say goes to log.
+// the archive of Debian; what they say goes to log. Only for amd64 there is one: others are errors.ErrUnsupported.
 func Make(ctx context.Context, log io.Writer) (*Image, error) {
+	if runtime.GOARCH != "amd64" {
+		return nil, fmt.Errorf("a virtual machine for %s: %w", runtime.GOARCH, errors.ErrUnsupported)
+	}
 	dir, err := folder()
 	if err == nil {
 		err = os.MkdirAll(dir, 0o755)
