@@ -28,5 +28,13 @@ func (m *Machine) Firewall(ctx context.Context) (*host.Firewall, error) {
 }
 
 func cloneFirewall(f host.Firewall) host.Firewall {
-	return host.Firewall{Chains: slices.Clone(f.Chains), Unread: slices.Clone(f.Unread)}
+	f = host.Firewall{Chains: slices.Clone(f.Chains), Unread: slices.Clone(f.Unread)}
+	for i := range f.Chains {
+		rules := slices.Clone(f.Chains[i].Rules)
+		for j := range rules {
+			rules[j].When = slices.Clone(rules[j].When)
+		}
+		f.Chains[i].Rules = rules
+	}
+	return f
 }

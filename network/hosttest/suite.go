@@ -42,6 +42,9 @@ type Suite struct {
 	// and sizes do not follow those of their ports. It is for the operations with ports of Open vSwitch, which are skipped if
 	// it is nil.
 	OVS func(t *testing.T, bridges ...string)
+	// Others has other programs filter on the machine that was opened last. What a backend tells of them is not tested if it is
+	// nil.
+	Others func(t *testing.T, fw host.Firewall)
 	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
 	Learn func(t *testing.T, link string, n host.Neighbour)
 	// Switch puts a network card of that name into the machine that was opened last, at a switch that reflects when it is asked
@@ -78,6 +81,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("LeaseReader", s.testLeaseReader)
 	t.Run("NeighbourReader", s.testNeighbourReader)
 	t.Run("OVSReader", s.testOVSReader)
+	t.Run("FirewallReader", s.testFirewall)
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)
 	t.Run("SwitchWatcher", s.testSwitchWatcher)

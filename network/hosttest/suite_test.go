@@ -31,6 +31,7 @@ func TestMachine(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Others: func(_ *testing.T, fw host.Firewall) { m.SetFirewall(fw) },
 			Learn: func(t *testing.T, link string, n host.Neighbour) {
 				if err := m.Learn(link, n); err != nil {
 					t.Fatal(err)

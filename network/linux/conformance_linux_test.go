@@ -3,7 +3,9 @@
 package linux_test
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
@@ -66,6 +68,7 @@ func TestConformance(t *testing.T) {
 			sw.Start(t)
 			sw.AddBridges(t, bridges...)
 		},
+		Others: func(t *testing.T, fw host.Firewall) { load(t, ns, ruleset(fw)) },
 		Learn: func(t *testing.T, link string, n host.Neighbour) {
 			state := "stale"
 			if n.Confirmed {
@@ -82,4 +85,22 @@ func TestConformance(t *testing.T) {
 			startAgentIn(t, b.RunDir(), ns, link, agentStation).agree(t, link)
 		},
 	}.Run(t)
+}
+
+// ruleset is what other programs filter, as nft reads it.
+func ruleset(fw host.Firewall) string {
+	var b strings.Builder
+	for _, c := range fw.Chains {
+		fmt.Fprintf(&b, "add table %s %s\nadd chain %s", c.Family, c.Table, c)
+		if c.Hook != "" {
+			fmt.Fprintf(&b, " { type filter hook %s priority %d; policy %s; }", c.Hook, c.Priority, c.Policy)
+		}
+		b.WriteByte('\n')
+	}
+	for _, c := range fw.Chains {
+		for _, r := range c.Rules {
+			fmt.Fprintf(&b, "add rule %s %s\n", c, r.Text)
+		}
+	}
+	return b.String()
 }
