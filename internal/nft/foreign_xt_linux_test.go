@@ -36,6 +36,49 @@ func TestForeignIptables(t *testing.T) {
 	}
 	chains, err := c.Foreign(t.Context(), nil)
 	require.NoError(t, err)
+	golden(t, "iptables.txt", chainsText(chains))
+}
+
+// The older tables of iptables are read as well.
+func TestLegacy(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.NeedProgram(t, "iptables-legacy")
+	ns := testenv.New(t)
+	for _, command := range []string{
+		"iptables-legacy -P FORWARD DROP",
+		"iptables-legacy -N DOCKER-USER",
+		"iptables-legacy -N EMPTY",
+		"iptables-legacy -A FORWARD -j DOCKER-USER",
+		"iptables-legacy -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+		"iptables-legacy -A FORWARD -i docker+ ! -o docker0 -j ACCEPT",
+		"iptables-legacy -A FORWARD -g EMPTY",
+		"iptables-legacy -A DOCKER-USER -s 10.0.0.0/8 ! -d 10.1.0.0/16 -m comment --comment hello",
+		"iptables-legacy -A DOCKER-USER -p tcp -m multiport --dports 80,443:445 -j DROP",
+		"iptables-legacy -A DOCKER-USER -j RETURN",
+		"iptables-legacy -A INPUT -p udp --dport 67:68 -j REJECT",
+		"iptables-legacy -A INPUT -m limit --limit 3/min -j ACCEPT",
+		"iptables-legacy -t nat -A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE",
+		"ip6tables-legacy -A FORWARD ! -i eth0 -s fd00::/8 -p tcp --dport 22 -j DROP",
+	} {
+		words := strings.Fields(command)
+		ns.Output(t, words[0], words[1:]...)
+	}
+	var all []host.Chain
+	ns.Run(t, func() {
+		for _, x := range []struct {
+			family host.Family
+			table  string
+		}{{host.IPv4, "filter"}, {host.IPv4, "nat"}, {host.IPv6, "filter"}} {
+			chains, err := Legacy(x.family, x.table)
+			require.NoError(t, err)
+			all = append(all, chains...)
+		}
+	})
+	golden(t, "iptables-legacy.txt", chainsText(all))
+}
+
+// chainsText is chains with their rules, and how these are understood.
+func chainsText(chains []host.Chain) string {
 	var text strings.Builder
 	for _, chain := range chains {
 		text.WriteString(chain.String() + " " + chain.Hook + " " + string(chain.Policy) + "\n")
@@ -51,5 +94,5 @@ func TestForeignIptables(t *testing.T) {
 			text.WriteString(" " + string(r.Do) + " " + r.To + "\n")
 		}
 	}
-	golden(t, "iptables.txt", text.String())
+	return text.String()
 }

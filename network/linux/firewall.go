@@ -12,12 +12,13 @@ import (
 	"os"
 	"strings"
 
+	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
 var _ host.FirewallReader = (*Backend)(nil)
 
-// Firewall reads the chains of other programs in nf_tables. Those of the older ip_tables can only be told to be there.
+// Firewall reads the chains of other programs in nf_tables and in the older ip_tables.
 func (b *Backend) Firewall(ctx context.Context) (*host.Firewall, error) {
 	names, err := b.linkNames()
 	if err != nil {
@@ -28,14 +29,9 @@ func (b *Backend) Firewall(ctx context.Context) (*host.Firewall, error) {
 		return nil, fmt.Errorf("packet filters: %w", err)
 	}
 	err = b.enter(func() error {
-		for _, family := range []string{"ip", "ip6"} {
-			// Who has them loaded has rules in them, or had.
-			text, err := os.ReadFile("/proc/thread-self/net/" + family + "_tables_names")
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, family := range []host.Family{host.IPv4, host.IPv6} {
+			if err := addLegacy(f, family); err != nil {
 				return err
-			}
-			for _, table := range strings.Fields(string(text)) {
-				f.Unread = append(f.Unread, family+"_tables table "+table+" (see "+family+"tables-legacy-save)")
 			}
 		}
 		return nil
@@ -54,4 +50,22 @@ func (b *Backend) linkNames() (map[uint32]string, error) {
 		names[uint32(l.Index)] = l.Name
 	}
 	return names, nil
+}
+
+// addLegacy adds the tables of ip_tables that are there. Who has them loaded has rules in them, or had.
+func addLegacy(f *host.Firewall, family host.Family) error {
+	word := map[host.Family]string{host.IPv4: "ip", host.IPv6: "ip6"}[family]
+	text, err := os.ReadFile("/proc/thread-self/net/" + word + "_tables_names")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, table := range strings.Fields(string(text)) {
+		chains, err := nft.Legacy(family, table)
+		if err != nil {
+			f.Unread = append(f.Unread, word+"_tables table "+table+" (see "+word+"tables-legacy-save)")
+			continue
+		}
+		f.Chains = append(f.Chains, chains...)
+	}
+	return nil
 }
