@@ -222,3 +222,20 @@ func TestBridgeOfAnotherKind(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrInvalid)
 	require.ErrorContains(t, err, "<virtualport type='openvswitch'/>")
 }
+
+// TestUndefineWithPorts: a network is not forgotten while ports wait for its next start.
+func TestUndefineWithPorts(t *testing.T) {
+	ctx := t.Context()
+	_, nets := onLAN(t)
+	n, err := network.Parse(strings.NewReader(lan))
+	require.NoError(t, err)
+	require.NoError(t, nets.Define(ctx, n))
+	p, err := domainiface.Attach(ctx, nets, domainiface.Guest{Name: "web"}, nic(t, `<interface type='network'><source network='lan'/></interface>`))
+	require.NoError(t, err)
+	require.NoError(t, nets.Stop(ctx, "lan"))
+	err = nets.Undefine(ctx, "lan")
+	require.ErrorIs(t, err, network.ErrBusy)
+	require.ErrorContains(t, err, `network "lan" has ports: 1`)
+	require.NoError(t, p.Detach(ctx))
+	require.NoError(t, nets.Undefine(ctx, "lan"))
+}

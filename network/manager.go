@@ -157,14 +157,25 @@ func (m *Manager) Stop(ctx context.Context, name string) error { return m.stop(c
 // StopIdle is [Manager.Stop] for a network that nobody uses: one with ports is ErrBusy, and runs on.
 func (m *Manager) StopIdle(ctx context.Context, name string) error { return m.stop(ctx, name, true) }
 
+// checkIdle is ErrBusy for a network that has ports.
+func (m *Manager) checkIdle(ctx context.Context, name string) error {
+	ids, err := m.portIDs(ctx, name)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return fail(ErrBusy, "network %q has ports: %d", name, len(ids))
+}
+
 func (m *Manager) stop(ctx context.Context, name string, idle bool) error {
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if ids, err := m.portIDs(ctx, name); idle && (err != nil || len(ids) > 0) {
-		return errors.Join(err, fail(ErrBusy, "network %q has ports: %d", name, len(ids)))
+	if idle {
+		if err := m.checkIdle(ctx, name); err != nil {
+			return err
+		}
 	}
 	instance, err := m.instance(ctx)
 	if err != nil {

@@ -129,8 +129,9 @@ func (m *Manager) bridges(ctx context.Context) (map[string]string, error) {
 	return taken, nil
 }
 
-// Undefine forgets a network: virsh net-undefine. One that runs goes on as a transient network until it is stopped. An
-// unknown one wraps fs.ErrNotExist.
+// Undefine forgets a network: virsh net-undefine. One that runs goes on as a transient network until it is stopped; one that
+// does not, but has ports which wait for its next start, is ErrBusy: nobody could find them any more. An unknown one
+// wraps fs.ErrNotExist.
 func (m *Manager) Undefine(ctx context.Context, name string) error {
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
@@ -138,6 +139,14 @@ func (m *Manager) Undefine(ctx context.Context, name string) error {
 	}
 	defer release()
 	if _, err := m.definition(ctx, name); err != nil {
+		return err
+	}
+	switch _, err := m.running(ctx, name); {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := m.checkIdle(ctx, name); err != nil {
+			return err
+		}
+	case err != nil:
 		return err
 	}
 	for _, stored := range []string{autostartName(name), leasesName(name), definitionName(name)} {
