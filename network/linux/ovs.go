@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/go-virtnet/virtnet/internal/ovs"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -31,7 +32,7 @@ func (b *Backend) ovsFacts(ctx context.Context, scope host.Scope, f *host.Facts)
 	if scope.OVS {
 		f.OVS.Bridges, err = b.ovsdb().Bridges(ctx)
 		if errors.Is(err, errors.ErrUnsupported) {
-			f.OVS.Missing, err = err.Error(), nil
+			f.OVS.Missing, err = strings.TrimSuffix(err.Error(), ": "+errors.ErrUnsupported.Error()), nil
 		}
 		if err != nil {
 			return err
