@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -104,18 +105,8 @@ func (c Client) DelPort(ctx context.Context, p host.OVSPort) error {
 	if err != nil {
 		return err
 	}
-	// A port that goes leaves its link as it was limited, and the link may go on elsewhere.
-	rows := where("name", "==", p.Link)
-	unlimited := append(forget(p.Owner), update("Port", rows, map[string]any{"qos": set[uuid]{}}), update("Interface", rows, policing(host.Limit{})))
-	limited, err := conn.limited(ctx, p.Link)
-	if err != nil {
+	if err := conn.unlimit(ctx, p); err != nil {
 		return err
-	}
-	if limited {
-		if err := conn.commit(ctx, unlimited); err != nil {
-			return err
-		}
-		_ = conn.applied(ctx)
 	}
 	if err := conn.commit(ctx, removal(ours, p.Owner)); err != nil {
 		return err
@@ -124,19 +115,24 @@ func (c Client) DelPort(ctx context.Context, p host.OVSPort) error {
 	return nil
 }
 
-// limited reports whether there is anything that limits a port.
-func (c *conn) limited(ctx context.Context, link string) (bool, error) {
-	var pic picture
-	rows := where("name", "==", link)
-	err := c.transact(ctx, []operation{find("Port", rows, "qos"), find("Interface", rows, "ingress_policing_rate")}, &pic.ports, &pic.interfaces)
-	limited := false
-	for _, r := range pic.ports {
-		limited = limited || len(r.QoS) > 0
+// unlimit ends the limits of a port that is to go, if it has any: it would leave its link with them, and that may go on
+// elsewhere.
+func (c *conn) unlimit(ctx context.Context, p host.OVSPort) error {
+	var ports []portRow
+	var interfaces []interfaceRow
+	rows := where("name", "==", p.Link)
+	err := c.transact(ctx, []operation{find("Port", rows, "qos"), find("Interface", rows, "ingress_policing_rate")}, &ports, &interfaces)
+	limited := slices.ContainsFunc(ports, func(r portRow) bool { return len(r.QoS) > 0 }) ||
+		slices.ContainsFunc(interfaces, func(r interfaceRow) bool { return r.Rate != 0 })
+	if err != nil || !limited {
+		return err
 	}
-	for _, r := range pic.interfaces {
-		limited = limited || r.Rate != 0
+	err = c.commit(ctx, append(forget(p.Owner),
+		update("Port", rows, map[string]any{"qos": set[uuid]{}}), update("Interface", rows, policing(host.Limit{}))))
+	if err == nil {
+		_ = c.applied(ctx)
 	}
-	return limited, err
+	return err
 }
 
 // ours finds the row of a port by its name and our mark.

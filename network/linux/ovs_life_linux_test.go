@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,35 @@ func TestOVSMoves(t *testing.T) { // not parallel: it counts its marks
 	require.NoError(t, a.port.Update(t.Context(), document("br0", "")))
 	require.NoError(t, b.port.Update(t.Context(), document("br0", "")))
 	require.Equal(t, before, w.dump())
+}
+
+// TestOVSPolices has a guest send more than it may, on a kernel that can police.
+func TestOVSPolices(t *testing.T) { // not parallel: it counts its marks
+	w := newOVSWorld(t)
+	f, err := w.b.Facts(t.Context(), host.Scope{Shaping: true})
+	require.NoError(t, err)
+	const limit = `<bandwidth><outbound average='100' burst='100'/></bandwidth>`
+	if !slices.Contains(f.Shaping.Means, host.Police) {
+		before := w.dump()
+		_, err := domainiface.Attach(t.Context(), w.nets, domainiface.Guest{Name: "web"}, w.nic(limit))
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		require.ErrorContains(t, err, "/interface/bandwidth/outbound: the kernel of the host cannot police")
+		require.Equal(t, before, w.dump())
+		return
+	}
+	a, b := w.attach("a", limit), w.attach("b", "")
+	w.passes(a, b)
+	require.Contains(t, w.ns.Output(t, "tc", "filter", "show", "dev", a.port.Link, "ingress"), "rate 800Kbit")
+	const sent = 2000
+	frame := slices.Concat(frameTo(everybody, a.mac, "")[:14], make([]byte, 1000), []byte("too much"))
+	for range sent {
+		_, err := a.tap.Write(frame)
+		require.NoError(t, err)
+	}
+	w.passes(a, b)
+	passed := b.count("too much")
+	require.Less(t, passed, sent/2, "two megabytes where a tenth of one may pass at once")
+	require.Positive(t, passed)
 }
 
 // TestOVSCounts reads what guests have sent and received.
