@@ -29,6 +29,13 @@ type PortForwards struct {
 // Of a network in mode nat, route or open the guest sees who connects, unless that is a guest of the same network; of an
 // isolated one, whose guests know no way to others, it sees the network's own address.
 //
+// Two things are left out. The addresses of loopback: for them the kernel would have to take packets to 127.0.0.1 from guests too
+// (net.ipv4.conf.*.route_localnet), and they would reach what listens only there. And where the host has its bridges call the
+// filters for IP (net.bridge.bridge-nf-call-iptables), a guest does not get to itself by the host, because a bridge sends nothing
+// back to where it came from; a sibling then sees the guest's own address.
+//
+// A forward that is taken away refuses new connections; those that are known may go on until they end.
+//
 //	<virtnet:forward proto='udp' address='203.0.113.5' port='5000-5010' to='192.168.122.10' toport='6000-6010'/>
 type PortForward struct {
 	Proto PortProto `xml:"proto,attr,omitempty"`
