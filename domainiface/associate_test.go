@@ -190,3 +190,25 @@ func TestAssociationComesBack(t *testing.T) {
 		}
 	}
 }
+
+// TestAttachProfile asks for the profile of a port extender for a card and for a virtual function.
+func TestAttachProfile(t *testing.T) {
+	const text = `<interface type='direct'><mac address='52:54:00:00:00:01'/><source dev='DEV' mode='passthrough'/>
+<virtualport type='802.1Qbh'><parameters profileid='web'/></virtualport></interface>`
+	id, err := schema.ParseUUID("c7a5fdbd-edaf-9455-926a-d65c16db1809")
+	require.NoError(t, err)
+	guest := domainiface.Guest{Name: "web", UUID: id}
+	for dev, where := range map[string]string{"eth1": "dev eth1", "eth8v1": "dev eth8 vf 1"} {
+		m, nets, _ := atSwitch(t)
+		require.NoError(t, m.AddPF("eth8", 2))
+		before := m.String()
+		direct := nic(t, strings.Replace(text, "DEV", dev, 1))
+		_, err = domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, direct)
+		require.EqualError(t, err, "/interface/virtualport: 802.1Qbh needs a guest with a uuid: invalid argument")
+		port, err := domainiface.Attach(t.Context(), nets, guest, direct)
+		require.NoError(t, err)
+		require.Contains(t, lines(port.Built), "port profile add "+where+` profile "web" guest c7a5fdbd-edaf-9455-926a-d65c16db1809 mac 52:54:00:00:00:01`)
+		require.NoError(t, port.Detach(t.Context()))
+		require.Equal(t, before, m.String())
+	}
+}

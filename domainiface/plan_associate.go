@@ -32,6 +32,25 @@ func planAssociate(p *network.Port, mac host.MAC, lower *host.Link) host.Plan {
 	return host.Plan{{From: "/interface/virtualport", Op: host.Associate{VSI: vsi}}}
 }
 
+// planProfile plans that the port extender behind a card is asked for the profile of a guest, if the port has one of 802.1Qbh.
+// For a virtual function that is done through its card. Port extenders know guests by their uuids.
+func planProfile(g Guest, p *network.Port, mac host.MAC, lower *host.Link, f *host.Facts) (host.Plan, error) {
+	v := p.VirtualPort
+	if v == nil || v.Type != virtualport.Qbh {
+		return nil, nil
+	}
+	if g.UUID.IsZero() {
+		return nil, fmt.Errorf("/interface/virtualport: 802.1Qbh needs a guest with a uuid: %w", fs.ErrInvalid)
+	}
+	op := host.AddProfile{
+		Profile: host.Profile{Link: lower.Name, VF: host.Self, Name: v.Parameters.ProfileID, Guest: g.UUID.Bytes()}, MAC: mac,
+	}
+	if fn := f.Function(lower.PCI); isVirtual(fn) {
+		op.Link, op.VF = fn.PF, fn.Index
+	}
+	return host.Plan{{From: "/interface/virtualport", Op: op}}, nil
+}
+
 // checkAssociate refuses a <vlan> that contradicts the device below. Without either the rules decide, see [AssociationVLAN].
 func checkAssociate(p *network.Port, lower *host.Link) error {
 	vlan := p.VLAN.Single()

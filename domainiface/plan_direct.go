@@ -16,7 +16,7 @@ import (
 // host has no addresses on it, so that nothing is said with the guest's address before the guest says it. A device below
 // that is down is switched on. In mode passthrough it is the guest's, and is switched off again with it; otherwise it
 // stays on, for others that came meanwhile.
-func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa network.VEPAPolicy) (host.Plan, error) {
+func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Facts, vepa network.VEPAPolicy) (host.Plan, error) {
 	const from = "/interface"
 	lower := f.Link(p.Plug.Dev.String())
 	mode, note := p.Plug.Mode, ""
@@ -51,6 +51,11 @@ func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa 
 		plan = append(plan, host.Step{From: "/interface/source", Op: raise})
 	}
 	plan = append(plan, planAssociate(p, made.MAC, lower)...)
+	profile, err := planProfile(g, p, made.MAC, lower, f)
+	if err != nil {
+		return nil, err
+	}
+	plan = append(plan, profile...)
 	return append(plan, host.Step{From: from, Op: host.SetUp{Link: link}}), nil
 }
 
@@ -58,8 +63,8 @@ func planDirect(i *Interface, p *network.Port, link string, f *host.Facts, vepa 
 // in none.
 func planLowerFunction(p *network.Port, lower *host.Link, f *host.Facts) (host.Plan, error) {
 	fn := f.Function(lower.PCI)
-	if p.Plug.Mode != schema.MacvtapPassthrough || !isVirtual(fn) {
-		return nil, nil
+	if p.Plug.Mode != schema.MacvtapPassthrough || !isVirtual(fn) || p.VirtualPort != nil && p.VirtualPort.Type == virtualport.Qbh {
+		return nil, nil // the profile decides about VLANs
 	}
 	op := functionSettings(fn, p)
 	if op.VF == op.Was {
@@ -118,7 +123,7 @@ func checkDirect(g Guest, i *Interface, p *network.Port, f *host.Facts, rules sc
 		return unsupported("/interface/@trustGuestRxFilters", "a guest whose receive filters are followed")
 	case p.VirtualPort != nil && p.VirtualPort.Type == virtualport.Qbg:
 		return checkAssociate(p, lower)
-	case p.VirtualPort != nil:
+	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.Qbh:
 		return unsupported("/interface/virtualport", "a profile of this kind")
 	case p.VLAN != nil && !isVirtual(f.Function(lower.PCI)):
 		return fmt.Errorf("/interface/vlan: %s is no virtual function of a card, and only those can be put in a VLAN: %w", lower.Name, fs.ErrInvalid)

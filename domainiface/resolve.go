@@ -45,7 +45,7 @@ func request(g Guest, i *Interface, rules schema.Rules, vepa network.VEPAPolicy)
 				if err := checkDirect(g, i, p, f, rules); err != nil {
 					return nil, err
 				}
-				return planDirect(i, p, link, f, vepa)
+				return planDirect(g, i, p, link, f, vepa)
 			}
 			return planDevice(g, i, p, link, f)
 		},

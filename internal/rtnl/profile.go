@@ -159,6 +159,9 @@ func eachPort(body []byte, take func(*netlink.AttributeDecoder) error) error {
 		return err
 	}
 	for ad.Next() {
+		if ad.Type() == unix.IFLA_PORT_SELF {
+			ad.Nested(take)
+		}
 		if ad.Type() != unix.IFLA_VF_PORTS {
 			continue
 		}

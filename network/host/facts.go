@@ -50,6 +50,8 @@ type Facts struct {
 	Libvirt Libvirt `json:",omitzero"`
 	// Associations holds the guests that the switches at cards have taken in.
 	Associations []Association `json:",omitempty"`
+	// Profiles holds those that port extenders have given the cards that were asked for.
+	Profiles []Profile `json:",omitempty"`
 }
 
 // Link finds a link by its name, and is nil if there is none.
@@ -127,6 +129,16 @@ func (f *Facts) Association(link string, instance UUID) Association {
 	return Association{}
 }
 
+// Profile finds that of a card, or of its virtual function of that number; none is the zero Profile.
+func (f *Facts) Profile(link string, vf int) Profile {
+	for _, p := range f.Profiles {
+		if p.Link == link && p.VF == vf {
+			return p
+		}
+	}
+	return Profile{}
+}
+
 // Server finds a running server by its name, and is nil if there is none.
 func (f *Facts) Server(name string) *Server {
 	for i := range f.Servers {
@@ -181,6 +193,7 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.OVSPorts, func(a, b OVSPort) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Functions, compareFunctions)
 	slices.SortFunc(f.Associations, compareAssociations)
+	slices.SortFunc(f.Profiles, compareProfiles)
 	slices.SortFunc(f.Switches, func(a, b Switch) int { return cmp.Compare(a.Link, b.Link) })
 	f.Libvirt.sort()
 }
@@ -244,6 +257,9 @@ func (f *Facts) String() string {
 	fmt.Fprint(&b, f.Libvirt)
 	for _, a := range f.Associations {
 		fmt.Fprintf(&b, "association %s\n", a)
+	}
+	for _, p := range f.Profiles {
+		fmt.Fprintf(&b, "profile %s\n", p)
 	}
 	return b.String()
 }

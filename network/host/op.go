@@ -49,7 +49,7 @@ func operations() []Op {
 		SetZone{},
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
-		Associate{}, Disassociate{},
+		Associate{}, Disassociate{}, AddProfile{}, DelProfile{},
 		Serve{}, Unserve{}, SetServer{},
 		SetBridge{}, SetPlug{},
 		SetFunction{}, SetDriver{},

@@ -102,6 +102,7 @@ func samples() []host.Op {
 	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
 	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
 	class := host.Class{Link: "br0", ID: 0xffff, MAC: mac1, Rate: host.MaxRate}
+	profile := host.AddProfile{Profile: host.Profile{Link: "eth0", VF: 3, Name: "web", Guest: host.UUID{15: 7}}, MAC: mac1}
 	associate := host.Associate{Pre: true, VSI: host.VSI{
 		Link: "eth0", Instance: host.UUID{9, 0xb1, 0x1c, 15: 0x4f}, Manager: 11, Type: 1193047, Version: 2, MAC: mac1, VLAN: 5,
 	}}
@@ -121,7 +122,7 @@ func samples() []host.Op {
 		host.SetZone{Link: "br0", Zone: "home", Was: "work"},
 		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
 		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
-		associate, host.Disassociate(associate),
+		associate, host.Disassociate(associate), profile, host.DelProfile(profile),
 		serve, host.Unserve(serve), host.SetServer{Server: serve.Server, Was: host.Server{Name: serve.Server.Name, Link: "br0", Options: []string{"port=0"}}},
 		host.SetBridge{Bridge: bridge, Was: host.AddBridge{Link: "br0", MAC: host.MAC{2, 1}, Owner: "virtnet 8f1c"}},
 		host.SetPlug{Plug: plug, Was: host.Plug{Link: plug.Link, Bridge: "br1", Isolated: true}},

@@ -57,6 +57,8 @@ type Scope struct {
 	Libvirt bool
 	// Associations names the network cards whose guests are wanted, as the switches there know them.
 	Associations []string
+	// Profiles names the cards whose profiles of port extenders are wanted. Nothing else asks for them, not even All.
+	Profiles []string
 }
 
 // And is the scope that asks for what either asks for.
@@ -85,6 +87,7 @@ func (s Scope) And(t Scope) Scope {
 		VLANs:      s.VLANs || t.VLANs,
 
 		Associations: union(s.Associations, t.Associations),
+		Profiles:     union(s.Profiles, t.Profiles),
 	}
 }
 

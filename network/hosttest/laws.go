@@ -35,7 +35,9 @@ type opCase struct {
 
 func (c opCase) run(t *testing.T, s Suite) {
 	if s.lacks(c.op) {
-		s.open(t, c.before...).refuses(c.op, errors.ErrUnsupported)
+		x := s.open(t, c.before...)
+		x.do(c.before...)
+		x.refuses(c.op, errors.ErrUnsupported)
 		t.Skipf("the machine cannot do %T, as the caller said", c.op)
 	}
 	if c.vlans {

@@ -121,6 +121,7 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 	delete(m.macvtaps, name)
 	m.dropShape(name)
 	m.dropAssociations(name)
+	m.dropProfiles(name)
 	m.dropAddrs(name, isAny)
 	m.dropRoutes(name, isAny)
 	for _, port := range m.ports(name) {

@@ -89,6 +89,7 @@ type state struct {
 	libvirt    libvirt
 	// associations are those that the agent of the machine has told switches of.
 	associations map[host.UUID]host.Association
+	profiles     map[profiled]host.Profile
 	namespaces   map[string]bool
 }
 
@@ -167,6 +168,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.ovsFacts(scope, f)
 	m.libvirtFacts(scope, f)
 	m.associationFacts(scope, f)
+	m.profileFacts(scope, f)
 	f.Sort()
 	return f
 }
@@ -257,6 +259,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.associate(op)
 	case host.Disassociate:
 		return m.disassociate(op)
+	case host.AddProfile:
+		return m.addProfile(op)
+	case host.DelProfile:
+		return m.delProfile(op)
 	case host.Serve:
 		return m.serve(op)
 	case host.Unserve:
@@ -334,6 +340,7 @@ func (m *Machine) boot() {
 		namespaces: map[string]bool{},
 
 		associations: map[host.UUID]host.Association{},
+		profiles:     map[profiled]host.Profile{},
 	}
 }
 

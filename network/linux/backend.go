@@ -85,7 +85,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.serverFacts, b.associationFacts, b.ovsFacts, b.libvirtFacts,
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.serverFacts, b.associationFacts, b.profileFacts, b.ovsFacts, b.libvirtFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -194,6 +194,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.associate(ctx, op)
 	case host.Disassociate:
 		return b.disassociate(ctx, op)
+	case host.AddProfile:
+		return b.addProfile(ctx, op)
+	case host.DelProfile:
+		return b.delProfile(ctx, op)
 	case host.Serve:
 		return b.serve(ctx, op)
 	case host.Unserve:

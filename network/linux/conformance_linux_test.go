@@ -52,6 +52,7 @@ func TestConformance(t *testing.T) {
 			b = openAs(t, linux.Config{Namespace: ns.Path(), OVSDB: sw.Socket, SystemBus: bus.Address})
 			return b
 		},
+		Without: []host.Op{host.AddProfile{}}, // which takes a card that nobody has
 		Libvirt: func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
 			return playLibvirt(t, ns, b.LibvirtFolder(), l, leases)
 		},
