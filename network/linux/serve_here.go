@@ -173,6 +173,30 @@ func (r *processRecord) alive() bool {
 	return err == nil && !stat.dead() && stat.start == r.Start
 }
 
+// openHere opens the process of ours that a server answers in; nil if it is a program that does.
+func (f serverFiles) openHere(r *processRecord) (*process, error) {
+	if !r.Here {
+		return nil, nil
+	}
+	fd, err := unix.PidfdOpen(r.PID, 0)
+	if err != nil {
+		return nil, fmt.Errorf("process descriptor: %w", err)
+	}
+	return &process{pid: r.PID, pidfd: fd}, nil
+}
+
+// ended reports whether a server has ended: with its process, or before it if that does not answer for it any more.
+func (f serverFiles) ended(p *process) (bool, error) {
+	if ended, err := p.ended(0); ended || err != nil {
+		return ended, err
+	}
+	if _, here := f.isHere(); !here && p.pid != os.Getpid() {
+		return false, nil
+	}
+	locked, err := f.locked()
+	return !locked, err
+}
+
 // endHere ends a server that answers in this process or in another of ours, and reports whether it was one. The lock is free
 // then, or soon.
 func (b *Backend) endHere(files serverFiles) (bool, error) {

@@ -3,6 +3,7 @@
 package linux_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -225,4 +226,47 @@ func TestEngineFails(t *testing.T) {
 	require.Equal(t, []string{"10.9.0.60"}, askAddr(t, p.ns, "more.example."))
 	do(t, p.Backend, op.Inverse(), serve4().Inverse())
 	p.empty(t)
+}
+
+// TestWatchServesHere: who watches hears of servers in this process and in others.
+func TestWatchServesHere(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, inProcess)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	heard := make(chan string, 16)
+	watching := make(chan struct{})
+	go func() {
+		defer close(heard)
+		close(watching)
+		for change, err := range p.Watch(ctx) {
+			if err != nil {
+				return
+			}
+			if change.Name == serverName {
+				heard <- change.String()
+			}
+		}
+	}()
+	<-watching
+	next := func() string {
+		select {
+		case words := <-heard:
+			return words
+		case <-time.After(30 * time.Second):
+			return "nothing"
+		}
+	}
+	for range 2 { // the first may be before the watch looks
+		do(t, p.Backend, serve4())
+		require.Equal(t, "server started "+serverName, next())
+		do(t, p.Backend, serve4().Inverse())
+		require.Equal(t, "server ended "+serverName, next())
+	}
+	other := p.servesElsewhere(t, serve4())
+	require.Equal(t, "server started "+serverName, next())
+	require.NoError(t, other.Process.Kill())
+	_ = other.Wait()
+	require.Equal(t, "server ended "+serverName, next())
+	do(t, p.Backend, serve4().Inverse())
 }

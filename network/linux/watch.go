@@ -291,7 +291,7 @@ func (w *watcher) lookForOVS(ctx context.Context) {
 // endedServers finds the servers that have ended.
 func (w *watcher) endedServers() error {
 	for name, p := range w.servers {
-		ended, err := p.ended(0)
+		ended, err := w.backend.serverFiles(name).ended(p)
 		if err != nil {
 			return err
 		}
@@ -323,7 +323,11 @@ func (w *watcher) lookForServers() error {
 		if locked, err := files.locked(); err != nil || !locked {
 			continue // It has been ended in between.
 		}
-		if p, err := files.find(); err == nil && p != nil {
+		p, err := files.openHere(&record)
+		if p == nil && err == nil {
+			p, err = files.find()
+		}
+		if err == nil && p != nil {
 			w.servers[name] = p
 			w.tell(host.Change{Kind: host.ServerStarted, Name: name})
 		}
