@@ -44,6 +44,9 @@ const (
 	// DirectSilent corrects that a host with IPv6 speaks with the address of a guest on one of its devices: it says nothing, in
 	// all modes.
 	DirectSilent schema.Deviation = "attached-direct-silent"
+	// AssociationForgotten corrects that a guest stays without its association when lldpad is started anew, which forgets all
+	// guests and tells nobody: Open, Repair and Heal associate it again, in all modes.
+	AssociationForgotten schema.Deviation = "attached-association-forgotten"
 
 	// FunctionBusy corrects that a virtual function is taken away from the host that uses its network device: it is refused,
 	// in all modes.

@@ -295,6 +295,7 @@ var behaviours = []behaviour{
 	{"domainiface.DirectLeft", "leaves it so", "domainiface: TestDirectLeft"},
 	{"domainiface.DirectNode", "opens the other one", "network/linux: TestOpenMacvtapInNamespaces"},
 	{"domainiface.DirectSilent", "speaks", "network/linux: TestMacvtapIsSilent"},
+	{"domainiface.AssociationForgotten", "never notices", "network/linux: TestAssociationHeals"},
 	{"domainiface.DirectUndone", "leaves it so", "domainiface: TestAttachDirectAtomic"},
 	{"domainiface.EarlyIdentity", "refuses the interface when it is attached", "domainiface: TestEarlyIdentity"},
 	{"domainiface.FunctionAnew", "sets it there", "domainiface: TestFunctionLost"},
