@@ -158,8 +158,6 @@ func TestAttachDirectRefuses(t *testing.T) {
 		"vlan on what is no virtual function": {web, `<interface type='direct'><source dev='eth0' mode='passthrough'/><vlan><tag id='7'/></vlan></interface>`,
 			fs.ErrInvalid, "/interface/vlan: eth0 is no virtual function"},
 		"vlan in another mode": {web, `<interface type='direct'><source dev='eth0'/><vlan><tag id='7'/></vlan></interface>`, nil, "/interface/vlan"},
-		"receive filters": {web, `<interface type='direct' trustGuestRxFilters='yes'><source dev='eth0'/></interface>`,
-			errors.ErrUnsupported, "/interface/@trustGuestRxFilters"},
 		"container": {domainiface.Guest{Name: "box", Namespace: "/run/netns/box"}, `<interface type='direct'><source dev='eth0'/></interface>`,
 			errors.ErrUnsupported, "/interface/source: a container"},
 	} {

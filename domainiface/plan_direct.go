@@ -119,8 +119,6 @@ func checkDirect(g Guest, i *Interface, p *network.Port, f *host.Facts, rules sc
 	switch {
 	case g.Namespace != "":
 		return unsupported("/interface/source", "a container to a device of the host")
-	case p.RxFilters != nil && p.RxFilters.TrustGuest == schema.Yes:
-		return unsupported("/interface/@trustGuestRxFilters", "a guest whose receive filters are followed")
 	case p.VirtualPort != nil && p.VirtualPort.Type == virtualport.Qbg:
 		return checkAssociate(p, lower)
 	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.Qbh:

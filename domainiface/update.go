@@ -67,8 +67,12 @@ func (p *Port) change(ctx context.Context, i *Interface) error {
 	req.Plan = func(doc *network.Port, link string, f *host.Facts) (host.Plan, error) {
 		p.asBefore(f)
 		next, err := plan(doc, link, f)
-		if err != nil || i.MTU != nil {
-			return next, err
+		if err != nil {
+			return nil, err
+		}
+		next = keepReceive(next, p.Built, doc)
+		if i.MTU != nil {
+			return next, nil
 		}
 		return keepMTU(next, p.Built), nil
 	}

@@ -105,6 +105,13 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		if was, ok := host.PlugOf(f, op.Link, op.Station); ok {
 			return host.SetPlug{Plug: op, Was: was}
 		}
+	case host.SetReceive:
+		is, ok := f.Receive(op.Link)
+		if !ok {
+			return nil
+		}
+		op.Was = is
+		return op
 	case host.SetFilter:
 		if slices.ContainsFunc(f.Filters, func(left host.Filter) bool { return left.Network == op.Network }) {
 			op.Was = op.Filter // something is left, and replaced

@@ -105,6 +105,7 @@ func thing(op host.Op) any {
 	type shape struct{ link string }
 	type plug struct{ link string }
 	type device struct{ link string }
+	type receive struct{ link string }
 	type ovsPort struct{ link string }
 	type function struct{ place host.PCI }
 	type driver struct{ place host.PCI }
@@ -137,6 +138,8 @@ func thing(op host.Op) any {
 		return device{op.Link}
 	case host.AddMacvtap:
 		return device{op.Link}
+	case host.SetReceive:
+		return receive{op.Link}
 	case host.SetFunction:
 		return function{op.PCI}
 	case host.SetDriver:
@@ -217,6 +220,10 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 		was := old.(host.Plug) //nolint:forcetypeassert // as above
 		c.Op = host.SetPlug{Plug: op, Was: was}
 		return c, op != was
+	case host.SetReceive:
+		was := old.(host.SetReceive).Receive //nolint:forcetypeassert // as above
+		c.Op = host.SetReceive{Link: op.Link, Receive: op.Receive, Was: was}
+		return c, !op.Receive.Equal(was)
 	case host.AddClass:
 		was := old.(host.AddClass) //nolint:forcetypeassert // as above
 		c.Op = host.SetClass{Class: host.Class(op), Was: host.Class(was)}

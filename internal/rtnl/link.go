@@ -28,7 +28,9 @@ type Link struct {
 	Permanent [6]byte
 	MTU       int
 	Up        bool
-	Alias     string
+	// Promiscuous and AllMulticast are set where somebody asked for it, and not where the kernel needs it.
+	Promiscuous, AllMulticast bool
+	Alias                     string
 	// Master is the index of the device it belongs to, and 0 if it belongs to none.
 	Master int
 	// MasterKind is the kind of that device.
@@ -219,9 +221,11 @@ func parseLink(body []byte) (Link, error) {
 		return Link{}, fmt.Errorf("the kernel's message about a link has %d bytes", len(body))
 	}
 	l := Link{
-		Index:    int(int32(binary.NativeEndian.Uint32(body[4:]))),
-		Ethernet: binary.NativeEndian.Uint16(body[2:]) == unix.ARPHRD_ETHER,
-		Up:       binary.NativeEndian.Uint32(body[8:])&unix.IFF_UP != 0,
+		Index:        int(int32(binary.NativeEndian.Uint32(body[4:]))),
+		Ethernet:     binary.NativeEndian.Uint16(body[2:]) == unix.ARPHRD_ETHER,
+		Up:           binary.NativeEndian.Uint32(body[8:])&unix.IFF_UP != 0,
+		Promiscuous:  binary.NativeEndian.Uint32(body[8:])&unix.IFF_PROMISC != 0,
+		AllMulticast: binary.NativeEndian.Uint32(body[8:])&unix.IFF_ALLMULTI != 0,
 	}
 	ad, err := netlink.NewAttributeDecoder(body[unix.SizeofIfInfomsg:])
 	if err != nil {

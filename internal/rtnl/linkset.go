@@ -165,6 +165,12 @@ func silentIPv6(ae *netlink.AttributeEncoder) error {
 	return nil
 }
 
+// SetTakes has a link take everything, or everything that is for a group, or not.
+func (c *Conn) SetTakes(index int, promiscuous, allMulticast bool) error {
+	flags := boolean[uint32](promiscuous)*unix.IFF_PROMISC | boolean[uint32](allMulticast)*unix.IFF_ALLMULTI
+	return c.change(request{kind: unix.RTM_SETLINK, body: linkHeader(index, flags, unix.IFF_PROMISC|unix.IFF_ALLMULTI)})
+}
+
 // SetBridge changes the options of a bridge but for [Conn.SetVLANFiltering]. With STP on, the kernel accepts only some delays.
 func (c *Conn) SetBridge(index int, o BridgeOptions) error {
 	delay := func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_BR_FORWARD_DELAY, uint32(o.ForwardDelay)) }

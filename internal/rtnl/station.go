@@ -83,12 +83,34 @@ func (c *Conn) DelStation(port int, mac [6]byte) error {
 	return c.change(request{kind: unix.RTM_DELNEIGH, body: body})
 }
 
+// AddGroup has a link take what is for a group. One that it takes already by hand is fs.ErrExist.
+func (c *Conn) AddGroup(index int, group [6]byte) error {
+	body, err := entryBody(index, group, unix.NUD_PERMANENT, unix.NTF_SELF)
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_NEWNEIGH, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, body: body})
+}
+
+// DelGroup takes that back. One that it does not take is fs.ErrNotExist.
+func (c *Conn) DelGroup(index int, group [6]byte) error {
+	body, err := entryBody(index, group, unix.NUD_PERMANENT, unix.NTF_SELF)
+	if err != nil {
+		return err
+	}
+	return c.change(request{kind: unix.RTM_DELNEIGH, body: body})
+}
+
 func stationBody(port int, mac [6]byte) ([]byte, error) {
+	return entryBody(port, mac, static, unix.NTF_MASTER)
+}
+
+func entryBody(index int, mac [6]byte, state uint16, flags byte) ([]byte, error) {
 	body := make([]byte, sizeofNdmsg)
 	body[0] = unix.AF_BRIDGE
-	binary.NativeEndian.PutUint32(body[4:], uint32(port))
-	binary.NativeEndian.PutUint16(body[8:], static)
-	body[10] = unix.NTF_MASTER
+	binary.NativeEndian.PutUint32(body[4:], uint32(index))
+	binary.NativeEndian.PutUint16(body[8:], state)
+	body[10] = flags
 	ae := netlink.NewAttributeEncoder()
 	ae.Bytes(unix.NDA_LLADDR, mac[:])
 	attributes, err := ae.Encode()

@@ -19,6 +19,8 @@ type Facts struct {
 	Links    []Link
 	// Stations are those of ports that learn nothing.
 	Stations []Station
+	// Receives is what the links take that were asked for.
+	Receives []Receive `json:",omitempty"`
 	Addrs    []Addr
 	Routes   []Route
 	// Sysctls holds the parameters that were asked for and exist.
@@ -67,6 +69,16 @@ func (f *Facts) Link(name string) *Link {
 // HasStation reports whether that station is behind that port.
 func (f *Facts) HasStation(link string, mac MAC) bool {
 	return slices.Contains(f.Stations, Station{Link: link, MAC: mac})
+}
+
+// Receive finds what a link takes, if it was asked for and the link is there.
+func (f *Facts) Receive(link string) (Receive, bool) {
+	for _, r := range f.Receives {
+		if r.Link == link {
+			return r, true
+		}
+	}
+	return Receive{}, false
 }
 
 // Filter finds the filter of a network; none is the zero Filter.
@@ -178,6 +190,7 @@ func (f *Facts) HasAddr(link string, prefix netip.Prefix) bool {
 func (f *Facts) Sort() {
 	slices.SortFunc(f.Links, func(a, b Link) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(f.Stations, compareStations)
+	slices.SortFunc(f.Receives, func(a, b Receive) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Addrs, func(a, b Addr) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
 	})
@@ -206,6 +219,9 @@ func (f *Facts) String() string {
 	}
 	for _, s := range f.Stations {
 		fmt.Fprintf(&b, "station %s\n", s)
+	}
+	for _, r := range f.Receives {
+		fmt.Fprintf(&b, "receive %s\n", r)
 	}
 	for _, a := range f.Addrs {
 		fmt.Fprintf(&b, "addr %s\n", a)

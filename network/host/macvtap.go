@@ -73,10 +73,11 @@ func (o AddMacvtap) Inverse() Op { return DelMacvtap(o) }
 // Scope is the link and the device below.
 func (o AddMacvtap) Scope() Scope { return Scope{Links: []string{o.Link, o.Lower}} }
 
-// Holds if there is a macvtap device of that name on LOWER, with that mode, hardware address and owner.
+// Holds if there is a macvtap device of that name on LOWER, with that mode and owner, and without an owner with that
+// hardware address: a guest may have asked for another one, see [SetReceive].
 func (o AddMacvtap) Holds(f *Facts) bool {
 	l := f.Link(o.Link)
-	return l != nil && l.Kind == Macvtap && l.Lower == o.Lower && l.Mode == o.Mode && l.MAC == o.MAC && l.Owner == o.Owner &&
+	return l != nil && l.Kind == Macvtap && l.Lower == o.Lower && l.Mode == o.Mode && (l.MAC == o.MAC || o.Owner != "") && l.Owner == o.Owner &&
 		(o.MTU == 0 || l.MTU == o.MTU)
 }
 

@@ -36,7 +36,7 @@ func operations() []Op {
 		AddTap{}, DelTap{},
 		AddVeth{}, DelVeth{},
 		AddMacvtap{}, DelMacvtap{}, Raise{},
-		FilterVLANs{},
+		FilterVLANs{}, SetReceive{},
 		Plug{}, Unplug{},
 		Reflect{}, Unreflect{},
 		SetUp{}, SetDown{},

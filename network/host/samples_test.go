@@ -112,7 +112,11 @@ func samples() []host.Op {
 	}}
 	take := host.TakeServer{Server: server(), Was: host.LibvirtServer{Network: "my lab", Link: "br0", Command: []string{"dnsmasq", "--leasefile-ro"}}}
 	return []host.Op{
-		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, host.FilterVLANs{Link: "br0"}, plug, host.Unplug(plug),
+		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, host.FilterVLANs{Link: "br0"},
+		host.SetReceive{
+			Link: "macvtap0", Was: host.Receive{Link: "macvtap0", MAC: mac2},
+			Receive: host.Receive{Link: "macvtap0", MAC: mac1, Promiscuous: true, AllMulticast: true, Groups: []host.MAC{{1, 0, 0x5e, 0, 0, 5}, {0x33, 0x33, 0, 0, 0, 9}}},
+		}, plug, host.Unplug(plug),
 		host.Reflect{Link: "tap0"}, host.Unreflect{Link: "tap0"},
 		host.SetUp{Link: "br0"}, host.SetDown{Link: "br0"}, host.SetMTU{Link: "br0", MTU: 1400, Was: 1500},
 		address, host.DelAddr(address), route, host.DelRoute(route),

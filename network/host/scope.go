@@ -33,6 +33,8 @@ type Scope struct {
 	Shaping bool
 	// Checksums asks whether filters can repair what DHCP servers answer. Nothing else asks for it, not even All.
 	Checksums bool
+	// Receives names the links of which is wanted what they take. Nothing else asks for it, not even All.
+	Receives []string
 	// VLANs asks whether bridges can keep VLANs apart. Nothing else asks for it, not even All.
 	VLANs bool
 	// Servers names the servers that are wanted.
@@ -84,6 +86,7 @@ func (s Scope) And(t Scope) Scope {
 		Macvtaps:   s.Macvtaps || t.Macvtaps,
 		Switches:   union(s.Switches, t.Switches),
 		Libvirt:    s.Libvirt || t.Libvirt,
+		Receives:   union(s.Receives, t.Receives),
 		VLANs:      s.VLANs || t.VLANs,
 
 		Associations: union(s.Associations, t.Associations),

@@ -22,7 +22,31 @@ func alone(o host.AddMacvtap) host.AddMacvtap {
 	return o
 }
 
+// What the guest of mv0 takes: what is for it, and everything there is, by another address.
+var (
+	own0        = host.Receive{Link: "mv0", MAC: mv0.MAC}
+	everything0 = host.Receive{
+		Link: "mv0", MAC: host.MAC{0x52, 0x54, 0, 0, 0, 0x55}, Promiscuous: true, AllMulticast: true, Groups: []host.MAC{{1, 0, 0x5e, 1, 2, 3}},
+	}
+)
+
+func takes(r host.Receive) host.SetReceive {
+	return host.SetReceive{Link: "mv0", Receive: r, Was: own0}
+}
+
+func with0Link(r host.Receive, link string) host.Receive { r.Link = link; return r }
+
+func groups0(groups ...host.MAC) host.Receive {
+	r := own0
+	r.Groups = groups
+	return r
+}
+
 func macvtapCases() []opCase {
+	const (
+		was = "mv0 type macvtap mac 52:54:00:00:00:05 mtu 1500 on tap0 mode bridge owner \"guest 5\""
+		is  = "mv0 type macvtap mac 52:54:00:00:00:55 mtu 1500 on tap0 mode bridge owner \"guest 5\""
+	)
 	dangling := []host.Op{with(mv0, func(o *host.AddMacvtap) { o.Lower = "tap9" })}
 	foreign := [][]host.Op{
 		{tap0, with(mv0, func(o *host.AddMacvtap) { o.MAC, o.Owner = mv1.MAC, "another" })},
@@ -63,6 +87,25 @@ func macvtapCases() []opCase {
 `,
 		dangling: dangling,
 	}, {
+		name:   "SetReceive",
+		before: []host.Op{tap0, mv0},
+		op:     takes(everything0),
+		changes: "-link " + was + "\n-receive " + mv0.Link + " address 52:54:00:00:00:05 promisc off allmulticast off\n" +
+			"+link " + is + "\n+receive " + everything0.String() + "\n",
+		repeatable: true,
+		bad: []host.Op{
+			host.SetReceive{Link: "mv0", Receive: everything0, Was: with0Link(own0, "mv1")},
+			host.SetReceive{Link: "mv0", Receive: host.Receive{Link: "mv0"}, Was: own0},
+			takes(groups0(host.MAC{2})), takes(groups0(host.MAC{1, 2}, host.MAC{1, 1})), takes(groups0(make([]host.MAC, host.MaxGroups+1)...)),
+		},
+		dangling: []host.Op{host.SetReceive{Link: "mv9", Receive: with0Link(everything0, "mv9"), Was: with0Link(own0, "mv9")}},
+	}, {
+		name:       "SetReceive of groups alone",
+		before:     []host.Op{tap0, mv0, up("tap0"), up("mv0")},
+		op:         takes(groups0(host.MAC{1, 0, 0x5e, 1, 2, 3}, host.MAC{0x33, 0x33, 0, 0, 0, 9})),
+		changes:    "-receive " + own0.String() + "\n+receive " + own0.String() + " groups 01:00:5e:01:02:03,33:33:00:00:00:09\n",
+		repeatable: true,
+	}, {
 		name:   "Raise",
 		before: []host.Op{tap0},
 		op:     host.Raise{Link: "tap0"},
@@ -91,6 +134,10 @@ func macvtapEffects() []effect {
 		name: "no macvtap device on a port of a bridge", before: []host.Op{br0, tap0, plug("tap0", "br0")}, op: mv0, err: fs.ErrExist,
 	}, {
 		name: "a device below macvtap devices is no port of a bridge", before: []host.Op{br0, tap0, mv0}, op: plug("tap0", "br0"), err: fs.ErrExist,
+	}, {
+		name:   "an address is that of one device",
+		before: []host.Op{tap0, up("tap0"), mv0, up("mv0"), mv1, up("mv1")},
+		op:     takes(host.Receive{Link: "mv0", MAC: mv1.MAC}), err: fs.ErrExist,
 	}, {
 		name: "a macvtap device is no port of a bridge", before: []host.Op{br0, tap0, mv0}, op: plug("mv0", "br0"), err: fs.ErrExist,
 	}, {

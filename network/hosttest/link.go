@@ -30,6 +30,8 @@ type link struct {
 	peer, namespace string
 	// sysctls holds the parameters that were set.
 	sysctls map[sysctl]string
+	// takes is what a link takes besides what is for its address.
+	takes host.Receive
 	// station is that of a bridge port.
 	station host.MAC
 	// neighbours are those that the machine has heard of, sorted; the list is replaced and never changed.

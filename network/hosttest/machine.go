@@ -156,6 +156,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	f := &host.Facts{Instance: fmt.Sprintf("boot %d", m.boots)}
 	scope = m.functionFacts(scope, f)
 	m.linkFacts(scope, f)
+	m.receiveFacts(scope, f)
 	m.addrFacts(scope, f)
 	m.routeFacts(scope, f)
 	m.sysctlFacts(scope, f)
@@ -271,6 +272,8 @@ func (m *Machine) do(op host.Op) error {
 		return m.setServer(op)
 	case host.FilterVLANs:
 		return m.filterVLANs(op)
+	case host.SetReceive:
+		return m.setReceive(op)
 	case host.SetBridge:
 		return m.setBridge(op)
 	case host.SetPlug:

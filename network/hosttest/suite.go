@@ -120,7 +120,9 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 	if scope.Zones && s.Firewalld == nil {
 		t.Skip("the caller gave no firewalld")
 	}
-	x := &bench{t: t, backend: s.Open(t), besides: host.Scope{Sysctls: scope.Sysctls, Libvirt: scope.Libvirt, Zones: scope.Zones, Profiles: scope.Profiles}}
+	x := &bench{t: t, backend: s.Open(t), besides: host.Scope{
+		Sysctls: scope.Sysctls, Libvirt: scope.Libvirt, Zones: scope.Zones, Profiles: scope.Profiles, Receives: scope.Receives,
+	}}
 	if scope.Zones {
 		s.Firewalld(t)
 	}

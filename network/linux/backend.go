@@ -106,6 +106,9 @@ func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Fact
 	if err := b.switchFacts(scope, f); err != nil {
 		return err
 	}
+	if err := b.receiveFacts(scope, f); err != nil {
+		return err
+	}
 	return b.shapeFacts(scope, f)
 }
 
@@ -206,6 +209,8 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setServer(ctx, op)
 	case host.FilterVLANs:
 		return b.filterVLANs(op)
+	case host.SetReceive:
+		return b.setReceive(op)
 	case host.SetBridge:
 		return b.setBridge(op)
 	case host.SetPlug:

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+// TestReceivePackets has a guest take another address, a group and everything, one after the other, and wants nothing of
+// it to come before and after.
+func TestReceivePackets(t *testing.T) { // not parallel: it counts its marks
+	for _, mode := range []string{"vepa", "private", "bridge", host.Passthru} {
+		t.Run(mode, func(t *testing.T) {
+			l := newLAN(t, false)
+			l.host.Output(t, "ip", "link", "set", "card", "up")
+			_, guest := l.guest("mv0", "card", mode, guestA)
+			own := host.Receive{Link: "mv0", MAC: guestA}
+			other, group := host.MAC{0x52, 0x54, 0, 0, 9, 9}, host.MAC{1, 0, 0x5e, 0x11, 0x22, 0x33}
+			for name, c := range map[string]struct {
+				takes host.Receive
+				to    host.MAC
+			}{
+				"another address": {host.Receive{Link: "mv0", MAC: other}, other},
+				"a group":         {host.Receive{Link: "mv0", MAC: guestA, Groups: []host.MAC{group}}, group},
+				"all groups":      {host.Receive{Link: "mv0", MAC: guestA, AllMulticast: true}, group},
+			} {
+				if mode == host.Passthru && name == "another address" {
+					continue // it takes all of that already
+				}
+				op := host.SetReceive{Link: "mv0", Receive: c.takes, Was: own}
+				silent := mode != host.Passthru
+				if silent {
+					require.Zero(t, l.passes(l.station, stationMAC, c.to, guest, guest), name+", before")
+				}
+				do(t, l.b, op)
+				require.Equal(t, 1, l.passes(l.station, stationMAC, c.to, guest, guest), name)
+				do(t, l.b, op.Inverse())
+				if silent {
+					require.Zero(t, l.passes(l.station, stationMAC, c.to, guest, guest), name+", after")
+				}
+			}
+		})
+	}
+}
