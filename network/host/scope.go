@@ -10,8 +10,8 @@ import (
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter, shape, server, association and port of Open vSwitch, and the
-	// forwarding. Sysctls, Functions, PCI, VFs, Switches and OVS still have to be named.
+	// All asks for everything: every link, address, route, filter, shape, server, association and port of Open vSwitch (as far as
+	// that answers), and the forwarding. Sysctls, Functions, PCI, VFs, Switches and OVS still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string

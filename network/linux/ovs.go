@@ -43,8 +43,8 @@ func (b *Backend) ovsFacts(ctx context.Context, scope host.Scope, f *host.Facts)
 	} else {
 		f.OVSPorts, err = b.ovsdb().Ports(ctx, slices.Compact(slices.Sorted(slices.Values(scope.OVSPorts)))...)
 	}
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil
+	if errors.Is(err, errors.ErrUnsupported) || err != nil && len(scope.OVSPorts) == 0 && ctx.Err() == nil {
+		return nil // who names no port can do without a switch that does not answer
 	}
 	// What Open vSwitch limits a port with is part of the port.
 	f.Shapes = slices.DeleteFunc(f.Shapes, func(s host.Shape) bool { return f.OVSPort(s.Link) != nil && s.Other != "" })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -69,6 +70,24 @@ func TestWithoutOVS(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "no Open vSwitch answers at "+sw.Socket+" (no such file or directory)", f.OVS.Missing)
 	require.Empty(t, f.OVSPorts)
+}
+
+// TestOVSIsSilent is a database that does not answer, which is an error only for who wants to know of its ports.
+func TestOVSIsSilent(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		testenv.Skip(t, "waits ten seconds for an answer")
+	}
+	b, _, sw := openWithOVS(t)
+	listener, err := net.Listen("unix", sw.Socket)
+	require.NoError(t, err)
+	defer listener.Close()
+	f, err := b.Facts(t.Context(), host.Scope{All: true})
+	require.NoError(t, err)
+	require.NotNil(t, f.Link("lo"))
+	_, err = b.Facts(t.Context(), host.Scope{OVSPorts: []string{"tap0"}})
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.ErrorContains(t, err, "Open vSwitch at "+sw.Socket)
 }
 
 // TestOVSLeavesNothing counts the rows that no port takes along when it goes.
