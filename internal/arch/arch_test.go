@@ -38,9 +38,10 @@ var may = map[string][]string{
 	"internal/lldp":      {},
 	"internal/dbus":      {},
 	"internal/firewalld": {"network/host", "internal/dbus"},
+	"internal/resolved":  {"network/host", "internal/dbus"},
 	"internal/ovs":       {"network/host"},
 	"network/serve":      {"network/host", "internal/dnsmasq"},
-	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs", "internal/dbus", "internal/firewalld"},
+	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs", "internal/dbus", "internal/firewalld", "internal/resolved"},
 }
 
 // public are the packages that embedders import.

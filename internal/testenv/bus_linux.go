@@ -20,6 +20,7 @@ import (
 type Bus struct {
 	// Address is where it is, in the words of D-Bus.
 	Address string
+	program *Boxed
 }
 
 const busProgram = "/usr/bin/dbus-daemon"
@@ -58,7 +59,7 @@ func NewBus(t testing.TB, rules string) *Bus {
 	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	New(t).Boxed(t, nil, busProgram, "--config-file="+config, "--nofork", "--nopidfile")
+	b.program = New(t).Boxed(t, nil, busProgram, "--config-file="+config, "--nofork", "--nopidfile")
 	WaitFor(t, 10*time.Second, "message bus", func() bool {
 		conn, err := dbus.Open(t.Context(), b.Address)
 		if err == nil {

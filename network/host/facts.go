@@ -29,6 +29,8 @@ type Facts struct {
 	Filters    []Filter
 	// Zones is what firewalld says, if it was asked for.
 	Zones Zones `json:",omitzero"`
+	// Resolver is what the resolver of the machine knows, if it was asked for.
+	Resolver Resolver `json:",omitzero"`
 	// Shapes holds the links whose traffic is shaped, and Classes what is guaranteed there.
 	Shapes  []Shape
 	Classes []Class
@@ -199,6 +201,7 @@ func (f *Facts) Sort() {
 	slices.Sort(f.Forwarding.Blocked)
 	slices.SortFunc(f.Filters, func(a, b Filter) int { return cmp.Compare(a.Network, b.Network) })
 	f.Zones.sort()
+	f.Resolver.sort()
 	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Classes, compareClasses)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
@@ -237,6 +240,7 @@ func (f *Facts) String() string {
 		fmt.Fprint(&b, filter)
 	}
 	fmt.Fprint(&b, f.Zones)
+	fmt.Fprint(&b, f.Resolver)
 	for _, s := range f.Shapes {
 		fmt.Fprintf(&b, "shape %s\n", s)
 	}

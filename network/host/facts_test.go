@@ -46,6 +46,9 @@ func sortedFacts() *host.Facts {
 			Possible: true, Running: true, Names: []string{"home", "work"}, Policies: []string{"a", "b"},
 			Links: []host.ZonedLink{{Link: "br0", Zone: "work"}, {Link: "br1", Zone: "home"}},
 		},
+		Resolver: host.Resolver{Running: true, Links: []host.ResolverLink{
+			{Link: "br0", Servers: []netip.Addr{addr("10.0.0.1")}, Domains: []string{"~lab.example", "short.example"}}, {Link: "eth0"},
+		}},
 		Shapes:  []host.Shape{shape("br0"), {Link: "tap0", Other: "half a qdisc"}},
 		Classes: []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
 		Shaping: host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
@@ -95,6 +98,7 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Sysctls)
 		slices.Reverse(f.Forwarding.Blocked)
 		slices.Reverse(f.Filters)
+		slices.Reverse(f.Resolver.Links)
 		slices.Reverse(f.Zones.Names)
 		slices.Reverse(f.Zones.Policies)
 		slices.Reverse(f.Zones.Links)

@@ -47,6 +47,7 @@ func operations() []Op {
 		EnableForwarding{}, DisableForwarding{},
 		SetFilter{},
 		SetZone{},
+		Register{}, Unregister{},
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
 		Associate{}, Disassociate{}, AddProfile{}, DelProfile{},
@@ -70,23 +71,25 @@ func (o AddMacvtap) makes() string { return o.Link }
 func (o SetFunction) changes() (PCI, uint64) { return o.PCI, o.Generation }
 func (o SetDriver) changes() (PCI, uint64)   { return o.PCI, o.Generation }
 
-func (o SetUp) on() string     { return o.Link }
-func (o SetOwner) on() string  { return o.Link }
-func (o SetBridge) on() string { return o.Bridge.Link }
-func (o SetPlug) on() string   { return o.Plug.Link }
-func (o SetDown) on() string   { return o.Link }
-func (o Raise) on() string     { return o.Link }
-func (o SetMTU) on() string    { return o.Link }
-func (o Plug) on() string      { return o.Link }
-func (o Unplug) on() string    { return o.Link }
-func (o Reflect) on() string   { return o.Link }
-func (o Unreflect) on() string { return o.Link }
-func (o AddAddr) on() string   { return o.Link }
-func (o DelAddr) on() string   { return o.Link }
-func (o AddRoute) on() string  { return o.Link }
-func (o DelRoute) on() string  { return o.Link }
-func (o SetSysctl) on() string { return sysctlLink(o.Key) }
-func (o SetShape) on() string  { return o.Link }
-func (o AddClass) on() string  { return o.Link }
-func (o DelClass) on() string  { return o.Link }
-func (o SetClass) on() string  { return o.Class.Link }
+func (o Register) on() string   { return o.Link }
+func (o Unregister) on() string { return o.Link }
+func (o SetUp) on() string      { return o.Link }
+func (o SetOwner) on() string   { return o.Link }
+func (o SetBridge) on() string  { return o.Bridge.Link }
+func (o SetPlug) on() string    { return o.Plug.Link }
+func (o SetDown) on() string    { return o.Link }
+func (o Raise) on() string      { return o.Link }
+func (o SetMTU) on() string     { return o.Link }
+func (o Plug) on() string       { return o.Link }
+func (o Unplug) on() string     { return o.Link }
+func (o Reflect) on() string    { return o.Link }
+func (o Unreflect) on() string  { return o.Link }
+func (o AddAddr) on() string    { return o.Link }
+func (o DelAddr) on() string    { return o.Link }
+func (o AddRoute) on() string   { return o.Link }
+func (o DelRoute) on() string   { return o.Link }
+func (o SetSysctl) on() string  { return sysctlLink(o.Key) }
+func (o SetShape) on() string   { return o.Link }
+func (o AddClass) on() string   { return o.Link }
+func (o DelClass) on() string   { return o.Link }
+func (o SetClass) on() string   { return o.Class.Link }

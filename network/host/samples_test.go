@@ -111,6 +111,7 @@ func samples() []host.Op {
 		{Addr: addr("2001:db8::11"), ClientID: "00:03", IAID: 7, Temporary: true},
 	}}
 	take := host.TakeServer{Server: server(), Was: host.LibvirtServer{Network: "my lab", Link: "br0", Command: []string{"dnsmasq", "--leasefile-ro"}}}
+	register := host.Register{Link: "br0", Domain: "lab.example", Server: addr("10.0.0.1")}
 	return []host.Op{
 		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, host.FilterVLANs{Link: "br0"},
 		host.SetReceive{
@@ -124,6 +125,7 @@ func samples() []host.Op {
 		host.EnableForwarding{IPv6: true}, host.DisableForwarding{},
 		host.SetFilter{Network: "8f1c", Filter: filter(), Was: host.Filter{Network: "8f1c", Link: "br0"}},
 		host.SetZone{Link: "br0", Zone: "home", Was: "work"},
+		register, host.Unregister(register),
 		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
 		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
 		associate, host.Disassociate(associate), profile, host.DelProfile(profile),

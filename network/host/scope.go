@@ -27,6 +27,8 @@ type Scope struct {
 	Filters []string
 	// Zones asks how firewalld has sorted the links. Nothing else asks for it, not even All.
 	Zones bool
+	// Resolver asks what the resolver of the machine knows of its links. Nothing else asks for it, not even All.
+	Resolver bool
 	// Shapes names the links whose shape and classes are wanted.
 	Shapes []string
 	// Shaping asks what the machine can do about traffic. Nothing else asks for it, not even All.
@@ -74,6 +76,7 @@ func (s Scope) And(t Scope) Scope {
 		Sysctls:    union(s.Sysctls, t.Sysctls),
 		Filters:    union(s.Filters, t.Filters),
 		Zones:      s.Zones || t.Zones,
+		Resolver:   s.Resolver || t.Resolver,
 		Shapes:     union(s.Shapes, t.Shapes),
 		Shaping:    s.Shaping || t.Shaping,
 		Checksums:  s.Checksums || t.Checksums,

@@ -49,6 +49,8 @@ const (
 	FilterChanged
 	// ZonesChanged is that firewalld has appeared or gone, has other zones, or has put links into others.
 	ZonesChanged
+	// ResolverChanged is that the resolver of the machine has appeared or gone, or asks other name servers.
+	ResolverChanged
 	// ShapeChanged is how the link is shaped, or what is guaranteed there.
 	ShapeChanged
 	// OVSPortChanged is a port of Open vSwitch that has appeared, has changed or is gone.
@@ -62,7 +64,7 @@ const (
 )
 
 var changeWords = [...]string{
-	"anything", "link added", "link changed", "link removed", "route changed", "forwarding changed", "filter changed", "zones changed", "shape changed",
+	"anything", "link added", "link changed", "link removed", "route changed", "forwarding changed", "filter changed", "zones changed", "resolver changed", "shape changed",
 	"port of Open vSwitch changed", "server started", "server ended", "association changed",
 }
 
@@ -106,6 +108,8 @@ func (c Change) Touches(s Scope) bool {
 		return named(s.Filters)
 	case ZonesChanged:
 		return s.Zones
+	case ResolverChanged:
+		return s.Resolver
 	case ShapeChanged:
 		return named(s.Shapes)
 	case OVSPortChanged:

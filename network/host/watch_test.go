@@ -35,6 +35,7 @@ func TestChangeTouches(t *testing.T) {
 		{"some filter", host.Change{Kind: host.FilterChanged}, host.Scope{Filters: []string{"n1"}}, true},
 		{"another filter", host.Change{Kind: host.FilterChanged, Name: "n2"}, host.Scope{Filters: []string{"n1"}}, false},
 		{"zones", host.Change{Kind: host.ZonesChanged}, host.Scope{Zones: true}, true},
+		{"the resolver", host.Change{Kind: host.ResolverChanged}, host.Scope{Resolver: true}, true},
 		{"zones nobody asked for", host.Change{Kind: host.ZonesChanged}, host.Scope{Links: []string{"br0"}}, false},
 		{"the server", host.Change{Kind: host.ServerEnded, Name: "n1"}, host.Scope{Servers: []string{"n1"}}, true},
 		{"another server", host.Change{Kind: host.ServerStarted, Name: "n2"}, host.Scope{Servers: []string{"n1"}}, false},

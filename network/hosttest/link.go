@@ -124,6 +124,7 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 	m.dropShape(name)
 	m.dropAssociations(name)
 	m.dropProfiles(name)
+	m.unregister(name)
 	m.dropAddrs(name, isAny)
 	m.dropRoutes(name, isAny)
 	for _, port := range m.ports(name) {

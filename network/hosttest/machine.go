@@ -81,6 +81,7 @@ type state struct {
 	ipv4, ipv6 bool            // forwarding
 	filters    map[string]host.Filter
 	zoning     zoning
+	resolver   host.Resolver
 	firewall   host.Firewall // of other programs
 	shapes     map[string]host.Shape
 	classes    []host.Class
@@ -122,7 +123,7 @@ func (m *Machine) Log() []host.Op {
 // parameters that are not as the kernel sets them, and the leases.
 func (m *Machine) String() string {
 	defer m.lock().Unlock()
-	scope := host.Scope{All: true, Libvirt: true, Zones: true}
+	scope := host.Scope{All: true, Libvirt: true, Zones: true, Resolver: true}
 	for _, fn := range m.functions {
 		scope.VFs = append(scope.VFs, fn.PCI)
 	}
@@ -163,6 +164,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.forwardingFacts(scope, f)
 	m.filterFacts(scope, f)
 	m.zoneFacts(scope, f)
+	m.resolverFacts(scope, f)
 	m.shapeFacts(scope, f)
 	m.serverFacts(scope, f)
 	m.switchFacts(scope, f)
@@ -248,6 +250,14 @@ func (m *Machine) do(op host.Op) error {
 		return m.setFilter(op)
 	case host.SetZone:
 		return m.setZone(op)
+	case host.Register:
+		return m.register(op)
+	case host.Unregister:
+		if _, err := m.link(op.Link); err != nil {
+			return err
+		}
+		m.unregister(op.Link)
+		return nil
 	case host.SetShape:
 		return m.setShape(op)
 	case host.AddClass:

@@ -31,6 +31,9 @@ type Suite struct {
 	// Firewalld readies firewalld on the machine that was opened last, with the zones home and work and no link in either. It
 	// is for the operations with zones, which are skipped if it is nil.
 	Firewalld func(t *testing.T)
+	// Resolver readies the resolver of the machine that was opened last. It is for the operations with name servers, which are
+	// skipped if it is nil.
+	Resolver func(t *testing.T)
 	// Without lists operations that the machine cannot do; only their types matter. They have to fail with
 	// errors.ErrUnsupported, and what needs them is skipped. Any other operation has to work.
 	Without []host.Op
@@ -120,11 +123,17 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 	if scope.Zones && s.Firewalld == nil {
 		t.Skip("the caller gave no firewalld")
 	}
+	if scope.Resolver && s.Resolver == nil {
+		t.Skip("the caller gave no resolver")
+	}
 	x := &bench{t: t, backend: s.Open(t), besides: host.Scope{
-		Sysctls: scope.Sysctls, Libvirt: scope.Libvirt, Zones: scope.Zones, Profiles: scope.Profiles, Receives: scope.Receives,
+		Sysctls: scope.Sysctls, Libvirt: scope.Libvirt, Zones: scope.Zones, Resolver: scope.Resolver, Profiles: scope.Profiles, Receives: scope.Receives,
 	}}
 	if scope.Zones {
 		s.Firewalld(t)
+	}
+	if scope.Resolver {
+		s.Resolver(t)
 	}
 	switched := false
 	for _, op := range needs {

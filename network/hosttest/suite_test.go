@@ -37,6 +37,7 @@ func TestMachine(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Resolver:  func(*testing.T) { m.StartResolver() },
 			Firewalld: func(*testing.T) { m.StartFirewalld("home", "work") },
 			Libvirt: func(_ *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
 				server := host.LibvirtServer{Network: l.Networks[0].Name, Link: "br0", Command: []string{"/usr/sbin/dnsmasq", "--leasefile-ro"}}

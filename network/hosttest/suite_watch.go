@@ -81,6 +81,7 @@ func (s Suite) testWatcher(t *testing.T) {
 		{"filter gone", []host.Op{br0, filter}, filter.Inverse(), host.Change{Kind: host.FilterChanged, Name: "n1"}},
 		{"zone", nil, zone0, host.Change{Kind: host.ZonesChanged}},
 		{"zone left", []host.Op{zone0}, zone0.Inverse(), host.Change{Kind: host.ZonesChanged}},
+		{"resolver", []host.Op{br0}, register0, host.Change{Kind: host.ResolverChanged}},
 		{"shape", []host.Op{br0}, setShape(shape0, host.Shape{}), host.Change{Kind: host.ShapeChanged, Name: "br0"}},
 		{"class", []host.Op{br0, setShape(shape0, host.Shape{})}, class, host.Change{Kind: host.ShapeChanged, Name: "br0"}},
 		{"port of a switch", []host.Op{tap0}, host.AddOVSPort(port0), host.Change{Kind: host.OVSPortChanged, Name: "tap0"}},

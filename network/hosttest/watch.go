@@ -47,7 +47,7 @@ func (m *Machine) Watch(ctx context.Context) iter.Seq2[host.Change, error] {
 func (m *Machine) join(w *watch) {
 	defer m.lock().Unlock()
 	if len(m.watches) == 0 {
-		m.seen = m.facts(host.Scope{All: true, Zones: true})
+		m.seen = m.facts(host.Scope{All: true, Zones: true, Resolver: true})
 	}
 	m.watches = append(m.watches, w)
 	w.wake <- struct{}{}
@@ -71,7 +71,7 @@ func (m *Machine) tell() {
 	if len(m.watches) == 0 {
 		return
 	}
-	now := m.facts(host.Scope{All: true, Zones: true})
+	now := m.facts(host.Scope{All: true, Zones: true, Resolver: true})
 	changes := changesBetween(m.seen, now)
 	m.seen = now
 	if len(changes) == 0 {
@@ -118,6 +118,9 @@ func changesBetween(a, b *host.Facts) []host.Change {
 	differ(a.Filters, b.Filters, func(f host.Filter) string { return f.Network }, func(f host.Filter, _, _ bool) { add(host.FilterChanged, f.Network) })
 	if !reflect.DeepEqual(a.Zones, b.Zones) {
 		add(host.ZonesChanged, "")
+	}
+	if !reflect.DeepEqual(a.Resolver, b.Resolver) {
+		add(host.ResolverChanged, "")
 	}
 	differ(a.Shapes, b.Shapes, func(s host.Shape) string { return s.Link }, func(s host.Shape, _, _ bool) { add(host.ShapeChanged, s.Link) })
 	differ(a.Classes, b.Classes, func(c host.Class) string { return fmt.Sprint(c.Link, " ", c.ID) }, func(c host.Class, _, _ bool) { add(host.ShapeChanged, c.Link) })

@@ -85,7 +85,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.serverFacts, b.associationFacts, b.profileFacts, b.ovsFacts, b.libvirtFacts,
+		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.resolverFacts, b.serverFacts, b.associationFacts, b.profileFacts, b.ovsFacts, b.libvirtFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -185,6 +185,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.setFilter(ctx, op)
 	case host.SetZone:
 		return b.setZone(ctx, op)
+	case host.Register:
+		return b.register(ctx, op)
+	case host.Unregister:
+		return b.unregister(ctx, op)
 	case host.SetShape:
 		return b.setShape(op)
 	case host.AddClass:

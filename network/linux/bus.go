@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/internal/dbus"
 	"github.com/go-virtnet/virtnet/internal/firewalld"
+	"github.com/go-virtnet/virtnet/internal/resolved"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -24,7 +25,7 @@ func (c Config) systemBus() string {
 }
 
 // busPrograms are those on the message bus that facts are about, and what has changed when one of them tells anything.
-var busPrograms = map[string]host.ChangeKind{firewalld.Name: host.ZonesChanged}
+var busPrograms = map[string]host.ChangeKind{firewalld.Name: host.ZonesChanged, resolved.Name: host.ResolverChanged}
 
 // An ear hears what programs on the message bus tell.
 type ear struct {

@@ -28,7 +28,7 @@ type Config struct {
 	// DefaultOVSDB, and none if Namespace names another. Where nobody listens there is no Open vSwitch, and that is no error
 	// before one is asked for.
 	OVSDB string
-	// SystemBus is the address of the message bus with firewalld, in the words of D-Bus: unix:path=/run/dbus/system_bus_socket.
+	// SystemBus is the address of the message bus with firewalld and systemd-resolved, in the words of D-Bus: unix:path=/run/dbus/system_bus_socket.
 	// Empty is that of DBUS_SYSTEM_BUS_ADDRESS or, without it, the usual one; but with a Namespace it is none: what runs on
 	// the usual bus filters another one.
 	SystemBus string

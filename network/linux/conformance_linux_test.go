@@ -45,6 +45,7 @@ func TestConformance(t *testing.T) {
 		bus = testenv.NewBus(t, "")
 		testenv.New(t).NewFirewalld(t, bus, nil)
 	}
+	var resolver *testenv.Daemon
 	hosttest.Suite{
 		Open: func(t *testing.T) host.Backend {
 			ns = testenv.New(t)
@@ -55,6 +56,13 @@ func TestConformance(t *testing.T) {
 		Without: []host.Op{host.AddProfile{}}, // which takes a card that nobody has
 		Libvirt: func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
 			return playLibvirt(t, ns, b.LibvirtFolder(), l, leases)
+		},
+		Resolver: func(t *testing.T) {
+			testenv.NeedFirewalld(t) // for the bus
+			if resolver != nil {
+				resolver.Stop()
+			}
+			resolver = ns.NewResolved(t, bus)
 		},
 		Firewalld: func(t *testing.T) {
 			testenv.NeedFirewalld(t)
