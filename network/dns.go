@@ -11,7 +11,8 @@ type Domain struct {
 	Name schema.Text `xml:"name,attr,omitempty"`
 	// LocalOnly keeps questions about the domain from other servers. Absent is no.
 	LocalOnly schema.YesNo `xml:"localOnly,attr,omitempty"`
-	// Register tells the resolver of the host about the domain. Absent is no.
+	// Register has the resolver of the host ask the network's server for names of the domain, if it can be told and there is
+	// such a server; see [EventLeftOut]. Absent is no.
 	Register schema.YesNo `xml:"register,attr,omitempty"`
 	schema.Extra
 }

@@ -123,6 +123,10 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		}
 		op.Was = f.Zones.Of(op.Link)
 		return op
+	case host.Register:
+		if !f.Resolver.Running {
+			return nil // nobody can be told
+		}
 	case host.SetSysctl:
 		if is, ok := f.Sysctl(op.Key); ok {
 			op.Was = is

@@ -23,8 +23,10 @@ type Event struct {
 	// Link is the device of the port, or the one that was lost; empty if there is none.
 	Link string `json:"link,omitempty"`
 	// Plan is what does not hold any more of what was built, all of it, for EventDeviceLost and EventDriftFound: for a network
-	// what [Manager.Plan] tells. For EventRepaired it is what was done.
+	// what [Manager.Plan] tells. For EventRepaired it is what was done, and for EventLeftOut what was not.
 	Plan host.Plan `json:"plan,omitempty"`
+	// Why is why that could not be done, for EventLeftOut.
+	Why string `json:"why,omitempty"`
 	// Missed is how many events were missed here, for EventMissed.
 	Missed int `json:"missed,omitempty"`
 	// Wait is the time until the next repair, for EventRepairDelayed.
@@ -71,11 +73,14 @@ const (
 	EventRepaired
 	// EventRepairDelayed is a network or port that drifts again and again, or cannot be repaired: the next repair waits.
 	EventRepairDelayed
+	// EventLeftOut is a network that was started or changed without something that it is whole without, and that could not be
+	// done: that the resolver of the host is told of its domain. [Manager.Check] finds it, and [Manager.Repair] tries it again.
+	EventLeftOut
 )
 
 var eventWords = []string{
 	"", "watching", "missed", "defined", "redefined", "undefined", "started", "stopped", "updated", "port-added", "port-changed", "port-removed",
-	"device-lost", "drift-found", "drift-mended", "repaired", "repair-delayed",
+	"device-lost", "drift-found", "drift-mended", "repaired", "repair-delayed", "left-out",
 }
 
 // String returns the kind as a word, such as "port-added".
@@ -104,8 +109,11 @@ func (e Event) String() string {
 	}
 	if n := len(e.Plan); n > 0 && e.Kind == EventRepaired {
 		fmt.Fprintf(&b, ", %d steps", n)
-	} else if n > 0 {
+	} else if n > 0 && e.Kind != EventLeftOut {
 		fmt.Fprintf(&b, ", %d steps missing", n)
+	}
+	if e.Why != "" {
+		b.WriteString(": " + e.Why)
 	}
 	if e.Wait > 0 {
 		fmt.Fprintf(&b, ", next in %s", e.Wait.Round(time.Millisecond))

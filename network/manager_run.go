@@ -47,7 +47,8 @@ func (m *Manager) start(ctx context.Context, n *Network) error {
 	if err != nil {
 		return err
 	}
-	if err := host.Apply(ctx, m.backend, r.Plan); err != nil {
+	needed, tried := m.split(r.Plan)
+	if err := host.Apply(ctx, m.backend, needed); err != nil {
 		return errors.Join(err, m.afterFailure(context.WithoutCancel(ctx), r, err))
 	}
 	r.Stage = running
@@ -55,6 +56,7 @@ func (m *Manager) start(ctx context.Context, n *Network) error {
 		return errors.Join(err, m.takeBack(context.WithoutCancel(ctx), r))
 	}
 	m.emit(Event{Kind: EventStarted, Network: n.Name})
+	m.try(ctx, n.Name, tried)
 	return m.plugAgain(ctx, r)
 }
 

@@ -27,6 +27,7 @@ func PlanScope(n *Network) host.Scope {
 	s.VLANs = n.keepsTable()
 	if n.Managed() {
 		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
+		s.Resolver = n.registers()
 		s.Zones = n.Bridge.Zone != "" || n.Mode() != ForwardOpen
 		s.Checksums = len(n.dhcpAddrs()) > 0
 	}
@@ -82,7 +83,11 @@ func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) 
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(planFilter(n, f), zone, planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, forwarding), nil
+	register, err := planRegister(rules, n, f)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(planFilter(n, f), zone, planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, register, forwarding), nil
 }
 
 // checkHostBridge refuses a network on a bridge that the host does not have.
@@ -108,7 +113,6 @@ func checkSupported(n *Network) error {
 	}{
 		{n.VLAN != nil, "/network/vlan"},
 		{n.VirtualPort != nil, "/network/virtualport"},
-		{n.Domain != nil && n.Domain.Register == schema.Yes, "/network/domain/@register"},
 	} {
 		if setting.given {
 			return fail(errors.ErrUnsupported, "%s: this setting cannot be carried out by this version", setting.path)

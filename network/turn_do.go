@@ -43,6 +43,8 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 	// name the bridge of before are found in the new one.
 	ctx = context.WithoutCancel(ctx)
 	_ = m.settleClaims(ctx, &after)
+	_, tried := m.split(planOf(t.plan.Changes))
+	m.try(ctx, t.name, tried)
 	if t.moves {
 		_ = m.plugAgain(ctx, &after)
 	}
@@ -85,8 +87,9 @@ func (m *Manager) beginTurn(ctx context.Context, t *turn) error {
 	both.Subnets = slices.Concat(was.Subnets, want.Subnets)
 	both.Uses = forwards{IPv4: was.Uses.IPv4 || want.Uses.IPv4, IPv6: was.Uses.IPv6 || want.Uses.IPv6}
 	c.take(id, both, t.facts)
+	needed, _ := m.split(planOf(t.plan.Changes))
 	t.record.Stage = updating
-	t.record.Turning = &turning{Steps: planOf(t.plan.Changes), Definition: t.was}
+	t.record.Turning = &turning{Steps: needed, Definition: t.was}
 	if err := saveJSON(ctx, m.store, runName(t.name), t.record); err != nil {
 		return err
 	}
@@ -107,7 +110,8 @@ func (m *Manager) mendBefore(ctx context.Context, r *record) error {
 	if d.Lost != "" {
 		return fail(fs.ErrNotExist, "network %q has lost its bridge", r.Name)
 	}
-	return m.mend(ctx, d.Repair)
+	needed, _ := m.split(d.Repair)
+	return m.mend(ctx, needed)
 }
 
 func (m *Manager) saveDefinition(ctx context.Context, n *Network) error {

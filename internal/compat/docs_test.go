@@ -310,6 +310,7 @@ var behaviours = []behaviour{
 	{"domainiface.UpdateUndone", "leaves it so", "domainiface: TestUpdateAtomic"},
 	{"domainiface.UpdateUntouched", "runs hooks and chooses again", "domainiface: TestUpdate"},
 	{"network.NoZone", "fails", "network: TestPlanZone"},
+	{"network.RegisterTried", "fails", "network: TestRegister"},
 	{"network.PortCounts", "begins again at 0", "network: TestPortCounts"},
 	{"network.PortOnce", "chooses first", "network: TestPortOnce"},
 	{"network.PortReleased", "reports failure", "network: TestPortFaults"},

@@ -147,7 +147,9 @@ func Register(ctx context.Context, address string, o host.Register, index int) e
 	})
 	if err == nil {
 		if err = c.ask(ctx, "SetLinkDomains", int32(index), []name{{o.Domain, true}}); err != nil {
-			c.Tell(object, Name+".Manager.RevertLink", int32(index))
+			undoing, done := context.WithTimeout(context.WithoutCancel(ctx), patience)
+			defer done()
+			err = errors.Join(err, c.ask(undoing, "RevertLink", int32(index)))
 		}
 	}
 	if err != nil {
