@@ -34,6 +34,10 @@ import (
 //	refused packets are answered                          TestReachability: each probe wants to be told
 //	from network to network                               TestReachability
 //	guests and the host itself, at any of its addresses   TestHostAndGuests
+//	static routes with metrics                            TestStaticRoutes
+//	isolated ports                                        TestIsolatedPorts
+//	stp and delay                                         TestForwardDelay
+//	zones of firewalld                                    TestZonePackets, TestZoneDefault
 
 // witness answers datagrams and streams on port 77 of a namespace with the address and port that they came from.
 func witness(t *testing.T, n *testenv.Namespace) {
