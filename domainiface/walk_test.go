@@ -88,7 +88,7 @@ func (w *walk) step() {
 		err = w.move(name)
 	}
 	w.machine.Fail = nil
-	allowances := []error{nil, errStumble, network.ErrActive, network.ErrInactive, network.ErrFull, fs.ErrNotExist, fs.ErrExist, fs.ErrInvalid, errors.ErrUnsupported}
+	allowances := []error{nil, errStumble, network.ErrActive, network.ErrInactive, network.ErrFull, network.ErrBusy, fs.ErrNotExist, fs.ErrExist, fs.ErrInvalid, errors.ErrUnsupported}
 	for _, allowed := range allowances {
 		if errors.Is(err, allowed) {
 			return
