@@ -12,6 +12,7 @@ import (
 func TestLaws(t *testing.T) {
 	laws.Run(t, func(*testing.T) laws.World {
 		m := hosttest.New("eth0")
+		m.StartResolver()
 		return laws.World{Backend: m, Snapshot: m.String}
 	}, "testdata/managed", "testdata/valid")
 }

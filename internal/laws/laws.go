@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
+	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // A World is a fresh host for one test.
@@ -88,10 +89,15 @@ func parse(t *testing.T, file string) *network.Network {
 // chance is the same sequence each time, so that two runs choose alike.
 func chance() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{1}) }
 
+// config is that of all managers here. What is only tried by default has to be done: all or nothing is the law.
+func config() network.Config {
+	return network.Config{Rand: chance(), Rules: schema.Rules{Allow: []schema.Deviation{network.RegisterTried}}}
+}
+
 // manager opens a manager that chooses as every other of these tests.
 func manager(t *testing.T, b host.Backend, s network.Store) *network.Manager {
 	t.Helper()
-	m, err := network.Config{Rand: chance()}.Open(context.Background(), b, s)
+	m, err := config().Open(context.Background(), b, s)
 	require.NoError(t, err)
 	return m
 }
@@ -196,7 +202,7 @@ func crash(t *testing.T, n *network.Network, w World) {
 		require.NoError(t, manager(t, w.Backend, store).Define(ctx, n))
 		f := &fuse{left: left}
 		// Opening changes nothing when nothing was left half done, except the claims file.
-		mortal, err := network.Config{Rand: chance()}.Open(ctx, mortalBackend{w.Backend, f}, mortalStore{store, f})
+		mortal, err := config().Open(ctx, mortalBackend{w.Backend, f}, mortalStore{store, f})
 		if err == nil {
 			err = mortal.Start(ctx, n.Name)
 		}
