@@ -259,11 +259,13 @@ func TestLeasesAreKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"lan"}, files)
 
+	w.detach(web)
 	require.NoError(t, w.nets.Undefine(ctx, "lan"))
 	files, err = w.store.List(ctx, "leases")
 	require.NoError(t, err)
 	require.Empty(t, files)
 	w.define(kept)
+	web = w.attachMAC("web", "lan", "52:54:00:00:00:01")
 	require.NotEqual(t, chosen, w.lease(web.Namespace, dhcpclient.Options{Hostname: "web"}).Addr, "another network of the same name")
 	require.NoError(t, w.nets.Stop(ctx, "lan"))
 }

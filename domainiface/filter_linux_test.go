@@ -4,6 +4,7 @@ package domainiface_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/go-virtnet/virtnet/internal/lab"
 	"github.com/go-virtnet/virtnet/internal/testenv"
@@ -359,7 +361,11 @@ func (w *world) heard(guests [2]*guest, to string) netip.AddrPort {
 			require.NoError(t, failed)
 			ear, err = net.ListenMulticastUDP("udp4", link, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 78)))
 		} else {
-			ear, err = net.ListenUDP("udp4", &net.UDPAddr{Port: 78})
+			// Programs that other tests start at this moment have the descriptors of the one before until they run.
+			testenv.WaitFor(t, 10*time.Second, "the port of the one before", func() bool {
+				ear, err = net.ListenUDP("udp4", &net.UDPAddr{Port: 78})
+				return !errors.Is(err, unix.EADDRINUSE)
+			})
 		}
 		require.NoError(t, err)
 	})

@@ -83,6 +83,16 @@ func (w *world) start(document string) *network.Network {
 	return s.Live
 }
 
+// detach takes a guest off its network, before the end of the test or with it.
+func (w *world) detach(g *guest) {
+	w.t.Helper()
+	if g.port == nil {
+		return
+	}
+	require.NoError(w.t, g.port.Detach(context.Background()))
+	g.port = nil
+}
+
 // attach puts a guest on a network, by one end of a pair in its namespace.
 func (w *world) attach(name, document string) *guest {
 	w.t.Helper()
@@ -91,7 +101,7 @@ func (w *world) attach(name, document string) *guest {
 	require.NoError(w.t, err)
 	g.port, err = domainiface.Attach(w.t.Context(), w.nets, domainiface.Guest{Name: name, Namespace: g.Path()}, nic)
 	require.NoError(w.t, err)
-	w.t.Cleanup(func() { require.NoError(w.t, g.port.Detach(context.Background())) })
+	w.t.Cleanup(func() { w.detach(g) })
 	g.SetSysctl(w.t, "net/ipv6/conf/eth0/accept_ra", "0")
 	w.ip(g.Namespace, "link set eth0 up")
 	w.guests[name] = g

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"sync/atomic"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -57,11 +58,11 @@ func TestGivenUp(t *testing.T) {
 
 // TestAnswers has every answer that the real one gives when somebody else was faster, and some that it does not give.
 func TestAnswers(t *testing.T) {
-	var answer *dbus.Error
+	var answer atomic.Pointer[dbus.Error]
 	address := serve(t, map[string]any{
 		"getZoneOfInterface":    func(string) (string, *dbus.Error) { return "work", nil },
-		"changeZoneOfInterface": func(zone, _ string) (string, *dbus.Error) { return zone, answer },
-		"removeInterface":       func(zone, _ string) (string, *dbus.Error) { return zone, answer },
+		"changeZoneOfInterface": func(zone, _ string) (string, *dbus.Error) { return zone, answer.Load() },
+		"removeInterface":       func(zone, _ string) (string, *dbus.Error) { return zone, answer.Load() },
 	})
 	move, remove := host.SetZone{Link: "br0", Zone: "home", Was: "work"}, host.SetZone{Link: "br0", Was: "work"}
 	const exception = "org.fedoraproject.FirewallD1.Exception"
@@ -81,20 +82,20 @@ func TestAnswers(t *testing.T) {
 		{remove, exception, "ZONE_CONFLICT: remove_interface(work, br0): zoi='public'", fs.ErrNotExist},
 		{remove, exception, "UNKNOWN_INTERFACE: 'br0' is not in any zone", fs.ErrNotExist},
 	} {
-		answer = dbus.NewError(c.name, []any{c.text})
+		answer.Store(dbus.NewError(c.name, []any{c.text}))
 		err := firewalld.SetZone(t.Context(), address, c.op)
 		require.ErrorIs(t, err, c.want, c.text)
 		require.ErrorContains(t, err, c.text)
 	}
 	for _, body := range [][]any{{"PYTHON_IS: broken"}, {7}, nil} {
-		answer = dbus.NewError(exception, body)
+		answer.Store(dbus.NewError(exception, body))
 		err := firewalld.SetZone(t.Context(), address, move)
 		require.Error(t, err)
 		for _, class := range []error{fs.ErrExist, fs.ErrNotExist, fs.ErrInvalid, fs.ErrPermission, errors.ErrUnsupported} {
 			require.NotErrorIs(t, err, class)
 		}
 	}
-	answer = nil
+	answer.Store(nil)
 	require.NoError(t, firewalld.SetZone(t.Context(), address, move))
 }
 
