@@ -80,6 +80,9 @@ func (b *Backend) endFound(files serverFiles, noLock bool, found *bool) (done bo
 		return true, err
 	}
 	lock, err := files.lock(true)
+	if errors.Is(err, errServerRuns) {
+		return false, nil // another clears them away, or has begun to make the next one
+	}
 	if err != nil {
 		return false, err
 	}

@@ -220,7 +220,9 @@ func (b *Backend) endHere(files serverFiles) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = control.Write([]byte{'.'})
+	if _, err = control.Write([]byte{'.'}); errors.Is(err, unix.EPIPE) {
+		err = nil // it has just ended
+	}
 	return true, errors.Join(err, control.Close())
 }
 
