@@ -75,8 +75,14 @@ func (f *Firewalld) Start(t testing.TB) {
 	t.Helper()
 	f.Boxed = f.ns.Boxed(t, []string{"DBUS_SYSTEM_BUS_ADDRESS=" + f.bus.Address},
 		firewalldProgram, "--nofork", "--nopid", "--system-config", f.folder, "--log-target", "console")
-	WaitFor(t, 30*time.Second, "firewalld", func() bool { return f.bus.Runs(t, firewalldName) })
-	f.Command(t, "--state")
+	// It has its name before it has its rules.
+	WaitFor(t, 30*time.Second, "firewalld", func() bool {
+		if !f.bus.Runs(t, firewalldName) {
+			return false
+		}
+		_, err := f.run(t, "--state")
+		return err == nil
+	})
 }
 
 // Reload has it read all that is written down anew.
@@ -88,11 +94,17 @@ func (f *Firewalld) Reload(t testing.TB) {
 // Command runs firewall-cmd, and returns what it prints.
 func (f *Firewalld) Command(t testing.TB, args ...string) string {
 	t.Helper()
-	cmd := f.ns.Command(t.Context(), "firewall-cmd", args...)
-	cmd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+f.bus.Address)
-	out, err := cmd.CombinedOutput()
+	out, err := f.run(t, args...)
 	if err != nil {
 		t.Fatalf("firewall-cmd %s: %v\n%s", fmt.Sprint(args), err, out)
 	}
-	return string(out)
+	return out
+}
+
+func (f *Firewalld) run(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	cmd := f.ns.Command(t.Context(), "firewall-cmd", args...)
+	cmd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+f.bus.Address)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
