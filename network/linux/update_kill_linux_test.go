@@ -90,36 +90,12 @@ func TestUpdateKilled(t *testing.T) {
 	giveLease(t, b, s)
 	require.NoError(t, b.Close())
 
-	rounds := 30
-	if testing.Short() {
-		rounds = 5
-	}
-	found := map[string]int{}
-	chance := rand.New(rand.NewPCG(3, 4))
-	// How long an update takes depends on what else the machine does: after half of the rounds without both outcomes the
-	// programs live longer, up to some seconds.
-	most := 120_000
-	for round := 0; round < rounds || len(found) < 2 && most < 8_000_000; round++ {
-		if round >= rounds/2 && len(found) < 2 {
-			most += most / 4
-		}
-		after := time.Duration(chance.IntN(most)) * time.Microsecond
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder+" turns")
-		var out strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &out
-		require.NoError(t, cmd.Start())
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		timer.Stop()
-		w.requireKilled(err, []byte(out.String()))
-
+	w.killUpdaters("turns", 0, 120*time.Millisecond, func(after time.Duration) string {
 		b, nets := w.open("between updates")
 		s, err := nets.Lookup(ctx, "net0")
 		require.NoError(t, err)
 		require.True(t, s.Active())
 		require.Equal(t, s.Definition.MAC.Address, s.Live.MAC.Address, "killed after %s: live and the definition differ", after)
-		found[s.Live.MAC.Address.String()]++
 		drift, err := nets.Plan(ctx, "net0")
 		require.NoError(t, err)
 		require.Empty(t, drift, "killed after %s", after)
@@ -131,9 +107,8 @@ func TestUpdateKilled(t *testing.T) {
 			}
 		}
 		require.NoError(t, b.Close())
-	}
-	t.Log(found)
-	require.Len(t, found, 2, "killed before and behind updates")
+		return s.Live.MAC.Address.String()
+	})
 	b, nets = w.open("between updates")
 	require.NoError(t, nets.Stop(ctx, "net0"))
 	require.NoError(t, b.Close())
@@ -158,41 +133,53 @@ func TestNamesUpdateKilled(t *testing.T) {
 	require.NoError(t, b.Close())
 	processes := w.ns.Programs(t)
 
-	rounds := 30
-	if testing.Short() {
-		rounds = 5
-	}
-	found := map[string]int{}
-	chance := rand.New(rand.NewPCG(5, 6))
-	for range rounds {
-		after := 20*time.Millisecond + time.Duration(chance.IntN(80_000))*time.Microsecond
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder+" renamed")
-		var out strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &out
-		require.NoError(t, cmd.Start())
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		timer.Stop()
-		w.requireKilled(err, []byte(out.String()))
-
+	w.killUpdaters("renamed", 20*time.Millisecond, 80*time.Millisecond, func(after time.Duration) string {
 		b, nets := w.open("between updates")
 		s, err := nets.Lookup(ctx, "net0")
 		require.NoError(t, err)
 		want := s.Live.DNS.Hosts[0].IP.String()
-		found[want]++
 		require.Equal(t, []string{want}, askAddr4(t, w.ns, "10.9.0.1", "it.example."), "killed after %s", after)
 		drift, err := nets.Plan(ctx, "net0")
 		require.NoError(t, err)
 		require.Empty(t, drift, "killed after %s", after)
 		require.Equal(t, processes, w.ns.Programs(t), "killed after %s", after)
 		require.NoError(t, b.Close())
-	}
-	t.Log(found)
-	require.Len(t, found, 2, "killed before and behind updates")
+		return want
+	})
 	b, nets = w.open("between updates")
 	require.NoError(t, nets.Stop(ctx, "net0"))
 	require.NoError(t, b.Close())
+}
+
+// killUpdaters runs one program after the other that updates a network, and kills each when it is least old, and up to span more,
+// as chance has it. After each one look says which of the two documents it finds: both must have been found in the end. How long an
+// update takes depends on what else the machine does, so after half of the rounds with one outcome the programs live longer.
+func (w *killWorld) killUpdaters(what string, least, span time.Duration, look func(after time.Duration) string) {
+	w.t.Helper()
+	rounds := 30
+	if testing.Short() {
+		rounds = 5
+	}
+	found := map[string]int{}
+	chance := rand.New(rand.NewPCG(3, 4))
+	for round := 0; round < rounds || len(found) < 2 && span < 8*time.Second; round++ {
+		if round >= rounds/2 && len(found) < 2 {
+			span += span / 4
+		}
+		after := least + time.Duration(chance.Int64N(int64(span)))
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), updaterEnv+"="+w.ns.Path()+" "+w.folder+" "+what)
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		require.NoError(w.t, cmd.Start())
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		w.requireKilled(err, []byte(out.String()))
+		found[look(after)]++
+	}
+	w.t.Log(found)
+	require.Len(w.t, found, 2, "killed before and behind updates")
 }
 
 // giveLease starts the server of a network again with a lease.
