@@ -8,6 +8,7 @@
 package dbus
 
 import (
+	"context"
 	"errors"
 	"os"
 )
@@ -43,6 +44,24 @@ func System() string {
 		return address
 	}
 	return "unix:path=/run/dbus/system_bus_socket"
+}
+
+// Reach connects to the bus at an address for the sake of the program of that name. It is ErrGone if that is not on the bus, or
+// there is no bus.
+func Reach(ctx context.Context, address, name string) (*Conn, error) {
+	conn, err := Open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := conn.Runs(ctx, name)
+	if err == nil && !runs {
+		err = ErrGone
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // An Object is something of a program on the bus.

@@ -28,19 +28,8 @@ type client struct{ *dbus.Conn }
 
 // open is dbus.ErrGone if firewalld is not on the bus, or there is no bus.
 func open(ctx context.Context, address string) (client, error) {
-	conn, err := dbus.Open(ctx, address)
-	if err != nil {
-		return client{}, err
-	}
-	runs, err := conn.Runs(ctx, Name)
-	if err == nil && !runs {
-		err = dbus.ErrGone
-	}
-	if err != nil {
-		conn.Close()
-		return client{}, err
-	}
-	return client{conn}, nil
+	conn, err := dbus.Reach(ctx, address, Name)
+	return client{conn}, err
 }
 
 func (c client) ask(ctx context.Context, method string, args []any, results ...any) error {

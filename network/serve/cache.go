@@ -37,22 +37,8 @@ type cacheEntry struct {
 	until   time.Time
 }
 
-func keyOf(q question, packet []byte) cacheKey {
-	return cacheKey{name: canonical(q.Name.String()), kind: q.Type, edns: q.edns, proof: wantsProof(packet), unproved: q.header.CheckingDisabled}
-}
-
-// wantsProof reports whether a question asks for signatures: the bit DO of RFC 3225.
-func wantsProof(packet []byte) bool {
-	var m dnsmessage.Message
-	if m.Unpack(packet) != nil {
-		return false
-	}
-	for i := range m.Additionals {
-		if h := &m.Additionals[i].Header; h.Type == dnsmessage.TypeOPT {
-			return h.DNSSECAllowed()
-		}
-	}
-	return false
+func (q question) key() cacheKey {
+	return cacheKey{name: canonical(q.Name.String()), kind: q.Type, edns: q.edns, proof: q.proof, unproved: q.header.CheckingDisabled}
 }
 
 // get returns the answer to a question with its number, as old as it is, and nil for none.

@@ -38,22 +38,11 @@ func (s *server) listenDHCP4(ctx context.Context, device *net.Interface) error {
 
 // serveDHCP4 answers packet by packet, until the socket is closed.
 func (s *server) serveDHCP4(conn *net.UDPConn, out *frames) {
-	buffer := make([]byte, 1<<16)
-	for {
-		n, _, err := conn.ReadFromUDPAddrPort(buffer)
-		if s.ctx.Err() != nil {
-			return
+	s.hear(conn, anyPacket, func(packet []byte, _ netip.AddrPort) {
+		if in, err := dhcpv4.FromBytes(packet); err == nil {
+			s.warn(s.answerDHCP4(in, conn, out))
 		}
-		if err != nil {
-			s.warn(err)
-			continue
-		}
-		in, err := dhcpv4.FromBytes(buffer[:n])
-		if err != nil {
-			continue // no packet of DHCP
-		}
-		s.warn(s.answerDHCP4(in, conn, out))
-	}
+	})
 }
 
 // answerDHCP4 answers a packet. What has changed is written down before the answer leaves.

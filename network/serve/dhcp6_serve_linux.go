@@ -47,19 +47,10 @@ func (s *server) listenDHCP6(ctx context.Context, device *net.Interface) error {
 
 // serveDHCP6 answers packet by packet, until the socket is closed. What has changed is written down before the answer leaves.
 func (s *server) serveDHCP6(conn *net.UDPConn) {
-	buffer := make([]byte, 1<<16)
-	for {
-		n, client, err := conn.ReadFromUDPAddrPort(buffer)
-		if s.ctx.Err() != nil {
-			return
-		}
+	s.hear(conn, anyPacket, func(packet []byte, client netip.AddrPort) {
+		in, err := dhcpv6.FromBytes(packet)
 		if err != nil {
-			s.warn(err)
-			continue
-		}
-		in, err := dhcpv6.FromBytes(buffer[:n])
-		if err != nil {
-			continue // no packet of DHCPv6
+			return // no packet of DHCPv6
 		}
 		s.mu.Lock()
 		reply, changes := s.dhcp6.answer(in, time.Now())
@@ -69,5 +60,5 @@ func (s *server) serveDHCP6(conn *net.UDPConn) {
 			_, err = conn.WriteToUDPAddrPort(reply.ToBytes(), client)
 		}
 		s.warn(err)
-	}
+	})
 }

@@ -22,6 +22,8 @@ type question struct {
 	// edns is whether the client speaks EDNS, and size how long an answer by UDP may be.
 	edns bool
 	size int
+	// proof is whether the client asks for signatures: the bit DO of RFC 3225.
+	proof bool
 }
 
 // readQuestion reads a packet. What is no question is not ok, and gets no answer: it could be one, and two servers would
@@ -46,6 +48,7 @@ func readQuestion(packet []byte) (q question, ok bool) {
 		}
 		if h.Type == dnsmessage.TypeOPT {
 			q.edns, q.size = true, min(max(int(h.Class), plainUDP), mostUDP)
+			q.proof = h.DNSSECAllowed()
 		}
 		if p.SkipAdditional() != nil {
 			return q, false

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -45,38 +46,29 @@ func (s *server) listenDNS(ctx context.Context, at netip.AddrPort) error {
 
 // serveUDP answers what is known here packet by packet. Others are asked beside that.
 func (s *server) serveUDP(conn *net.UDPConn) {
-	buffer := make([]byte, 1<<16)
 	waiting := make(chan struct{}, mostWaiting)
-	for {
-		n, client, err := conn.ReadFromUDPAddrPort(buffer)
-		if s.ctx.Err() != nil {
+	s.hear(conn, anyPacket, func(packet []byte, client netip.AddrPort) {
+		q, ok := readQuestion(packet)
+		if !ok {
 			return
 		}
-		if err != nil {
-			s.warn(err)
-			continue
-		}
-		q, ok := readQuestion(buffer[:n])
-		if !ok {
-			continue
-		}
 		send := func(answer []byte) { _, _ = conn.WriteToUDPAddrPort(answer, client) }
-		answer, whom := s.known(q, buffer[:n], q.size)
+		answer, whom := s.known(q, q.size)
 		if answer != nil {
 			send(answer)
-			continue
+			return
 		}
 		select {
 		case waiting <- struct{}{}:
 		default:
-			continue // the client will ask again
+			return // the client will ask again
 		}
-		packet := append([]byte(nil), buffer[:n]...)
+		packet = slices.Clone(packet)
 		s.running.Go(func() {
 			defer func() { <-waiting }()
 			send(s.askOthers(q, packet, whom, false))
 		})
-	}
+	})
 }
 
 // serveTCP answers connections.
@@ -119,7 +111,7 @@ func (s *server) serveConn(conn net.Conn) {
 		if !ok {
 			return
 		}
-		answer, whom := s.known(q, packet, 0)
+		answer, whom := s.known(q, 0)
 		if answer == nil {
 			answer = s.askOthers(q, packet, whom, true)
 		}
@@ -130,7 +122,7 @@ func (s *server) serveConn(conn net.Conn) {
 }
 
 // known is the answer to a question by itself or from what others have said before; nil is for others to answer.
-func (s *server) known(q question, packet []byte, size int) ([]byte, route) {
+func (s *server) known(q question, size int) ([]byte, route) {
 	s.mu.Lock()
 	code, found, whom, done := s.names.decide(q, s.doc.DNS.KeepPlainNames)
 	s.mu.Unlock()
@@ -142,7 +134,7 @@ func (s *server) known(q question, packet []byte, size int) ([]byte, route) {
 		}
 		return answer, whom
 	}
-	answer := s.cache.get(q, keyOf(q, packet), time.Now())
+	answer := s.cache.get(q, q.key(), time.Now())
 	if answer != nil && size > 0 && len(answer) > size {
 		return nil, whom
 	}
@@ -157,7 +149,7 @@ func (s *server) askOthers(q question, packet []byte, whom route, tcp bool) []by
 		s.warn(err)
 		return answer
 	}
-	s.cache.put(keyOf(q, packet), answer, time.Now())
+	s.cache.put(q.key(), answer, time.Now())
 	if !tcp && len(answer) > q.size {
 		answer, err = q.pack(dnsmessage.RCodeSuccess, nil, true)
 		s.warn(err)

@@ -180,6 +180,6 @@ func FuzzDNS(f *testing.F) {
 		if len(answer) > q.size {
 			t.Fatalf("an answer of %d bytes for a client that takes %d", len(answer), q.size)
 		}
-		_ = keyOf(q, packet)
+		_ = q.key()
 	})
 }

@@ -42,28 +42,20 @@ func (s *server) listenTFTP(ctx context.Context, at netip.AddrPort) error {
 // serveTFTP starts a transfer for each request. Each has a port of its own, as RFC 1350 wants it.
 func (s *server) serveTFTP(ctx context.Context, conn *net.UDPConn, at netip.Addr) {
 	ctx = context.WithoutCancel(ctx)
-	buffer := make([]byte, 1<<11)
+	const longest = 1 << 11
 	open := make(chan struct{}, mostTransfers)
-	for {
-		n, client, err := conn.ReadFromUDPAddrPort(buffer)
-		if s.ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			s.warn(err)
-			continue
-		}
+	s.hear(conn, longest, func(packet []byte, client netip.AddrPort) {
 		select {
 		case open <- struct{}{}:
 		default:
-			continue // the client will ask again
+			return // the client will ask again
 		}
-		request, refusal := readRequest(buffer[:n])
+		request, refusal := readRequest(packet)
 		s.running.Go(func() {
 			defer func() { <-open }()
 			s.warn(s.transfer(ctx, request, refusal, at, client))
 		})
-	}
+	})
 }
 
 // transfer sends a file, or why it does not.
