@@ -13,25 +13,36 @@ import (
 // A book says who holds which address of a server. It is not for use by several goroutines at a time. No address is held
 // twice in it, and what a static host is to have is held by nobody else.
 type book struct {
-	// most is how many addresses can be held at a time.
-	most  int
+	// most is how many addresses can be held at a time, mostOffers how many of them by those who have not asked for them yet,
+	// and mostOf how many by one owner.
+	most, mostOffers, mostOf int
+
 	fixed map[netip.Addr]bool
 	at    map[netip.Addr]*holding
 	of    map[string]*holding
 	// cards are the holdings of clients with a hardware address that is told.
 	cards map[host.MAC]*holding
-	// swept is when what has ended was last taken out.
+	// owned is how many addresses an owner holds, and offers how many are only offered.
+	owned  map[string]int
+	offers int
+	// swept is when what has ended was last taken out, and full until when the ranges of a subnet have nothing left.
 	swept time.Time
+	full  map[netip.Prefix]time.Time
 }
 
 // A holding is an address that is held.
 type holding struct {
 	lease host.Lease
-	// client is who holds it, and lease.MAC its hardware address, if that is known.
-	client string
-	state  state
+	// client is who holds it, and lease.MAC its hardware address, if that is known. The owner may be several clients: it is what
+	// a guest cannot change as easily as its identifier.
+	client, owner string
+	state         state
 	// until is when it ends; zero is never.
 	until time.Time
+	// counted is whether it counts against its owner: what the document says somebody is to have does not.
+	counted bool
+	// unsure is whether it may not be written down.
+	unsure bool
 }
 
 // A state says why an address is held.
@@ -52,8 +63,12 @@ const (
 	sweepTime = time.Second
 )
 
-func newBook(subnets []host.Subnet, most int) *book {
-	b := &book{most: most, at: map[netip.Addr]*holding{}, of: map[string]*holding{}, cards: map[host.MAC]*holding{}}
+func newBook(subnets []host.Subnet, most int, l Limits) *book {
+	b := &book{
+		most: most, mostOffers: l.Offers, mostOf: l.ClientLeases,
+		at: map[netip.Addr]*holding{}, of: map[string]*holding{}, cards: map[host.MAC]*holding{}, owned: map[string]int{},
+		full: map[netip.Prefix]time.Time{},
+	}
 	b.reserve(subnets)
 	return b
 }
@@ -61,6 +76,7 @@ func newBook(subnets []host.Subnet, most int) *book {
 // reserve keeps the addresses of static hosts, and those of the host itself, for them.
 func (b *book) reserve(subnets []host.Subnet) {
 	b.fixed = map[netip.Addr]bool{}
+	clear(b.full)
 	for i := range subnets {
 		b.fixed[subnets[i].Prefix.Addr()] = true
 		for _, h := range subnets[i].Hosts {
@@ -71,6 +87,31 @@ func (b *book) reserve(subnets []host.Subnet) {
 
 // ended reports whether a holding holds no longer.
 func (h *holding) ended(now time.Time) bool { return !h.until.IsZero() && !h.until.After(now) }
+
+// changes are what has to be written down when a lease takes the place of what its client held before. What is the same is
+// written down already.
+func (h *holding) changes(old *holding) []host.LeaseChange {
+	if old == nil || old.state != leased || old.unsure && old.lease.Addr == h.lease.Addr {
+		return []host.LeaseChange{{Lease: h.lease}}
+	}
+	if old.lease == h.lease {
+		return nil
+	}
+	list := []host.LeaseChange{{Lease: h.lease}}
+	if old.lease.Addr != h.lease.Addr {
+		list = append(list, host.LeaseChange{Lease: old.lease, Gone: true})
+	}
+	return list
+}
+
+// doubt remembers that changes may not be written down.
+func (b *book) doubt(changes []host.LeaseChange) {
+	for _, c := range changes {
+		if h := b.at[c.Lease.Addr]; h != nil {
+			h.unsure = true
+		}
+	}
+}
 
 // sweep takes out what has ended.
 func (b *book) sweep(now time.Time) {
@@ -87,6 +128,15 @@ func (b *book) sweep(now time.Time) {
 
 func (b *book) drop(h *holding) {
 	delete(b.at, h.lease.Addr)
+	clear(b.full)
+	if h.state == offered {
+		b.offers--
+	}
+	if h.counted {
+		if b.owned[h.owner]--; b.owned[h.owner] == 0 {
+			delete(b.owned, h.owner)
+		}
+	}
 	if b.of[h.client] == h {
 		delete(b.of, h.client)
 	}
@@ -109,24 +159,46 @@ func (b *book) free(addr netip.Addr, client string, now time.Time) bool {
 	return h == nil || h.ended(now) || h.client == client && h.state != declined
 }
 
+// open reports whether a client that asks for an address may have it: nobody else holds it, or has asked for it. Who is offered
+// an address and does not ask cannot keep others from it.
+func (b *book) open(addr netip.Addr, client string, now time.Time) bool {
+	return b.free(addr, client, now) || b.at[addr].state == offered
+}
+
+// offer keeps an address for a client for a moment, if nobody holds it and there is room for that.
+func (b *book) offer(next *holding, now time.Time) {
+	next.state, next.until = offered, now.Add(offerTime)
+	b.sweep(now)
+	if b.offers < b.mostOffers && b.free(next.lease.Addr, next.client, now) {
+		b.hold(next, now)
+	}
+}
+
 // hold gives an address to a client, who gives up what he held before. It reports whether that could be done: nobody else has
-// the address, and the book is not full.
+// the address, the book is not full, and the owner has not too many.
 func (b *book) hold(next *holding, now time.Time) bool {
-	if !b.free(next.lease.Addr, next.client, now) {
+	if !b.open(next.lease.Addr, next.client, now) {
 		return false
 	}
 	b.sweep(now)
+	next.counted = next.owner != "" && !b.fixed[next.lease.Addr]
 	old, there := b.of[next.client], b.at[next.lease.Addr]
-	if old == nil && there == nil && len(b.at) >= b.most {
+	if old == nil && (there == nil && len(b.at) >= b.most || next.counted && b.owned[next.owner] >= b.mostOf) {
 		return false
 	}
 	if old != nil {
 		b.drop(old)
 	}
-	if there != nil {
+	if there != nil && there != old {
 		b.drop(there)
 	}
 	b.at[next.lease.Addr] = next
+	if next.state == offered {
+		b.offers++
+	}
+	if next.counted {
+		b.owned[next.owner]++
+	}
 	if next.state != declined {
 		b.of[next.client] = next
 		if !next.lease.MAC.IsZero() {
@@ -157,15 +229,17 @@ func (b *book) propose(w wish, now time.Time) (netip.Addr, bool) {
 	if w.want.IsValid() && b.grants(w, w.want, now) {
 		return w.want, true
 	}
-	return b.choose(w.subnet.Ranges, w.client, now)
+	return b.choose(w, now)
 }
 
 // grants reports whether a client may have an address: it is the one of the documents, or one of the ranges that is no
 // other's, and it is free.
 func (b *book) grants(w wish, addr netip.Addr, now time.Time) bool {
-	if !b.free(addr, w.client, now) {
-		return false
-	}
+	return b.free(addr, w.client, now) && b.allots(w, addr, now)
+}
+
+// allots reports whether an address is for a client, whoever holds it.
+func (b *book) allots(w wish, addr netip.Addr, now time.Time) bool {
 	if w.static != nil && b.free(w.static.Addr, w.client, now) {
 		return addr == w.static.Addr
 	}
@@ -198,29 +272,39 @@ func end(now time.Time, term host.LeaseTime) time.Time {
 	return now.Add(time.Duration(term) + time.Second - 1).Truncate(time.Second)
 }
 
-// choose finds a free address of the ranges for a client: the same for the same client, as long as it is free.
-func (b *book) choose(ranges []host.Range, client string, now time.Time) (netip.Addr, bool) {
+// choose finds a free address of the ranges for a client: the same for the same client, as long as it is free. If there is none
+// it is one that others are offered and have not asked for.
+func (b *book) choose(w wish, now time.Time) (netip.Addr, bool) {
 	size := uint64(0)
-	for _, r := range ranges {
+	for _, r := range w.subnet.Ranges {
 		size += span(r)
 	}
-	if size == 0 || len(b.at) >= b.most {
-		b.sweep(now)
-	}
-	if size == 0 || len(b.at) >= b.most {
+	if size == 0 {
 		return netip.Addr{}, false
 	}
 	sum := fnv.New64a()
-	sum.Write([]byte(client))
+	sum.Write([]byte(w.client))
 	first := sum.Sum64() % size
+	b.sweep(now)
+	if until := b.full[w.subnet.Prefix]; until.After(now) {
+		return netip.Addr{}, false
+	}
+	var last netip.Addr
 	// All but what is in the book is free: some more steps than that are enough.
 	for k := range min(size, uint64(len(b.at)+len(b.fixed)+1)) {
-		addr := pick(ranges, (first+k)%size)
-		if !b.fixed[addr] && b.free(addr, client, now) {
+		addr := pick(w.subnet.Ranges, (first+k)%size)
+		switch {
+		case b.fixed[addr]:
+		case b.free(addr, w.client, now) && len(b.at) < b.most:
 			return addr, true
+		case !last.IsValid() && b.open(addr, w.client, now):
+			last = addr
 		}
 	}
-	return netip.Addr{}, false
+	if !last.IsValid() {
+		b.full[w.subnet.Prefix] = now.Add(sweepTime)
+	}
+	return last, last.IsValid()
 }
 
 // span is how many addresses a range has. More than can ever be held are as many as that.

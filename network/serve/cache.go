@@ -10,14 +10,14 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-const (
-	// mostCached is how many answers are remembered, and mostTime for how long at most.
-	mostCached = 1000
-	mostTime   = time.Hour
-)
+// mostTime is for how long an answer is remembered at most.
+const mostTime = time.Hour
 
 // A cache remembers answers of others as long as they say. It may be used by many goroutines.
 type cache struct {
+	// most is how many answers are remembered.
+	most int
+
 	mu      sync.Mutex
 	entries map[cacheKey]cacheEntry
 }
@@ -92,7 +92,7 @@ func (c *cache) put(key cacheKey, answer []byte, now time.Time) {
 		c.entries = map[cacheKey]cacheEntry{}
 	}
 	for old := range c.entries {
-		if len(c.entries) < mostCached {
+		if len(c.entries) < c.most {
 			break
 		}
 		delete(c.entries, old) // any one: a map begins anywhere

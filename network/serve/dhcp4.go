@@ -159,10 +159,7 @@ func (d *dhcp4) discover(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 		if h != nil && h.state == leased {
 			return d.reply(a, dhcpv4.MessageTypeOffer, addr), nil // what he has stays his until he asks for the other
 		}
-		h := &holding{lease: host.Lease{Addr: addr, MAC: a.mac}, client: a.client, state: offered, until: a.now.Add(offerTime)}
-		if !d.book.hold(h, a.now) {
-			return nil, nil
-		}
+		d.book.offer(&holding{lease: host.Lease{Addr: addr, MAC: a.mac}, client: a.client, owner: a.mac.String()}, a.now)
 	}
 	return d.reply(a, dhcpv4.MessageTypeOffer, addr), nil
 }
@@ -182,7 +179,7 @@ func (d *dhcp4) request(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 	if !want.IsValid() {
 		return nil, nil
 	}
-	if !d.book.grants(a.wish(), want, a.now) {
+	if !d.book.open(want, a.client, a.now) || !d.book.allots(a.wish(), want, a.now) {
 		return d.refuse(a, "address not available"), nil
 	}
 	return d.give(a, want, dhcpv4.MessageTypeAck)
@@ -190,7 +187,7 @@ func (d *dhcp4) request(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 
 // give writes an address down as a client's.
 func (d *dhcp4) give(a *ask, addr netip.Addr, kind dhcpv4.MessageType) (*dhcpv4.DHCPv4, []host.LeaseChange) {
-	next := &holding{client: a.client, state: leased, lease: host.Lease{Addr: addr, MAC: a.mac, ClientID: a.id, Hostname: a.name}}
+	next := &holding{client: a.client, owner: a.mac.String(), state: leased, lease: host.Lease{Addr: addr, MAC: a.mac, ClientID: a.id, Hostname: a.name}}
 	if a.static != nil && a.static.Name != "" {
 		next.lease.Hostname = a.static.Name
 	}
@@ -202,11 +199,7 @@ func (d *dhcp4) give(a *ask, addr netip.Addr, kind dhcpv4.MessageType) (*dhcpv4.
 	if !d.book.hold(next, a.now) {
 		return d.refuse(a, "no more addresses"), nil
 	}
-	changes := []host.LeaseChange{{Lease: next.lease}}
-	if old != nil && old.state == leased && old.lease.Addr != addr {
-		changes = append(changes, host.LeaseChange{Lease: old.lease, Gone: true})
-	}
-	return d.reply(a, kind, addr), changes
+	return d.reply(a, kind, addr), next.changes(old)
 }
 
 // refuse says that a client cannot have what it asks for.
@@ -227,7 +220,7 @@ func (d *dhcp4) decline(a *ask) []host.LeaseChange {
 		return nil
 	}
 	d.book.drop(h)
-	d.book.hold(&holding{lease: host.Lease{Addr: addr}, client: a.client, state: declined, until: a.now.Add(declineTime)}, a.now)
+	d.book.hold(&holding{lease: host.Lease{Addr: addr}, client: a.client, owner: h.owner, state: declined, until: a.now.Add(declineTime)}, a.now)
 	if h.state != leased {
 		return nil
 	}

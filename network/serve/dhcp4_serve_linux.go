@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/go-virtnet/virtnet/network/host"
 )
 
 const (
@@ -36,37 +38,56 @@ func (s *server) listenDHCP4(ctx context.Context, device *net.Interface) error {
 	return nil
 }
 
-// serveDHCP4 answers packet by packet, until the socket is closed.
+// A reply4 is an answer to a packet.
+type reply4 struct{ in, out *dhcpv4.DHCPv4 }
+
+// serveDHCP4 answers packets until the socket is closed. What has changed by those that came together is written down
+// together, before the first answer leaves.
 func (s *server) serveDHCP4(conn *net.UDPConn, out *frames) {
-	s.hear(conn, anyPacket, func(packet []byte, _ netip.AddrPort) {
-		if in, err := dhcpv4.FromBytes(packet); err == nil {
-			s.warn(s.answerDHCP4(in, conn, out))
+	rate := pace{rate: s.limits.Packets}
+	s.hear(conn, func(packets []packet) {
+		var replies []reply4
+		now := time.Now()
+		s.giving.Lock()
+		var changes []host.LeaseChange
+		for _, p := range packets {
+			in, err := dhcpv4.FromBytes(p.data)
+			if err != nil || !rate.allows(now) {
+				continue
+			}
+			reply, more := s.dhcp4.answer(in, now)
+			changes = append(changes, more...)
+			if reply != nil {
+				replies = append(replies, reply4{in, reply})
+			}
+		}
+		err := s.keep(changes)
+		s.giving.Unlock()
+		if err != nil {
+			s.warn(err)
+			return
+		}
+		for _, r := range replies {
+			s.warn(r.send(conn, out))
 		}
 	})
 }
 
-// answerDHCP4 answers a packet. What has changed is written down before the answer leaves.
-func (s *server) answerDHCP4(in *dhcpv4.DHCPv4, conn *net.UDPConn, out *frames) error {
-	s.mu.Lock()
-	reply, changes := s.dhcp4.answer(in, time.Now())
-	err := s.keep(changes)
-	s.mu.Unlock()
-	if err != nil || reply == nil {
+// send sends an answer to whoever can pass it on, or has asked for it.
+func (r reply4) send(conn *net.UDPConn, out *frames) error {
+	if via := addrOf(r.in.GatewayIPAddr); via.IsValid() {
+		_, err := conn.WriteToUDPAddrPort(r.out.ToBytes(), netip.AddrPortFrom(via, dhcpPort))
 		return err
 	}
-	if via := addrOf(in.GatewayIPAddr); via.IsValid() {
-		_, err := conn.WriteToUDPAddrPort(reply.ToBytes(), netip.AddrPortFrom(via, dhcpPort))
-		return err
-	}
-	from, ok := netip.AddrFromSlice(reply.ServerIPAddr.To4())
-	if id := addrOf(reply.ServerIdentifier()); id.IsValid() {
+	from, ok := netip.AddrFromSlice(r.out.ServerIPAddr.To4())
+	if id := addrOf(r.out.ServerIdentifier()); id.IsValid() {
 		from, ok = id, true
 	}
 	if !ok {
 		return nil
 	}
-	to, hardware := destination(in, reply)
-	return out.send(datagram(netip.AddrPortFrom(from, dhcpPort), netip.AddrPortFrom(to, dhcpClientPort), reply.ToBytes()), hardware)
+	to, hardware := destination(r.in, r.out)
+	return out.send(datagram(netip.AddrPortFrom(from, dhcpPort), netip.AddrPortFrom(to, dhcpClientPort), r.out.ToBytes()), hardware)
 }
 
 // destination is where an answer goes that no relay passes on: RFC 2131, section 4.1. Clients that have no address yet are

@@ -34,7 +34,7 @@ func lan() *host.Server {
 
 func newLAN() *dhcp4 {
 	s := lan()
-	return &dhcp4{server: s, book: newBook(s.Subnets, 16)}
+	return &dhcp4{server: s, book: newBook(s.Subnets, 16, Limits{}.orDefault())}
 }
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)

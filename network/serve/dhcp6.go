@@ -170,7 +170,7 @@ func (d *dhcp6) solicit(a *ask6, out *dhcpv6.Message) (*dhcpv6.Message, []host.L
 			continue
 		}
 		if d.book.held(w.client, a.now) == nil {
-			d.book.hold(&holding{lease: host.Lease{Addr: addr}, client: w.client, state: offered, until: a.now.Add(offerTime)}, a.now)
+			d.book.offer(&holding{lease: host.Lease{Addr: addr}, client: w.client, owner: a.duid}, a.now)
 		}
 		out.AddOption(d.with(ia, w, addr))
 	}
@@ -193,7 +193,7 @@ func (d *dhcp6) give(a *ask6, out *dhcpv6.Message) (changes []host.LeaseChange) 
 			out.AddOption(without(ia, iana.StatusNoAddrsAvail))
 			continue
 		}
-		next := &holding{client: w.client, state: leased, lease: d.lease(a, ia, addr)}
+		next := &holding{client: w.client, owner: a.duid, state: leased, lease: d.lease(a, ia, addr)}
 		if t := d.term(w, addr); t != host.Infinite {
 			next.until = end(a.now, t)
 			next.lease.Expires = next.until
@@ -202,10 +202,9 @@ func (d *dhcp6) give(a *ask6, out *dhcpv6.Message) (changes []host.LeaseChange) 
 			out.AddOption(without(ia, iana.StatusNoAddrsAvail))
 			continue
 		}
-		changes = append(changes, host.LeaseChange{Lease: next.lease})
+		changes = append(changes, next.changes(old)...)
 		given := d.with(ia, w, addr)
 		if old != nil && old.state == leased && old.lease.Addr != addr {
-			changes = append(changes, host.LeaseChange{Lease: old.lease, Gone: true})
 			given.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: old.lease.Addr.AsSlice()})
 		}
 		out.AddOption(given)
@@ -247,7 +246,7 @@ func (d *dhcp6) giveBack(a *ask6, out *dhcpv6.Message) (changes []host.LeaseChan
 			changes = append(changes, host.LeaseChange{Lease: h.lease, Gone: true})
 		}
 		if a.MessageType == dhcpv6.MessageTypeDecline {
-			d.book.hold(&holding{lease: host.Lease{Addr: w.want}, client: w.client, state: declined, until: a.now.Add(declineTime)}, a.now)
+			d.book.hold(&holding{lease: host.Lease{Addr: w.want}, client: w.client, owner: h.owner, state: declined, until: a.now.Add(declineTime)}, a.now)
 		}
 	}
 	out.AddOption(&dhcpv6.OptStatusCode{StatusCode: iana.StatusSuccess})

@@ -12,6 +12,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"golang.org/x/sys/unix"
+
+	"github.com/go-virtnet/virtnet/network/host"
 )
 
 const dhcp6Port = 547
@@ -45,20 +47,36 @@ func (s *server) listenDHCP6(ctx context.Context, device *net.Interface) error {
 	return nil
 }
 
-// serveDHCP6 answers packet by packet, until the socket is closed. What has changed is written down before the answer leaves.
+// serveDHCP6 answers packets as serveDHCP4 does.
 func (s *server) serveDHCP6(conn *net.UDPConn) {
-	s.hear(conn, anyPacket, func(packet []byte, client netip.AddrPort) {
-		in, err := dhcpv6.FromBytes(packet)
+	rate := pace{rate: s.limits.Packets}
+	s.hear(conn, func(packets []packet) {
+		replies := make([][]byte, len(packets))
+		now := time.Now()
+		s.giving.Lock()
+		var changes []host.LeaseChange
+		for k, p := range packets {
+			in, err := dhcpv6.FromBytes(p.data)
+			if err != nil || !rate.allows(now) {
+				continue
+			}
+			reply, more := s.dhcp6.answer(in, now)
+			changes = append(changes, more...)
+			if reply != nil {
+				replies[k] = reply.ToBytes()
+			}
+		}
+		err := s.keep(changes)
+		s.giving.Unlock()
 		if err != nil {
-			return // no packet of DHCPv6
+			s.warn(err)
+			return
 		}
-		s.mu.Lock()
-		reply, changes := s.dhcp6.answer(in, time.Now())
-		err = s.keep(changes)
-		s.mu.Unlock()
-		if err == nil && reply != nil {
-			_, err = conn.WriteToUDPAddrPort(reply.ToBytes(), client)
+		for k, reply := range replies {
+			if reply != nil {
+				_, err := conn.WriteToUDPAddrPort(reply, packets[k].from)
+				s.warn(err)
+			}
 		}
-		s.warn(err)
 	})
 }

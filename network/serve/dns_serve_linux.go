@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	// mostConns is how many clients may ask by TCP at a time, and connTime how long one may think.
-	mostConns = 32
-	connTime  = 10 * time.Second
-	// mostWaiting is how many questions by UDP may wait for others at a time.
-	mostWaiting = 2 * mostAsked
+	// connTime is how long a client that asks by TCP may think.
+	connTime = 10 * time.Second
+	// acceptGap is between two attempts to take a connection, if one fails.
+	acceptGap = 100 * time.Millisecond
 )
 
 // listenDNS opens what DNS needs, on the device of the network and for the host itself, and starts to answer.
@@ -46,34 +45,36 @@ func (s *server) listenDNS(ctx context.Context, at netip.AddrPort) error {
 
 // serveUDP answers what is known here packet by packet. Others are asked beside that.
 func (s *server) serveUDP(conn *net.UDPConn) {
-	waiting := make(chan struct{}, mostWaiting)
-	s.hear(conn, anyPacket, func(packet []byte, client netip.AddrPort) {
-		q, ok := readQuestion(packet)
-		if !ok {
-			return
+	s.hear(conn, func(packets []packet) {
+		for _, p := range packets {
+			s.answerUDP(conn, p)
 		}
-		send := func(answer []byte) { _, _ = conn.WriteToUDPAddrPort(answer, client) }
-		answer, whom := s.known(q, q.size)
-		if answer != nil {
-			send(answer)
-			return
-		}
-		select {
-		case waiting <- struct{}{}:
-		default:
-			return // the client will ask again
-		}
-		packet = slices.Clone(packet)
-		s.running.Go(func() {
-			defer func() { <-waiting }()
-			send(s.askOthers(q, packet, whom, false))
-		})
+	})
+}
+
+func (s *server) answerUDP(conn *net.UDPConn, p packet) {
+	q, ok := readQuestion(p.data)
+	if !ok {
+		return
+	}
+	answer, whom := s.known(q, q.size)
+	if answer != nil {
+		_, _ = conn.WriteToUDPAddrPort(answer, p.from)
+		return
+	}
+	if !s.enter(&s.questions, p.from.Addr()) {
+		return // the client will ask again
+	}
+	data := slices.Clone(p.data)
+	s.running.Go(func() {
+		answer := s.askOthers(q, data, whom, false)
+		s.leave(&s.questions, p.from.Addr())
+		_, _ = conn.WriteToUDPAddrPort(answer, p.from)
 	})
 }
 
 // serveTCP answers connections.
 func (s *server) serveTCP(listener net.Listener) {
-	open := make(chan struct{}, mostConns)
 	for {
 		conn, err := listener.Accept()
 		if s.ctx.Err() != nil {
@@ -81,20 +82,25 @@ func (s *server) serveTCP(listener net.Listener) {
 		}
 		if err != nil {
 			s.warn(err)
+			select {
+			case <-s.ctx.Done():
+			case <-time.After(acceptGap): // no more descriptors, perhaps
+			}
 			continue
 		}
-		select {
-		case open <- struct{}{}:
-		default:
+		client := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+		if !s.enter(&s.conns, client) {
 			conn.Close()
 			continue
 		}
 		if s.sockets.add(conn) != nil {
+			s.leave(&s.conns, client)
 			return
 		}
 		s.running.Go(func() {
-			defer func() { s.sockets.drop(conn); <-open }()
 			s.serveConn(conn)
+			s.sockets.drop(conn)
+			s.leave(&s.conns, client)
 		})
 	}
 }
@@ -143,7 +149,7 @@ func (s *server) known(q question, size int) ([]byte, route) {
 
 // askOthers is the answer of others, or a failure.
 func (s *server) askOthers(q question, packet []byte, whom route, tcp bool) []byte {
-	answer, err := s.asking.ask(s.ctx, packet, whom, tcp)
+	answer, err := s.asking.ask(s.ctx, q, packet, whom, tcp)
 	if err != nil {
 		answer, err = q.reply(dnsmessage.RCodeServerFailure, nil, plainUDP)
 		s.warn(err)

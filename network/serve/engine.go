@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,17 +16,33 @@ import (
 )
 
 // An Engine answers guests in this process: see [host.Engine]. The zero Engine is ready for use, and one is enough for many
-// networks.
+// networks, which share what they need only now and then. It must not be copied or changed once it has started a server.
 type Engine struct {
 	// Resolvers is the file that names the servers of the machine, which are asked what nobody here knows. Empty is
 	// /etc/resolv.conf. It is followed as it changes.
 	Resolvers string
+	// Limits are how much the guests of each network can take of this process.
+	Limits Limits
+
+	once    sync.Once
+	machine resolvers
+	sockets share[*server]
+	arenas  sync.Pool
+}
+
+// prepare makes ready what all servers share.
+func (e *Engine) prepare() {
+	e.machine.path = cmp.Or(e.Resolvers, defaultResolvers)
+	e.sockets.most = e.Limits.orDefault().Sockets
+	e.sockets.each = e.sockets.most
 }
 
 var _ host.Engine = (*Engine)(nil)
 
 // A server answers the guests of one network.
 type server struct {
+	engine *Engine
+	limits Limits
 	link   string
 	ground host.Ground
 	// ctx ends when the server does.
@@ -36,12 +53,19 @@ type server struct {
 	sockets sockets
 	asking  upstream
 	cache   cache
+	told    pace
+	// questions, conns and transfers are those that are open, by the addresses of guests.
+	questions, conns, transfers share[netip.Addr]
 
+	// giving is held while addresses are given out and written down. Who holds it may take mu, and not the other way.
+	giving sync.Mutex
+	dhcp4  *dhcp4
+	dhcp6  *dhcp6
+
+	// mu is held for moments only. The document changes under both.
 	mu    sync.Mutex
 	doc   host.Server
 	names *names
-	dhcp4 *dhcp4
-	dhcp6 *dhcp6
 }
 
 // Start answers for a server; see [host.Engine].
@@ -49,11 +73,18 @@ func (e *Engine) Start(ctx context.Context, doc host.Server, g host.Ground) (hos
 	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
 		return nil, err
 	}
-	s := &server{link: doc.Link, ground: g, doc: doc}
+	e.once.Do(e.prepare)
+	l := e.Limits.orDefault()
+	s := &server{engine: e, limits: l, link: doc.Link, ground: g, doc: doc}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.asking = upstream{dial: s.dial, machine: e.machine(), asked: make(chan struct{}, mostAsked)}
-	s.dhcp4 = &dhcp4{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc))}
-	s.dhcp6 = &dhcp6{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc)), id: serverID(doc.Name)}
+	s.asking = upstream{server: s}
+	s.cache.most = l.Answers
+	s.told.rate = mostWarnings
+	s.questions.most, s.questions.each = l.Questions, l.ClientQuestions
+	s.conns.most, s.conns.each = l.Conns, l.ClientConns
+	s.transfers.most, s.transfers.each = l.Transfers, l.ClientTransfers
+	s.dhcp4 = &dhcp4{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc, l), l)}
+	s.dhcp6 = &dhcp6{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc, l), l), id: serverID(doc.Name)}
 	s.names = newNames(&s.doc)
 	s.load(g.Leases, time.Now())
 	if err := s.listen(ctx); err != nil {
@@ -71,11 +102,11 @@ func supported(s *host.Server) error {
 }
 
 // mostLeases is how many addresses can be given out: as many as there are and some more for names that come and go.
-func mostLeases(s *host.Server) int {
+func mostLeases(s *host.Server, l Limits) int {
 	if s.MaxLeases > 0 {
 		return s.MaxLeases
 	}
-	const plenty, more = 1 << 20, 256
+	const more = 256
 	n := uint64(more)
 	for i := range s.Subnets {
 		n += uint64(len(s.Subnets[i].Hosts))
@@ -83,17 +114,17 @@ func mostLeases(s *host.Server) int {
 			n += span(r)
 		}
 	}
-	return int(min(n, plenty))
+	return int(min(n, uint64(l.Leases)))
 }
 
 // load takes over what was given out before.
 func (s *server) load(leases []host.Lease, now time.Time) {
 	for _, l := range leases {
-		book, client := s.dhcp4.book, s.dhcp4.client(s.dhcp4.staticOf(l.Addr), l.MAC, l.ClientID, now)
+		book, client, owner := s.dhcp4.book, s.dhcp4.client(s.dhcp4.staticOf(l.Addr), l.MAC, l.ClientID, now), l.MAC.String()
 		if l.Addr.Is6() {
-			book, client = s.dhcp6.book, client6(l.ClientID, l.IAID)
+			book, client, owner = s.dhcp6.book, client6(l.ClientID, l.IAID), l.ClientID
 		}
-		h := &holding{lease: l, client: client, state: leased, until: l.Expires}
+		h := &holding{lease: l, client: client, owner: owner, state: leased, until: l.Expires}
 		if !h.ended(now) && book.hold(h, now) && s.names != nil {
 			s.names.lease(l.Hostname, l.Addr, true)
 		}
@@ -105,6 +136,8 @@ func (s *server) Set(ctx context.Context, doc host.Server) error {
 	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
 		return err
 	}
+	s.giving.Lock()
+	defer s.giving.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if doc.Link != s.link || !slices.Equal(ports(&doc), ports(&s.doc)) {
@@ -114,7 +147,7 @@ func (s *server) Set(ctx context.Context, doc host.Server) error {
 	s.names = newNames(&s.doc)
 	s.cache.clear()
 	for _, b := range []*book{s.dhcp4.book, s.dhcp6.book} {
-		b.most = mostLeases(&doc)
+		b.most = mostLeases(&doc, s.limits)
 		b.reserve(doc.Subnets)
 		if s.names == nil {
 			continue
@@ -131,19 +164,24 @@ func (s *server) Set(ctx context.Context, doc host.Server) error {
 // Close ends the server; see [host.Serving].
 func (s *server) Close() error {
 	s.cancel()
+	s.asking.close()
 	err := s.sockets.close()
 	s.running.Wait()
 	return err
 }
 
-// keep writes changes down, and makes names known. It is called with the lock held.
+// keep writes changes down, and makes names known. It is called while giving.
 func (s *server) keep(changes []host.LeaseChange) error {
 	if len(changes) == 0 {
 		return nil
 	}
 	if err := s.ground.Keep(changes); err != nil {
+		s.dhcp4.book.doubt(changes)
+		s.dhcp6.book.doubt(changes)
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.names != nil {
 		for _, c := range changes {
 			s.names.lease(c.Lease.Hostname, c.Lease.Addr, !c.Gone)
@@ -152,11 +190,38 @@ func (s *server) keep(changes []host.LeaseChange) error {
 	return nil
 }
 
+// mostWarnings is how much of what goes wrong is told in a second: guests can make much go wrong.
+const mostWarnings = 10
+
 // warn tells what went wrong, unless the server is at its end.
 func (s *server) warn(err error) {
-	if err != nil && s.ctx.Err() == nil && s.ground.Warn != nil {
+	if err == nil || s.ctx.Err() != nil || s.ground.Warn == nil {
+		return
+	}
+	s.mu.Lock()
+	tell := s.told.allows(time.Now())
+	s.mu.Unlock()
+	if tell {
 		s.ground.Warn(fmt.Errorf("server on %s: %w", s.link, err))
 	}
+}
+
+// enter takes a place among the sockets of all networks and one in a share of this one, for a guest, and reports whether there
+// are both. leave gives them back.
+func (s *server) enter(of *share[netip.Addr], guest netip.Addr) bool {
+	if !of.take(guest) {
+		return false
+	}
+	if !s.engine.sockets.take(s) {
+		of.give(guest)
+		return false
+	}
+	return true
+}
+
+func (s *server) leave(of *share[netip.Addr], guest netip.Addr) {
+	s.engine.sockets.give(s)
+	of.give(guest)
 }
 
 // ports are the places at which a server listens, each once.

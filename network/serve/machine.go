@@ -17,15 +17,6 @@ const defaultResolvers = "/etc/resolv.conf"
 // lookTime is how often the file is looked at.
 const lookTime = time.Second
 
-// machine returns who tells the servers of the machine, as they change.
-func (e *Engine) machine() func() []netip.Addr {
-	f := &resolvers{path: e.Resolvers}
-	if f.path == "" {
-		f.path = defaultResolvers
-	}
-	return f.servers
-}
-
 // resolvers is the file that names servers. It is read again when it has changed.
 type resolvers struct {
 	path string

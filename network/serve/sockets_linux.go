@@ -101,25 +101,6 @@ func bound(device string) net.ListenConfig {
 	}}
 }
 
-// hear hands packets on, one after the other, until the socket is closed. A packet is the caller's until the next one.
-func (s *server) hear(conn *net.UDPConn, size int, each func(packet []byte, from netip.AddrPort)) {
-	buffer := make([]byte, size)
-	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buffer)
-		if s.ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			s.warn(err)
-			continue
-		}
-		each(buffer[:n], from)
-	}
-}
-
-// anyPacket is as long as a packet can be.
-const anyPacket = 1 << 16
-
 // control runs f on a socket.
 func control(raw syscall.RawConn, f func(fd int) error) error {
 	var err error

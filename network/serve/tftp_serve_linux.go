@@ -17,9 +17,8 @@ import (
 
 const (
 	tftpPort = 69
-	// mostTransfers is how many files are read at a time, and mostTries how often a block is sent to a client that is silent.
-	mostTransfers = 100
-	mostTries     = 6
+	// mostTries is how often a block is sent to a client that is silent.
+	mostTries = 6
 )
 
 // listenTFTP opens the port of TFTP, and starts to answer.
@@ -42,19 +41,17 @@ func (s *server) listenTFTP(ctx context.Context, at netip.AddrPort) error {
 // serveTFTP starts a transfer for each request. Each has a port of its own, as RFC 1350 wants it.
 func (s *server) serveTFTP(ctx context.Context, conn *net.UDPConn, at netip.Addr) {
 	ctx = context.WithoutCancel(ctx)
-	const longest = 1 << 11
-	open := make(chan struct{}, mostTransfers)
-	s.hear(conn, longest, func(packet []byte, client netip.AddrPort) {
-		select {
-		case open <- struct{}{}:
-		default:
-			return // the client will ask again
+	s.hear(conn, func(packets []packet) {
+		for _, p := range packets {
+			if !s.enter(&s.transfers, p.from.Addr()) {
+				continue // the client will ask again
+			}
+			request, refusal := readRequest(p.data)
+			s.running.Go(func() {
+				defer s.leave(&s.transfers, p.from.Addr())
+				s.warn(s.transfer(ctx, request, refusal, at, p.from))
+			})
 		}
-		request, refusal := readRequest(packet)
-		s.running.Go(func() {
-			defer func() { <-open }()
-			s.warn(s.transfer(ctx, request, refusal, at, client))
-		})
 	})
 }
 

@@ -11,48 +11,56 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 const (
 	// askTime is how long one server of others is waited for.
 	askTime = 2 * time.Second
-	// mostAsked is how many questions are with others at a time. More are answered with a failure.
-	mostAsked = 150
-	dnsPort   = 53
+	// mostUses is how many questions, one after the other, a socket asks before another one is opened, from another port. One
+	// that is not needed for idleTime is closed.
+	mostUses = 32
+	idleTime = time.Second
+	dnsPort  = 53
 )
-
-// errBusy says that too many questions are with others.
-var errBusy = errors.New("too many questions at a time")
 
 // An upstream asks other servers. It may be used by many goroutines.
 type upstream struct {
-	// dial connects in the machine of the server.
-	dial func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
-	// machine are the servers of the machine itself.
-	machine func() []netip.Addr
-	asked   chan struct{}
+	server *server
+
+	mu     sync.Mutex
+	idle   map[netip.AddrPort][]*asker
+	tidy   *time.Timer
+	closed bool
+}
+
+// An asker is a socket that asks one server one question at a time. What comes back from anybody else never reaches it.
+type asker struct {
+	net.Conn
+	to   netip.AddrPort
+	uses int
+	// since is when it was last used.
+	since time.Time
 }
 
 // ask passes a question on as it is, and returns the answer as it comes, with the number of the question. The servers are
 // tried in their order, as long as one does not answer.
-func (u *upstream) ask(ctx context.Context, question []byte, r route, tcp bool) ([]byte, error) {
-	select {
-	case u.asked <- struct{}{}:
-		defer func() { <-u.asked }()
-	default:
-		return nil, errBusy
-	}
+func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, tcp bool) ([]byte, error) {
 	servers := r.servers
 	if len(servers) == 0 {
-		servers = u.machine()
+		servers = u.server.engine.machine.servers()
 	}
 	err := errors.New("nobody to ask")
 	for _, server := range servers {
+		to := netip.AddrPortFrom(server, dnsPort)
 		var answer []byte
-		if answer, err = u.askOne(ctx, question, netip.AddrPortFrom(server, dnsPort), tcp); err == nil {
+		if answer, err = u.askOne(ctx, q, packet, to, tcp); err == nil {
 			return answer, nil
 		}
+		err = fmt.Errorf("%s: %w", to, err)
 		if ctx.Err() != nil {
 			break
 		}
@@ -61,84 +69,132 @@ func (u *upstream) ask(ctx context.Context, question []byte, r route, tcp bool) 
 }
 
 // askOne asks one server, under a number that cannot be guessed, from a port that the kernel chooses.
-func (u *upstream) askOne(ctx context.Context, question []byte, server netip.AddrPort, tcp bool) ([]byte, error) {
+func (u *upstream) askOne(ctx context.Context, q question, packet []byte, to netip.AddrPort, tcp bool) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	network := "udp"
-	if tcp {
-		network = "tcp"
-	}
-	conn, err := u.dial(ctx, network, server)
+	a, err := u.take(ctx, to, tcp)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	sent := append([]byte(nil), question...)
+	deadline, _ := ctx.Deadline()
+	_ = a.SetDeadline(deadline)
+	sent := append([]byte(nil), packet...)
 	if _, err := rand.Read(sent[:2]); err != nil {
+		u.server.sockets.drop(a.Conn)
 		return nil, err
 	}
-	exchange := exchangeUDP
-	if tcp {
-		exchange = exchangeTCP
+	q.header.ID = binary.BigEndian.Uint16(sent)
+	var answer []byte
+	if conn, ok := a.Conn.(*net.UDPConn); ok {
+		answer, err = u.server.engine.exchange(conn, q, sent)
+	} else {
+		answer, err = exchangeTCP(a, q, sent)
 	}
-	answer, err := exchange(conn, sent)
+	if err != nil || tcp {
+		u.server.sockets.drop(a.Conn)
+	} else {
+		u.keep(a)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", server, err)
+		return nil, err
 	}
-	copy(answer[:2], question[:2])
+	copy(answer[:2], packet[:2])
 	return answer, nil
 }
 
-// exchangeUDP sends a question and waits for its answer. Packets that are none are passed over: anybody can send them.
-func exchangeUDP(conn net.Conn, question []byte) ([]byte, error) {
-	if _, err := conn.Write(question); err != nil {
+// take returns a socket to a server, which is nobody else's then.
+func (u *upstream) take(ctx context.Context, to netip.AddrPort, tcp bool) (*asker, error) {
+	network := "tcp"
+	if !tcp {
+		network = "udp"
+		u.mu.Lock()
+		if list := u.idle[to]; len(list) > 0 {
+			a := list[len(list)-1]
+			list[len(list)-1] = nil
+			u.idle[to] = list[:len(list)-1]
+			u.mu.Unlock()
+			return a, nil
+		}
+		u.mu.Unlock()
+	}
+	conn, err := u.server.dial(ctx, network, to)
+	if err != nil {
 		return nil, err
 	}
-	buffer := make([]byte, 1<<16)
-	for {
-		n, err := conn.Read(buffer)
-		if err != nil {
-			return nil, err
-		}
-		if answers(buffer[:n], question) {
-			return append([]byte(nil), buffer[:n]...), nil
-		}
+	return &asker{Conn: conn, to: to}, u.server.sockets.add(conn)
+}
+
+// keep keeps a socket for the next question.
+func (u *upstream) keep(a *asker) {
+	a.uses++
+	a.since = time.Now()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if a.uses >= mostUses || u.closed {
+		u.server.sockets.drop(a.Conn)
+		return
+	}
+	if u.idle == nil {
+		u.idle = map[netip.AddrPort][]*asker{}
+	}
+	u.idle[a.to] = append(u.idle[a.to], a)
+	if u.tidy == nil {
+		u.tidy = time.AfterFunc(idleTime, u.clean)
 	}
 }
 
-// exchangeTCP is exchangeUDP on a connection, with the length before each packet.
-func exchangeTCP(conn net.Conn, question []byte) ([]byte, error) {
-	if err := writeFrame(conn, question); err != nil {
+// clean closes sockets that were not needed for a while.
+func (u *upstream) clean() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	late := time.Now().Add(-idleTime)
+	for to, list := range u.idle {
+		old := 0 // the one used last comes last
+		for old < len(list) && list[old].since.Before(late) {
+			u.server.sockets.drop(list[old].Conn)
+			old++
+		}
+		if u.idle[to] = list[old:]; len(list) == old {
+			delete(u.idle, to)
+		}
+	}
+	u.tidy = nil
+	if len(u.idle) > 0 && !u.closed {
+		u.tidy = time.AfterFunc(idleTime, u.clean)
+	}
+}
+
+// close lets go of the sockets, which are closed with all others of the server.
+func (u *upstream) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed, u.idle = true, nil
+	if u.tidy != nil {
+		u.tidy.Stop()
+	}
+}
+
+// exchangeTCP sends a question on a connection and reads its answer, with the length before each packet.
+func exchangeTCP(conn net.Conn, q question, sent []byte) ([]byte, error) {
+	if err := writeFrame(conn, sent); err != nil {
 		return nil, err
 	}
 	answer, err := readFrame(conn)
-	if err == nil && !answers(answer, question) {
+	if err == nil && !answers(answer, q) {
 		err = errors.New("the answer is to another question")
 	}
 	return answer, err
 }
 
 // answers reports whether a packet answers a question: it has its number, and repeats it.
-func answers(packet, question []byte) bool {
-	if len(packet) < 12 || packet[0] != question[0] || packet[1] != question[1] {
+func answers(packet []byte, q question) bool {
+	var p dnsmessage.Parser
+	header, err := p.Start(packet)
+	if err != nil || !header.Response || header.ID != q.header.ID || header.OpCode != q.header.OpCode {
 		return false
 	}
-	asked, ok := readQuestion(question)
-	if !ok {
-		return false
-	}
-	back := append([]byte(nil), packet...)
-	const response = 1 << 7
-	if back[2]&response == 0 {
-		return false
-	}
-	back[2] &^= response
-	again, ok := readQuestion(back)
-	return ok && again.Type == asked.Type && again.Class == asked.Class && canonical(again.Name.String()) == canonical(asked.Name.String())
+	back, err := p.Question()
+	return err == nil && back.Type == q.Type && back.Class == q.Class && canonical(back.Name.String()) == canonical(q.Name.String())
 }
 
 // readFrame reads a packet with its length before it.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// anyPacket is as long as a packet can be.
+	anyPacket = 1 << 16
+	// mostTogether is how many packets are answered together.
+	mostTogether = 32
+)
+
+// A packet is what somebody has sent. Its data are of an arena.
+type packet struct {
+	data []byte
+	from netip.AddrPort
+}
+
+// An arena has the packets that have come together. Arenas are shared by all servers of an engine, and a server has one only
+// while it answers: who waits for packets needs no memory for them.
+type arena struct {
+	packets []packet
+	bytes   [2 * anyPacket]byte
+}
+
+// fill reads what has come to a socket, but does not wait for it.
+func (a *arena) fill(fd int) error {
+	a.packets = a.packets[:0]
+	for used := 0; len(a.packets) < mostTogether && used <= anyPacket; {
+		n, from, err := unix.Recvfrom(fd, a.bytes[used:used+anyPacket], unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil && len(a.packets) > 0:
+			return nil
+		case err != nil:
+			return err
+		}
+		a.packets = append(a.packets, packet{a.bytes[used : used+n : used+n], sender(from)})
+		used += n
+	}
+	return nil
+}
+
+// sender is who has sent a packet. Devices are told by their numbers: names may be those of another machine here.
+func sender(from unix.Sockaddr) netip.AddrPort {
+	switch from := from.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
+	case *unix.SockaddrInet6:
+		addr := netip.AddrFrom16(from.Addr)
+		if from.ZoneId != 0 {
+			addr = addr.WithZone(strconv.Itoa(int(from.ZoneId)))
+		}
+		return netip.AddrPortFrom(addr, uint16(from.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// receive waits for packets and hands on those that have come. They are the caller's until f returns.
+func (e *Engine) receive(conn *net.UDPConn, f func([]packet)) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var got *arena
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		got = e.arena()
+		if failed = got.fill(int(fd)); !errors.Is(failed, unix.EAGAIN) {
+			return true
+		}
+		e.arenas.Put(got)
+		got = nil
+		return false
+	})
+	if got == nil {
+		return err
+	}
+	defer e.arenas.Put(got)
+	if err == nil {
+		err = failed
+	}
+	if err == nil {
+		f(got.packets)
+	}
+	return err
+}
+
+func (e *Engine) arena() *arena {
+	if a, ok := e.arenas.Get().(*arena); ok {
+		return a
+	}
+	return &arena{packets: make([]packet, 0, mostTogether)}
+}
+
+// hear hands on packets until the socket is closed, those together that have come together. They are the caller's until the
+// next ones.
+func (s *server) hear(conn *net.UDPConn, each func([]packet)) {
+	for {
+		err := s.engine.receive(conn, each)
+		if s.ctx.Err() != nil {
+			return
+		}
+		s.warn(err)
+	}
+}
+
+// exchange sends a question and waits for its answer. Packets that are none are passed over: anybody can send them.
+func (e *Engine) exchange(conn *net.UDPConn, q question, sent []byte) (answer []byte, err error) {
+	if _, err := conn.Write(sent); err != nil {
+		return nil, err
+	}
+	for err == nil && answer == nil {
+		err = e.receive(conn, func(packets []packet) {
+			for _, p := range packets {
+				if answers(p.data, q) {
+					answer = slices.Clone(p.data)
+					return
+				}
+			}
+		})
+	}
+	return answer, err
+}
