@@ -96,6 +96,8 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		return mendMTU(op.Link, op.Owner, op.MTU, f)
 	case host.AddVeth:
 		return mendMTU(op.Link, op.Owner, op.MTU, f)
+	case host.AddMacvlan:
+		return nil // it is its guest's
 	case host.AddMacvtap:
 		if below := f.Link(op.Lower); below == nil || below.MTU < op.MTU {
 			return nil // it cannot be larger

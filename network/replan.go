@@ -105,6 +105,7 @@ func thing(op host.Op) any {
 	type shape struct{ link string }
 	type plug struct{ link string }
 	type device struct{ link string }
+	type guestDevice struct{ link, namespace string }
 	type receive struct{ link string }
 	type ovsPort struct{ link string }
 	type function struct{ place host.PCI }
@@ -138,6 +139,8 @@ func thing(op host.Op) any {
 		return device{op.Link}
 	case host.AddMacvtap:
 		return device{op.Link}
+	case host.AddMacvlan:
+		return guestDevice{op.Link, op.Namespace}
 	case host.SetReceive:
 		return receive{op.Link}
 	case host.SetFunction:
@@ -238,7 +241,7 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 		next.VF, next.Was = op.Next(was.Was), was.VF
 		c.Op = next
 		return c, next.VF != next.Was
-	case host.AddTap, host.AddVeth, host.AddMacvtap, host.SetDriver:
+	case host.AddTap, host.AddVeth, host.AddMacvtap, host.AddMacvlan, host.SetDriver:
 		return c, !reflect.DeepEqual(op, old)
 	case host.AddRoute:
 		return c, r.loses(op)

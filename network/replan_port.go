@@ -26,7 +26,7 @@ func replanPort(was, next host.Plan) (host.Plan, error) {
 	}
 	for _, c := range changes {
 		switch c.Op.(type) {
-		case host.AddTap, host.AddVeth, host.AddMacvtap, host.DelTap, host.DelVeth, host.DelMacvtap, host.SetDriver:
+		case host.AddTap, host.AddVeth, host.AddMacvtap, host.AddMacvlan, host.DelTap, host.DelVeth, host.DelMacvtap, host.DelMacvlan, host.SetDriver:
 			return nil, fail(errors.ErrUnsupported, "%s: the device of the guest cannot be another one while it is attached", c.From)
 		}
 	}

@@ -19,6 +19,7 @@ func TestChecks(t *testing.T) {
 	bridge := host.AddBridge{Link: "br0", MAC: mac1}
 	tap := host.AddTap{Link: "tap0", MAC: mac2}
 	mactap := host.AddMacvtap{Link: "mv0", Lower: "eth0", Mode: "vepa", MAC: mac2}
+	macvlan := host.AddMacvlan{Link: "eth0", Lower: "eth0", Namespace: "/run/netns/guest", Mode: "vepa", MAC: mac2}
 	veth := host.AddVeth{Link: "veth0", MAC: mac2, Peer: "eth0", PeerMAC: mac1, Namespace: "/run/netns/guest"}
 	route := host.AddRoute{Dest: prefix("10.1.0.0/16"), Gateway: addr("10.0.0.9"), Link: "br0", Metric: 1}
 	multicast := host.MAC{1, 0, 0x5e}
@@ -72,6 +73,11 @@ func TestChecks(t *testing.T) {
 		{change(mactap, func(o *host.AddMacvtap) { o.Lower = "mv0" }), "macvtap mv0 on itself"},
 		{change(mactap, func(o *host.AddMacvtap) { o.Queues = 257 }), "macvtap mv0: 257 queues, at most 256 are allowed"},
 		{change(mactap, func(o *host.AddMacvtap) { o.Lower = "" }), "device name is empty"},
+		{change(macvlan, func(o *host.AddMacvlan) { o.MAC = multicast }), "macvlan eth0: hardware address 01:00:5e:00:00:00"},
+		{change(macvlan, func(o *host.AddMacvlan) { o.Mode = "source" }), `macvlan eth0: mode "source" is none of [private vepa bridge passthru]`},
+		{change(macvlan, func(o *host.AddMacvlan) { o.Was = mac1 }), "macvlan eth0: hardware address of eth0 was 52:54:00:ab:cd:ef in mode vepa"},
+		{change(macvlan, func(o *host.AddMacvlan) { o.NoPromisc = true }), "macvlan eth0: nopromisc in mode vepa"},
+		{change(macvlan, func(o *host.AddMacvlan) { o.Namespace = "guest" }), `macvlan eth0: namespace "guest" is not an absolute path`},
 		{change(veth, func(o *host.AddVeth) { o.PeerMAC = multicast }), "veth veth0: hardware address 01:00:5e:00:00:00"},
 		{change(veth, func(o *host.AddVeth) { o.Namespace = "guest" }), `veth veth0: namespace "guest" is not an absolute path`},
 		{change(veth, func(o *host.AddVeth) { o.Namespace = "/run/../x" }), `veth veth0: namespace "/run/../x" is not an absolute path`},

@@ -54,6 +54,8 @@ type Facts struct {
 	Libvirt Libvirt `json:",omitzero"`
 	// Associations holds the guests that the switches at cards have taken in.
 	Associations []Association `json:",omitempty"`
+	// Guests holds the macvlan devices in the network namespaces that were asked for.
+	Guests []GuestLink `json:",omitempty"`
 	// Profiles holds those that port extenders have given the cards that were asked for.
 	Profiles []Profile `json:",omitempty"`
 }
@@ -210,6 +212,7 @@ func (f *Facts) Sort() {
 	slices.SortFunc(f.Functions, compareFunctions)
 	slices.SortFunc(f.Associations, compareAssociations)
 	slices.SortFunc(f.Profiles, compareProfiles)
+	slices.SortFunc(f.Guests, compareGuestLinks)
 	slices.SortFunc(f.Switches, func(a, b Switch) int { return cmp.Compare(a.Link, b.Link) })
 	f.Libvirt.sort()
 }
@@ -280,6 +283,9 @@ func (f *Facts) String() string {
 	}
 	for _, p := range f.Profiles {
 		fmt.Fprintf(&b, "profile %s\n", p)
+	}
+	for _, l := range f.Guests {
+		fmt.Fprintf(&b, "guest link %s\n", l)
 	}
 	return b.String()
 }

@@ -80,6 +80,10 @@ func sortedFacts() *host.Facts {
 			{VSI: host.VSI{Link: "eth0", Instance: host.UUID{15: 1}, Manager: 1, Type: 2, Version: 3, MAC: mac1, VLAN: 5}},
 			{VSI: host.VSI{Link: "eth0", Instance: host.UUID{15: 2}, MAC: mac2}, Pre: true},
 		},
+		Guests: []host.GuestLink{
+			{Namespace: "/run/netns/a", Link: host.Link{Name: "eth1", Kind: host.Macvlan, MAC: mac1, MTU: 1500, Lower: "eth0", Mode: "bridge", Owner: "guest"}},
+			{Namespace: "/run/netns/b", Link: host.Link{Name: "eth0", Kind: host.Macvlan, MAC: mac2, MTU: 1500, Up: true, Lower: "eth1", Mode: "passthru"}},
+		},
 	}
 }
 
@@ -114,6 +118,7 @@ func TestFactsSort(t *testing.T) {
 		rules := f.Libvirt.Rules
 		rules[0], rules[1], rules[2] = rules[2], rules[0], rules[1] // those of a chain keep their order
 		slices.Reverse(f.Associations)
+		slices.Reverse(f.Guests)
 		f.Sort()
 		require.Equal(t, sortedFacts(), f)
 	}

@@ -51,20 +51,34 @@ type DelMacvtap AddMacvtap
 
 // Check refuses names, addresses, modes and numbers that the kernel would refuse.
 func (o AddMacvtap) Check() error {
-	passthru := o.Mode == Passthru
 	switch {
-	case !slices.Contains(macvtapModes, o.Mode):
-		return invalid("macvtap %s: mode %q is none of %v", o.Link, o.Mode, macvtapModes)
 	case o.Link == o.Lower:
 		return invalid("macvtap %s on itself", o.Link)
-	case o.MAC.IsZero() || o.MAC[0]&1 != 0:
-		return invalid("macvtap %s: hardware address %s", o.Link, o.MAC)
-	case o.Was.IsZero() == passthru || o.Was[0]&1 != 0:
-		return invalid("macvtap %s: hardware address of %s was %s in mode %s", o.Link, o.Lower, o.Was, o.Mode)
 	case o.Queues < 0 || o.Queues > MaxQueues:
 		return invalid("macvtap %s: %d queues, at most %d are allowed", o.Link, o.Queues, MaxQueues)
 	}
-	return firstError(checkNames(o.Link, o.Lower), checkMTU(o.MTU), checkOwner(o.Owner))
+	return firstError(
+		stands{"macvtap", o.Link, o.Lower, o.Mode, o.MAC, o.Was}.check(), checkNames(o.Link, o.Lower), checkMTU(o.MTU), checkOwner(o.Owner),
+	)
+}
+
+// stands is what macvtap and macvlan devices have in common.
+type stands struct {
+	kind              Kind
+	link, lower, mode string
+	mac, was          MAC
+}
+
+func (s stands) check() error {
+	switch {
+	case !slices.Contains(macvtapModes, s.mode):
+		return invalid("%s %s: mode %q is none of %v", s.kind, s.link, s.mode, macvtapModes)
+	case s.mac.IsZero() || s.mac[0]&1 != 0:
+		return invalid("%s %s: hardware address %s", s.kind, s.link, s.mac)
+	case s.was.IsZero() == (s.mode == Passthru) || s.was[0]&1 != 0:
+		return invalid("%s %s: hardware address of %s was %s in mode %s", s.kind, s.link, s.lower, s.was, s.mode)
+	}
+	return nil
 }
 
 // Inverse removes the device.

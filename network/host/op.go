@@ -36,6 +36,7 @@ func operations() []Op {
 		AddTap{}, DelTap{},
 		AddVeth{}, DelVeth{},
 		AddMacvtap{}, DelMacvtap{}, Raise{},
+		AddMacvlan{}, DelMacvlan{},
 		FilterVLANs{}, SetReceive{},
 		Plug{}, Unplug{},
 		Reflect{}, Unreflect{},
@@ -66,6 +67,7 @@ func (o AddBridge) makes() string  { return o.Link }
 func (o AddTap) makes() string     { return o.Link }
 func (o AddVeth) makes() string    { return o.Link }
 func (o AddMacvtap) makes() string { return o.Link }
+func (o AddMacvlan) makes() string { return o.place() } // no link of this namespace, whatever its name
 
 // What Plan.Lost needs to know: which function an operation changes.
 func (o SetFunction) changes() (PCI, uint64) { return o.PCI, o.Generation }

@@ -98,6 +98,9 @@ func samples() []host.Op {
 	mactap := host.AddMacvtap{
 		Link: "macvtap0", Lower: "eth0", Mode: host.Passthru, MAC: mac2, Owner: "guest", MTU: 1400, Queues: 4, VnetHdr: true, Was: mac1,
 	}
+	macvlan := host.AddMacvlan{
+		Link: "eth0", Lower: "eth0", Namespace: "/run/netns/guest", Mode: host.Passthru, MAC: mac2, Owner: "guest", MTU: 1400, NoPromisc: true, Was: mac1,
+	}
 	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true, Station: mac1, VLANs: host.NewVLANs(5, true, 7, 8)}
 	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
 	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
@@ -113,7 +116,8 @@ func samples() []host.Op {
 	take := host.TakeServer{Server: server(), Was: host.LibvirtServer{Network: "my lab", Link: "br0", Command: []string{"dnsmasq", "--leasefile-ro"}}}
 	register := host.Register{Link: "br0", Domain: "lab.example", Server: addr("10.0.0.1")}
 	return []host.Op{
-		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"}, host.FilterVLANs{Link: "br0"},
+		bridge, host.DelBridge(bridge), tap, host.DelTap(tap), veth, host.DelVeth(veth), mactap, host.DelMacvtap(mactap), host.Raise{Link: "eth0"},
+		macvlan, host.DelMacvlan(macvlan), host.FilterVLANs{Link: "br0"},
 		host.SetReceive{
 			Link: "macvtap0", Was: host.Receive{Link: "macvtap0", MAC: mac2},
 			Receive: host.Receive{Link: "macvtap0", MAC: mac1, Promiscuous: true, AllMulticast: true, Groups: []host.MAC{{1, 0, 0x5e, 0, 0, 5}, {0x33, 0x33, 0, 0, 0, 9}}},

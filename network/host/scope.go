@@ -61,6 +61,9 @@ type Scope struct {
 	Libvirt bool
 	// Associations names the network cards whose guests are wanted, as the switches there know them.
 	Associations []string
+	// Namespaces names network namespaces by their files, of which the macvlan devices are wanted that stand on devices of this
+	// one. Nothing else asks for them, not even All. One that is not there has none.
+	Namespaces []string
 	// Profiles names the cards whose profiles of port extenders are wanted. Nothing else asks for them, not even All.
 	Profiles []string
 }
@@ -94,6 +97,7 @@ func (s Scope) And(t Scope) Scope {
 
 		Associations: union(s.Associations, t.Associations),
 		Profiles:     union(s.Profiles, t.Profiles),
+		Namespaces:   union(s.Namespaces, t.Namespaces),
 	}
 }
 

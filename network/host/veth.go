@@ -39,10 +39,15 @@ func (o AddVeth) Check() error {
 			return invalid("veth %s: hardware address %s", o.Link, mac)
 		}
 	}
-	if !path.IsAbs(o.Namespace) || path.Clean(o.Namespace) != o.Namespace || !utf8.ValidString(o.Namespace) || strings.ContainsRune(o.Namespace, 0) {
-		return invalid("veth %s: namespace %q is not an absolute path", o.Link, o.Namespace)
+	return firstError(checkNamespace("veth", o.Link, o.Namespace), checkNames(o.Link, o.Peer), checkMTU(o.MTU), checkOwner(o.Owner))
+}
+
+// checkNamespace takes the file of the network namespace that a link is to be in.
+func checkNamespace(kind Kind, link, file string) error {
+	if !path.IsAbs(file) || path.Clean(file) != file || !utf8.ValidString(file) || strings.ContainsRune(file, 0) {
+		return invalid("%s %s: namespace %q is not an absolute path", kind, link, file)
 	}
-	return firstError(checkNames(o.Link, o.Peer), checkMTU(o.MTU), checkOwner(o.Owner))
+	return nil
 }
 
 // Inverse removes the pair.

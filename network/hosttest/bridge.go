@@ -78,7 +78,7 @@ func (m *Machine) plug(o host.Plug) error {
 		return refused("link %s cannot be a port of a bridge", o.Link)
 	case l.Master != "":
 		return exists("link %s is a port of %s", o.Link, l.Master)
-	case l.Kind == host.Macvtap || len(m.uppers(l.Name)) > 0:
+	case l.Kind == host.Macvtap || len(m.standing(l.Name)) > 0:
 		return exists("link %s belongs to macvtap devices, or is one, and", o.Link)
 	case len(m.ports(o.Bridge)) >= maxPorts:
 		return refused("bridge %s has %d ports, which is all a bridge can have", o.Bridge, maxPorts)

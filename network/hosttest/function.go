@@ -229,7 +229,10 @@ func (m *Machine) AddMacvtap(name, lower, mode string) error {
 		return refused("macvtap %s: mode %q", name, mode)
 	}
 	defer m.lock().Unlock()
-	below, err := m.below(name, lower, mode)
+	if m.links[name] != nil {
+		return exists("link %s", name)
+	}
+	below, err := m.below(lower, mode, 0)
 	if err != nil {
 		return err
 	}

@@ -125,6 +125,7 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 	m.dropAssociations(name)
 	m.dropProfiles(name)
 	m.unregister(name)
+	m.dropGuests(func(g guestLink) bool { return g.Lower == name })
 	m.dropAddrs(name, isAny)
 	m.dropRoutes(name, isAny)
 	for _, port := range m.ports(name) {
@@ -195,6 +196,11 @@ func (m *Machine) resize(l *link, mtu int) {
 	for _, upper := range m.uppers(l.Name) {
 		if upper.MTU > mtu {
 			m.resize(upper, mtu)
+		}
+	}
+	for i, g := range m.guests {
+		if g.Lower == l.Name {
+			m.guests[i].MTU = min(g.MTU, mtu)
 		}
 	}
 	if mtu >= minIPv6 {

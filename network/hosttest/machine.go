@@ -92,6 +92,7 @@ type state struct {
 	associations map[host.UUID]host.Association
 	profiles     map[profiled]host.Profile
 	namespaces   map[string]bool
+	guests       []guestLink
 }
 
 // New returns a machine with these network cards and a loopback device. The cards are up, have an MTU of 1500 and the
@@ -123,7 +124,7 @@ func (m *Machine) Log() []host.Op {
 // parameters that are not as the kernel sets them, and the leases.
 func (m *Machine) String() string {
 	defer m.lock().Unlock()
-	scope := host.Scope{All: true, Libvirt: true, Zones: true, Resolver: true}
+	scope := host.Scope{All: true, Libvirt: true, Zones: true, Resolver: true, Namespaces: slices.Collect(maps.Keys(m.namespaces))}
 	for _, fn := range m.functions {
 		scope.VFs = append(scope.VFs, fn.PCI)
 	}
@@ -172,6 +173,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.libvirtFacts(scope, f)
 	m.associationFacts(scope, f)
 	m.profileFacts(scope, f)
+	m.guestFacts(scope, f)
 	f.Sort()
 	return f
 }
@@ -216,6 +218,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.addMacvtap(op)
 	case host.DelMacvtap:
 		return m.delMacvtap(op)
+	case host.AddMacvlan:
+		return m.addMacvlan(op)
+	case host.DelMacvlan:
+		return m.delMacvlan(op)
 	case host.Raise:
 		return m.setUp(host.SetUp(op))
 	case host.Plug:

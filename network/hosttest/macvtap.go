@@ -11,12 +11,12 @@ import (
 
 // addMacvtap keeps the rules of the kernel about what may stand on what.
 func (m *Machine) addMacvtap(o host.AddMacvtap) error {
-	below, err := m.below(o.Link, o.Lower, o.Mode)
+	if m.links[o.Link] != nil {
+		return exists("link %s", o.Link)
+	}
+	below, err := m.below(o.Lower, o.Mode, o.MTU)
 	if err != nil {
 		return err
-	}
-	if o.MTU > below.MTU {
-		return refused("macvtap %s: mtu %d is above the %d of %s", o.Link, o.MTU, below.MTU, o.Lower)
 	}
 	l := newLink(host.Link{
 		Name: o.Link, Kind: host.Macvtap, MAC: o.MAC, MTU: o.MTU, Owner: o.Owner, Lower: o.Lower, Mode: o.Mode,
@@ -34,25 +34,39 @@ func (m *Machine) addMacvtap(o host.AddMacvtap) error {
 	return nil
 }
 
-// below finds the device that a macvtap device is to stand on.
-func (m *Machine) below(name, lower, mode string) (*link, error) {
+// below finds the device that a macvtap or macvlan device of that mode and MTU is to stand on.
+func (m *Machine) below(lower, mode string, mtu int) (*link, error) {
 	below, err := m.link(lower)
 	switch {
 	case err != nil:
 		return nil, err
-	case m.links[name] != nil:
-		return nil, exists("link %s", name)
 	case below.Name == loopback || below.Kind == host.Macvtap || below.Kind == host.Macvlan:
-		return nil, refused("macvtap %s: %s is no device that it could stand on", name, lower)
+		return nil, refused("%s is no device that others could stand on", lower)
 	case below.Master != "":
 		return nil, exists("%s is a port of %s, as which it", lower, below.Master)
+	case mtu > below.MTU:
+		return nil, refused("mtu %d is above the %d of %s", mtu, below.MTU, lower)
 	}
-	for _, l := range m.uppers(lower) {
+	for _, l := range m.standing(lower) {
 		if l.Mode == host.Passthru || mode == host.Passthru {
-			return nil, refused("macvtap %s: %s is on %s in mode %s", name, l.Name, lower, l.Mode)
+			return nil, refused("%s is on %s in mode %s", l.Name, lower, l.Mode)
 		}
 	}
 	return below, nil
+}
+
+// standing are the macvtap and macvlan devices on a link, here and in the namespaces of guests.
+func (m *Machine) standing(lower string) []host.Link {
+	var all []host.Link
+	for _, l := range m.uppers(lower) {
+		all = append(all, l.Link)
+	}
+	for _, g := range m.guests {
+		if g.Lower == lower {
+			all = append(all, g.Link)
+		}
+	}
+	return all
 }
 
 // uppers are the macvtap devices on a link.

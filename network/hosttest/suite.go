@@ -26,7 +26,7 @@ type Suite struct {
 	// Open gives a backend for an empty machine. It is called often.
 	Open func(t *testing.T) host.Backend
 	// Namespace gives the file of an empty network namespace that the machine which was opened last can reach. It is
-	// for the operations with veths, which are skipped if it is nil.
+	// for the operations with veths and macvlan devices, which are skipped if it is nil.
 	Namespace func(t *testing.T) string
 	// Firewalld readies firewalld on the machine that was opened last, with the zones home and work and no link in either. It
 	// is for the operations with zones, which are skipped if it is nil.
@@ -137,7 +137,9 @@ func (s Suite) open(t *testing.T, needs ...host.Op) *bench {
 	}
 	switched := false
 	for _, op := range needs {
-		if _, ok := op.(host.AddVeth); ok && x.namespace == "" {
+		_, pair := op.(host.AddVeth)
+		_, macvlan := op.(host.AddMacvlan)
+		if (pair || macvlan) && x.namespace == "" {
 			if s.Namespace == nil {
 				t.Skip("the caller gave no network namespace")
 			}
@@ -189,6 +191,13 @@ func (x *bench) here(op host.Op) host.Op {
 		return o
 	case host.DelVeth:
 		return x.here(host.AddVeth(o)).Inverse()
+	case host.AddMacvlan:
+		if o.Namespace == guest && x.namespace != "" {
+			o.Namespace = x.namespace
+		}
+		return o
+	case host.DelMacvlan:
+		return x.here(host.AddMacvlan(o)).Inverse()
 	}
 	return op
 }
@@ -224,9 +233,15 @@ func (x *bench) facts() *host.Facts {
 
 func (x *bench) look(scope host.Scope) *host.Facts {
 	x.t.Helper()
+	if x.namespace != "" {
+		scope.Namespaces = []string{x.namespace}
+	}
 	f, err := x.backend.Facts(context.Background(), scope)
 	if err != nil {
 		x.t.Fatalf("facts: %v", err)
+	}
+	for i := range f.Guests {
+		f.Guests[i].Namespace = guest
 	}
 	return f
 }

@@ -109,6 +109,9 @@ func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Fact
 	if err := b.receiveFacts(scope, f); err != nil {
 		return err
 	}
+	if err := b.guestFacts(scope, f); err != nil {
+		return err
+	}
 	return b.shapeFacts(scope, f)
 }
 
@@ -151,6 +154,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.addMacvtap(op)
 	case host.DelMacvtap:
 		return b.delMacvtap(op)
+	case host.AddMacvlan:
+		return b.addMacvlan(op)
+	case host.DelMacvlan:
+		return b.delMacvlan(ctx, op)
 	case host.Raise:
 		return b.setLink(op.Link, rtnl.Change{Up: true})
 	case host.Plug:

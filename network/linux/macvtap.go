@@ -19,21 +19,27 @@ import (
 // through the device afterwards, because then the kernel itself gives the device below its own back when this one goes,
 // whatever becomes of this process.
 func (b *Backend) addMacvtap(o host.AddMacvtap) error {
-	lower, err := b.rt.Link(o.Lower)
+	lower, err := b.below(host.Macvtap, o.Link, o.Lower)
 	if err != nil {
 		return err
 	}
-	if isMacvtap(lower) {
-		return fmt.Errorf("macvtap %s: %s is of kind %s itself: %w", o.Link, o.Lower, lower.Kind, fs.ErrInvalid)
-	}
-	err = b.rt.AddMacvtap(rtnl.NewLink{Name: o.Link, MAC: o.MAC, MTU: o.MTU}, lower.Index, o.Mode)
+	err = b.rt.AddMacvtap(rtnl.NewLink{Name: o.Link, MAC: o.MAC, MTU: o.MTU}, rtnl.Stacked{Lower: lower.Index, Mode: o.Mode})
 	if err != nil {
-		return fmt.Errorf("macvtap %s on %s: %w", o.Link, o.Lower, b.refusal(o, lower, err))
+		return fmt.Errorf("macvtap %s on %s: %w", o.Link, o.Lower, b.refusal(o.Mode, o.MTU, lower, err))
 	}
 	if err := b.finishMacvtap(o, lower); err != nil {
 		return errors.Join(err, b.delMacvtap(host.DelMacvtap(o)))
 	}
 	return nil
+}
+
+// below finds the link that a macvtap or macvlan device is to stand on.
+func (b *Backend) below(kind host.Kind, link, name string) (rtnl.Link, error) {
+	lower, err := b.rt.Link(name)
+	if err == nil && isMacvtap(lower) {
+		err = fmt.Errorf("%s %s: %s is of kind %s itself: %w", kind, link, name, lower.Kind, fs.ErrInvalid)
+	}
+	return lower, err
 }
 
 // finishMacvtap gives a device what the kernel does not take in the message that makes it.
@@ -50,27 +56,33 @@ func (b *Backend) finishMacvtap(o host.AddMacvtap, lower rtnl.Link) error {
 		}
 		err = b.setLink(o.Link, change)
 	}
+	return keepsAddress(o.Lower, err)
+}
+
+// keepsAddress tells why the kernel does not give a link another address.
+func keepsAddress(link string, err error) error {
 	if errors.Is(err, unix.EADDRNOTAVAIL) {
-		err = fmt.Errorf("%s keeps its address, which its card has given it (ip link set PF vf N mac): %w: %w", o.Lower, fs.ErrPermission, err)
+		return fmt.Errorf("%s keeps its address, which its card has given it (ip link set PF vf N mac): %w: %w", link, fs.ErrPermission, err)
 	}
 	return err
 }
 
-// refusal tells why the kernel did not want to make a macvtap device. It has one word for many reasons.
-func (b *Backend) refusal(o host.AddMacvtap, lower rtnl.Link, err error) error {
+// refusal tells why the kernel did not want to make a macvtap or macvlan device of that mode and size. It has one word for
+// many reasons.
+func (b *Backend) refusal(mode string, mtu int, lower rtnl.Link, err error) error {
 	switch {
 	case errors.Is(err, unix.EBUSY):
 		if lower.Master != 0 {
 			names, nameErr := b.rt.LinkNames(lower.Master)
 			if nameErr == nil && names[lower.Master] != "" {
-				return fmt.Errorf("%s is a port of %s: %w", o.Lower, names[lower.Master], taken(err))
+				return fmt.Errorf("%s is a port of %s: %w", lower.Name, names[lower.Master], taken(err))
 			}
 		}
 		return taken(err)
 	case !errors.Is(err, unix.EINVAL):
 		return err
-	case o.MTU > lower.MTU:
-		return fmt.Errorf("mtu %d is above the %d of %s: %w", o.MTU, lower.MTU, o.Lower, err)
+	case mtu > lower.MTU:
+		return fmt.Errorf("mtu %d is above the %d of %s: %w", mtu, lower.MTU, lower.Name, err)
 	}
 	for _, kind := range []host.Kind{host.Macvtap, host.Macvlan} {
 		others, listErr := b.rt.LinksOfKind(string(kind))
@@ -78,10 +90,13 @@ func (b *Backend) refusal(o host.AddMacvtap, lower rtnl.Link, err error) error {
 			return errors.Join(err, listErr)
 		}
 		for _, l := range others {
-			if l.Lower == lower.Index && (l.Mode == host.Passthru || o.Mode == host.Passthru) {
-				return fmt.Errorf("%s is on %s in mode %s, and passthru does not share: %w", l.Name, o.Lower, l.Mode, err)
+			if l.Lower == lower.Index && (l.Mode == host.Passthru || mode == host.Passthru) {
+				return fmt.Errorf("%s is on %s in mode %s, and passthru does not share: %w", l.Name, lower.Name, l.Mode, err)
 			}
 		}
+	}
+	if lower.Ethernet {
+		return fmt.Errorf("a device in another network namespace may be on %s, and passthru does not share: %w", lower.Name, err)
 	}
 	return err
 }
@@ -116,13 +131,16 @@ func (b *Backend) delMacvtap(o host.DelMacvtap) error {
 	if err := b.delFoundLink(l); err != nil || o.Mode != host.Passthru || lower.Index == 0 {
 		return err
 	}
-	if lower, err = b.rt.Link(o.Lower); err != nil {
+	return b.giveBack(o.Lower, o.Was)
+}
+
+// giveBack gives a link the address again that it had, unless it has it.
+func (b *Backend) giveBack(link string, was host.MAC) error {
+	l, err := b.rt.Link(link)
+	if err != nil || host.MAC(l.MAC) == was {
 		return err
 	}
-	if host.MAC(lower.MAC) == o.Was {
-		return nil
-	}
-	return b.setLink(o.Lower, rtnl.Change{MAC: o.Was})
+	return b.setLink(link, rtnl.Change{MAC: was})
 }
 
 // isMacvtap reports whether a link is a macvtap or macvlan device.

@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errNoNamespace is that of a file which is no network namespace.
+var errNoNamespace = errors.New("no network namespace")
+
 // openNamespace opens the file of a network namespace. An empty path is the namespace of the process, which needs no
 // file.
 func openNamespace(path string) (*os.File, error) {
@@ -29,7 +32,7 @@ func openNamespace(path string) (*os.File, error) {
 	kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE)
 	if err != nil || kind != unix.CLONE_NEWNET {
 		file.Close()
-		return nil, fmt.Errorf("%s is no network namespace: %w", path, fs.ErrInvalid)
+		return nil, fmt.Errorf("%s: %w: %w", path, errNoNamespace, fs.ErrInvalid)
 	}
 	return file, nil
 }
