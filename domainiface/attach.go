@@ -22,7 +22,7 @@ type Port struct {
 	// ID identifies the port, together with the network.
 	ID schema.UUID
 	// Link is the device on the host: a tap, a macvtap, or the host's end of a pair. It is empty for a guest that has a virtual
-	// function, see [Port.Passthrough].
+	// function, see [Port.Passthrough], and for a container with a macvlan device, of which the host sees nothing.
 	Link string
 	// MAC is the address of the device in the guest.
 	MAC schema.MAC
@@ -39,7 +39,7 @@ type Port struct {
 }
 
 // Attach connects an interface of a guest: it makes the guest's device and plugs it into the bridge of the network or of
-// the host, or stands it on a device of the host: a macvtap. Of type hostdev, and on a network of that mode, it sets up a
+// the host, or stands it on a device of the host: a macvtap, or a macvlan for a container. Of type hostdev, and on a network of that mode, it sets up a
 // virtual function and gives it to the driver that hands it over. All of that is done or nothing. The interface stays the caller's; what it leaves open (its MAC, the name of its
 // device) is chosen and told by the Port.
 //

@@ -3,7 +3,6 @@
 package domainiface_test
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"strings"
@@ -186,27 +185,7 @@ func TestAttachRefuses(t *testing.T) {
 
 func TestAttachAtomic(t *testing.T) {
 	m, nets := onLAN(t)
-	before := m.String()
-	broken := errors.New("broken")
-	for at := 0; ; at++ {
-		n := 0
-		m.Fail = func(host.Op) error {
-			n++
-			if n == at+1 {
-				return broken
-			}
-			return nil
-		}
-		port, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, nic(t, `<interface type='network'><source network='lan'/></interface>`))
-		if err == nil {
-			require.Equal(t, 4, at)
-			m.Fail = nil
-			require.NoError(t, port.Detach(context.Background()))
-			return
-		}
-		require.ErrorIs(t, err, broken)
-		require.Equal(t, before, m.String(), "step %d", at)
-	}
+	require.Equal(t, 4, atomic(t, m, nets, domainiface.Guest{Name: "web"}, `<interface type='network'><source network='lan'/></interface>`))
 }
 
 // TestBridgeOfAnotherKind knows the bridges of Open vSwitch from others.

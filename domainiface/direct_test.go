@@ -158,8 +158,11 @@ func TestAttachDirectRefuses(t *testing.T) {
 		"vlan on what is no virtual function": {web, `<interface type='direct'><source dev='eth0' mode='passthrough'/><vlan><tag id='7'/></vlan></interface>`,
 			fs.ErrInvalid, "/interface/vlan: eth0 is no virtual function"},
 		"vlan in another mode": {web, `<interface type='direct'><source dev='eth0'/><vlan><tag id='7'/></vlan></interface>`, nil, "/interface/vlan"},
-		"container": {domainiface.Guest{Name: "box", Namespace: "/run/netns/box"}, `<interface type='direct'><source dev='eth0'/></interface>`,
-			errors.ErrUnsupported, "/interface/source: a container"},
+		"limits of a container": {domainiface.Guest{Name: "box", Namespace: "/run/netns/box"},
+			`<interface type='direct'><source dev='eth0'/><bandwidth><inbound average='1000'/></bandwidth></interface>`,
+			errors.ErrUnsupported, "/interface/bandwidth: a container"},
+		"container that is gone": {domainiface.Guest{Name: "box", Namespace: "/run/netns/box"}, `<interface type='direct'><source dev='eth0'/></interface>`,
+			fs.ErrNotExist, "network namespace /run/netns/box"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, nets, _ := onCards(t)
@@ -246,6 +249,14 @@ func TestUpdateDirect(t *testing.T) {
 // TestAttachDirectAtomic fails at every step, after which a card that the guest was to have for itself is as it was.
 func TestAttachDirectAtomic(t *testing.T) {
 	m, nets, _ := onCards(t)
+	require.Equal(t, 5, atomic(t, m, nets, domainiface.Guest{Name: "web"},
+		`<interface type='direct'><source dev='eth1' mode='passthrough'/><bandwidth><inbound average='9'/></bandwidth></interface>`))
+}
+
+// atomic attaches a guest and fails at every step, after which the machine is as it was, until it succeeds; then it detaches
+// the guest. It returns the number of steps.
+func atomic(t *testing.T, m *hosttest.Machine, nets *network.Manager, g domainiface.Guest, text string) int {
+	t.Helper()
 	before := m.String()
 	broken := errors.New("broken")
 	for at := 0; ; at++ {
@@ -257,14 +268,13 @@ func TestAttachDirectAtomic(t *testing.T) {
 			}
 			return nil
 		}
-		port, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"},
-			nic(t, `<interface type='direct'><source dev='eth1' mode='passthrough'/><bandwidth><inbound average='9'/></bandwidth></interface>`))
+		port, err := domainiface.Attach(t.Context(), nets, g, nic(t, text))
 		if err == nil {
-			require.Equal(t, 5, at)
+			require.Len(t, port.Built, at)
 			m.Fail = nil
 			require.NoError(t, port.Detach(context.Background()))
 			require.Equal(t, before, m.String())
-			return
+			return at
 		}
 		require.ErrorIs(t, err, broken)
 		require.Equal(t, before, m.String(), "step %d", at)

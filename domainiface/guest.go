@@ -11,7 +11,8 @@ type Guest struct {
 	// UUID may be zero; a guest that has none is told from others by its name.
 	UUID schema.UUID `json:",omitzero"`
 	// Namespace is the file of the network namespace of a container, such as /proc/123/ns/net. The container gets one
-	// end of a pair of virtual Ethernet devices. Empty is a virtual machine, which gets a tap device.
+	// end of a pair of virtual Ethernet devices, or on a device of the host a macvlan device; it is called as <guest dev=""/>
+	// says, or eth0, and is down. Empty is a virtual machine, which gets a tap or macvtap device.
 	Namespace string
 	// User and Group may open the tap device besides root; nil means nobody else. A macvtap is opened by [Port.Open] only.
 	User, Group *uint32

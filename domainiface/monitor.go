@@ -99,7 +99,7 @@ func (p *Port) opened() error {
 	_, tap := p.tap()
 	_, macvtap := p.macvtap()
 	if !tap && !macvtap {
-		return fmt.Errorf("port %s: its device %s is neither a tap nor a macvtap: %w", p.ID, p.Link, errors.ErrUnsupported)
+		return fmt.Errorf("port %s: its device%s is neither a tap nor a macvtap: %w", p.ID, strings.TrimSuffix(" "+p.Link, " "), errors.ErrUnsupported)
 	}
 	return nil
 }

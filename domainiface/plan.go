@@ -127,11 +127,7 @@ func device(g Guest, i *Interface, p *network.Port, link string, bridgeMTU int) 
 	}
 	mac, owner := host.MAC(i.MAC.Address), ownerOf(p)
 	if g.Namespace != "" {
-		peer := "eth0"
-		if i.Guest != nil && i.Guest.Dev != "" {
-			peer = i.Guest.Dev
-		}
-		return host.AddVeth{Link: link, MAC: hostSide(mac), Owner: owner, MTU: mtu, Peer: peer, PeerMAC: mac, Namespace: g.Namespace}
+		return host.AddVeth{Link: link, MAC: hostSide(mac), Owner: owner, MTU: mtu, Peer: inside(i), PeerMAC: mac, Namespace: g.Namespace}
 	}
 	queues := 1
 	if i.Driver != nil && i.Driver.Queues.Uint() > 1 {
@@ -141,6 +137,14 @@ func device(g Guest, i *Interface, p *network.Port, link string, bridgeMTU int) 
 		Link: link, MAC: hostSide(mac), Owner: owner, MTU: mtu, Queues: queues,
 		VnetHdr: i.Model == nil || i.Model.VnetHeader(), User: g.User, Group: g.Group,
 	}
+}
+
+// inside is what the device of a container is called there.
+func inside(i *Interface) string {
+	if i.Guest != nil && i.Guest.Dev != "" {
+		return i.Guest.Dev
+	}
+	return "eth0"
 }
 
 // hostSide is the address of the host's end of a guest's device: the guest's with another first octet, so high that the

@@ -12,8 +12,9 @@ import (
 	"github.com/go-virtnet/virtnet/virtualport"
 )
 
-// planDirect plans the device of a guest that stands on a device of the host. It is up from then on, as taps are: the
-// host has no addresses on it, so that nothing is said with the guest's address before the guest says it. A device below
+// planDirect plans the device of a guest that stands on a device of the host: a macvtap device, or for a container a macvlan
+// device in its namespace. A macvtap device is up from then on, as taps are: the host has no addresses on it, so that nothing
+// is said with the guest's address before the guest says it. A container switches its device on itself. A device below
 // that is down is switched on. In mode passthrough it is the guest's, and is switched off again with it; otherwise it
 // stays on, for others that came meanwhile.
 func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Facts, vepa network.VEPAPolicy) (host.Plan, error) {
@@ -26,7 +27,7 @@ func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 			return nil, fmt.Errorf("/interface/source/@mode: %w", err)
 		}
 	}
-	made, err := macvtap(i, p, mode, link, lower)
+	on, err := footingOf(i, mode, lower)
 	if err != nil {
 		return nil, err
 	}
@@ -34,29 +35,44 @@ func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 	if err != nil {
 		return nil, err
 	}
-	plan = append(plan, host.Step{From: from, Op: made, Note: note})
-	if was, ok := f.Sysctl(ipv6Default); ok && (made.MTU == 0 || made.MTU >= minIPv6) && lower.MTU >= minIPv6 {
-		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
+	if g.Namespace != "" {
+		plan = append(plan, host.Step{From: from, Op: macvlan(g, i, p, on, lower), Note: note})
+	} else {
+		device, err := planMacvtap(i, p, on, link, lower, f)
+		if err != nil {
+			return nil, err
+		}
+		device[0].Note = note
+		plan = append(plan, device...)
 	}
-	shape, err := network.PlanShape(p.Bandwidth, "/interface/bandwidth", link, true, f.Shaping)
-	if err != nil {
-		return nil, err
-	}
-	plan = append(plan, shape...)
 	if !lower.Up {
 		var raise host.Op = host.Raise{Link: lower.Name}
-		if made.Mode == host.Passthru {
+		if on.mode == host.Passthru {
 			raise = host.SetUp{Link: lower.Name}
 		}
 		plan = append(plan, host.Step{From: "/interface/source", Op: raise})
 	}
-	plan = append(plan, planAssociate(p, made.MAC, lower)...)
-	profile, err := planProfile(g, p, made.MAC, lower, f)
+	plan = append(plan, planAssociate(p, on.mac, lower)...)
+	profile, err := planProfile(g, p, on.mac, lower, f)
 	if err != nil {
 		return nil, err
 	}
 	plan = append(plan, profile...)
+	if g.Namespace != "" {
+		return plan, nil
+	}
 	return append(plan, host.Step{From: from, Op: host.SetUp{Link: link}}), nil
+}
+
+// planMacvtap plans the device of a virtual machine, of which the host has no IPv6.
+func planMacvtap(i *Interface, p *network.Port, on footing, link string, lower *host.Link, f *host.Facts) (host.Plan, error) {
+	const from = "/interface"
+	plan := host.Plan{{From: from, Op: macvtap(i, p, on, link, lower)}}
+	if was, ok := f.Sysctl(ipv6Default); ok && (on.mtu == 0 || on.mtu >= minIPv6) && lower.MTU >= minIPv6 {
+		plan = append(plan, host.Step{From: from, Op: host.SetSysctl{Key: "net/ipv6/conf/" + link + "/disable_ipv6", Value: "1", Was: was}})
+	}
+	shape, err := network.PlanShape(p.Bandwidth, "/interface/bandwidth", link, true, f.Shaping)
+	return append(plan, shape...), err
 }
 
 // planLowerFunction puts a virtual function that a guest gets for itself into the guest's VLAN, and into none if the guest is
@@ -83,27 +99,53 @@ func isVirtual(fn *host.Function) bool { return fn != nil && fn.PF != "" && !fn.
 // minIPv6 is the smallest MTU of a link that has IPv6, and parameters of it.
 const minIPv6 = 1280
 
-// macvtap is the operation that makes the device of a guest in that mode on the device lower.
-func macvtap(i *Interface, p *network.Port, mode schema.MacvtapMode, link string, lower *host.Link) (host.AddMacvtap, error) {
-	made := host.AddMacvtap{
-		Link: link, Lower: lower.Name, Mode: mode.String(), MAC: host.MAC(i.MAC.Address), Owner: ownerOf(p),
-		VnetHdr: i.Model == nil || i.Model.VnetHeader(),
-	}
+// A footing is how the device of a guest stands on one of the host.
+type footing struct {
+	// mode is the word of the kernel.
+	mode string
+	mac  host.MAC
+	// was is the address that the device below has by itself, in mode passthru.
+	was host.MAC
+	// mtu of 0 is that of the device below.
+	mtu int
+}
+
+// footingOf is how the device of an interface stands on the device lower in that mode.
+func footingOf(i *Interface, mode schema.MacvtapMode, lower *host.Link) (footing, error) {
+	on := footing{mode: mode.String(), mac: host.MAC(i.MAC.Address)}
 	if mode == schema.MacvtapPassthrough {
-		made.Mode, made.Was = host.Passthru, lower.MAC
-	} else if made.MAC == lower.MAC {
-		return made, fmt.Errorf("/interface/mac/@address: %s has the address %s itself: %w", lower.Name, lower.MAC, fs.ErrExist)
+		on.mode, on.was = host.Passthru, lower.MAC
+	} else if on.mac == lower.MAC {
+		return on, fmt.Errorf("/interface/mac/@address: %s has the address %s itself: %w", lower.Name, lower.MAC, fs.ErrExist)
+	}
+	if i.MTU != nil && i.MTU.Size.Uint() != 0 {
+		on.mtu = int(min(i.MTU.Size.Uint(), maxUint32))
+		if on.mtu > lower.MTU {
+			return on, fmt.Errorf("/interface/mtu/@size: %d is above the %d of %s, on which the device stands: %w", on.mtu, lower.MTU, lower.Name, fs.ErrInvalid)
+		}
+	}
+	return on, nil
+}
+
+// macvtap is the operation that makes the device of a virtual machine.
+func macvtap(i *Interface, p *network.Port, on footing, link string, lower *host.Link) host.AddMacvtap {
+	made := host.AddMacvtap{
+		Link: link, Lower: lower.Name, Mode: on.mode, MAC: on.mac, Owner: ownerOf(p), MTU: on.mtu, Was: on.was,
+		VnetHdr: i.Model == nil || i.Model.VnetHeader(),
 	}
 	if i.Driver != nil && i.Driver.Queues.Uint() > 1 {
 		made.Queues = int(i.Driver.Queues.Uint())
 	}
-	if i.MTU != nil && i.MTU.Size.Uint() != 0 {
-		made.MTU = int(min(i.MTU.Size.Uint(), maxUint32))
-		if made.MTU > lower.MTU {
-			return made, fmt.Errorf("/interface/mtu/@size: %d is above the %d of %s, on which the device stands: %w", made.MTU, lower.MTU, lower.Name, fs.ErrInvalid)
-		}
+	return made
+}
+
+// macvlan is the operation that makes the device of a container. If the container is trusted with its filters, a device below
+// that it has for itself takes what those say, and everything otherwise.
+func macvlan(g Guest, i *Interface, p *network.Port, on footing, lower *host.Link) host.AddMacvlan {
+	return host.AddMacvlan{
+		Link: inside(i), Namespace: g.Namespace, Lower: lower.Name, Mode: on.mode, MAC: on.mac, Owner: ownerOf(p), MTU: on.mtu, Was: on.was,
+		NoPromisc: on.mode == host.Passthru && trusted(p),
 	}
-	return made, nil
 }
 
 // checkDirect refuses what the device below cannot do for the port, and what is not done.
@@ -117,8 +159,8 @@ func checkDirect(g Guest, i *Interface, p *network.Port, f *host.Facts, rules sc
 	}
 	lower := f.Link(p.Plug.Dev.String())
 	switch {
-	case g.Namespace != "":
-		return unsupported("/interface/source", "a container to a device of the host")
+	case g.Namespace != "" && p.Bandwidth != nil:
+		return unsupported("/interface/bandwidth", "a container that is limited on a device of the host, as it could lift the limit in its namespace,")
 	case p.VirtualPort != nil && p.VirtualPort.Type == virtualport.Qbg:
 		return checkAssociate(p, lower)
 	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.Qbh:
@@ -139,9 +181,22 @@ func (p *Port) macvtap() (host.AddMacvtap, bool) {
 	return host.AddMacvtap{}, false
 }
 
+// footing is how the device of a port stands on the device of the host of that name; none is the empty name.
+func (p *Port) footing() (lower string, on footing) {
+	for _, step := range p.Built {
+		switch made := step.Op.(type) {
+		case host.AddMacvtap:
+			return made.Lower, footing{made.Mode, made.MAC, made.Was, made.MTU}
+		case host.AddMacvlan:
+			return made.Lower, footing{made.Mode, made.MAC, made.Was, made.MTU}
+		}
+	}
+	return "", footing{}
+}
+
 // vepa is the policy by which the port stays in the mode that it has, whatever its switch says now.
 func (p *Port) vepa() network.VEPAPolicy {
-	if made, ok := p.macvtap(); ok && made.Mode == schema.MacvtapBridge.String() {
+	if _, on := p.footing(); on.mode == schema.MacvtapBridge.String() {
 		return network.VEPAFallBack
 	}
 	return network.VEPATrust
@@ -151,21 +206,18 @@ func (p *Port) vepa() network.VEPAPolicy {
 // it stands.
 func (p *Port) asBefore(f *host.Facts) {
 	p.functionBefore(f)
-	made, ok := p.macvtap()
-	if !ok {
-		return
-	}
-	lower := f.Link(made.Lower)
+	name, on := p.footing()
+	lower := f.Link(name)
 	if lower == nil {
 		return
 	}
-	if made.Mode == host.Passthru {
-		lower.MAC = made.Was
+	if on.mode == host.Passthru {
+		lower.MAC = on.was
 	}
 	f.Switches = nil
 	lower.Up = true
 	for _, step := range p.Built {
-		if step.Op == (host.SetUp{Link: made.Lower}) || step.Op == (host.Raise{Link: made.Lower}) {
+		if step.Op == (host.SetUp{Link: name}) || step.Op == (host.Raise{Link: name}) {
 			lower.Up = false
 		}
 	}

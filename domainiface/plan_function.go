@@ -39,7 +39,7 @@ func planFunction(g Guest, i *Interface, p *network.Port, f *host.Facts) (host.P
 	if fn.Link != "" && !fn.Fixed {
 		settings.Was.MAC = host.MAC{} // nobody gave it one: its driver makes up another, and is told the one that it had
 	}
-	if p.RxFilters != nil && p.RxFilters.TrustGuest == schema.Yes {
+	if trusted(p) {
 		if settings.Was.Trust == host.Unknown {
 			return nil, unsupported("/interface/@trustGuestRxFilters", "a function whose card does not tell whom it trusts")
 		}

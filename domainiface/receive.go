@@ -38,7 +38,7 @@ func (p *Port) Receive(ctx context.Context, r Reception) error {
 	if !ok {
 		return unsupported("/interface/@trustGuestRxFilters", "a port that needs no telling what its guest takes")
 	}
-	if d := p.Document; d.RxFilters == nil || d.RxFilters.TrustGuest != schema.Yes {
+	if !trusted(p.Document) {
 		return fmt.Errorf("/interface/@trustGuestRxFilters: the guest decides not what its device takes: %w", fs.ErrPermission)
 	}
 	if p.Interface == nil {
@@ -52,6 +52,9 @@ func (p *Port) Receive(ctx context.Context, r Reception) error {
 	*p = next
 	return nil
 }
+
+// trusted reports whether the guest of a port decides what its device takes.
+func trusted(p *network.Port) bool { return p.RxFilters != nil && p.RxFilters.TrustGuest == schema.Yes }
 
 // receive is what the device of the port is to take.
 func (r Reception) receive(made host.AddMacvtap) host.Receive {
@@ -86,7 +89,7 @@ func withReceive(plan host.Plan, r, own host.Receive) host.Plan {
 
 // keepReceive plans that the device of a port takes what it takes by an earlier plan, if its guest is still trusted.
 func keepReceive(next, built host.Plan, doc *network.Port) host.Plan {
-	if doc.RxFilters == nil || doc.RxFilters.TrustGuest != schema.Yes {
+	if !trusted(doc) {
 		return next
 	}
 	for _, step := range built {

@@ -35,7 +35,7 @@ func request(g Guest, i *Interface, rules schema.Rules, vepa network.VEPAPolicy)
 	req := network.PortRequest{
 		Port: i.Request(), Asks: Places(), Origin: kept,
 		Check: func(r *network.Resolution) error { return i.ValidatePort(r, Hypervisor{}, rules) },
-		Link:  deviceTemplate, DirectLink: macvtapTemplate,
+		Link:  deviceTemplate, DirectLink: macvtapTemplate, DirectAway: g.Namespace != "",
 		Scope: host.Scope{Sysctls: []string{ipv6Default}},
 		Plan: func(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 			switch {

@@ -33,6 +33,8 @@ type PortRequest struct {
 	Link string
 	// DirectLink takes the place of Link for a port that is plugged into a device of the host; empty leaves Link.
 	DirectLink string
+	// DirectAway says that the device of such a port is made in another network namespace: it has no name here.
+	DirectAway bool
 	// Plan says what has to be done on the host for a port with this plug, on the device of that name. Nil does nothing.
 	Plan func(p *Port, link string, f *host.Facts) (host.Plan, error)
 	// Scope names the facts that Plan needs besides the bridge or device of the plug.

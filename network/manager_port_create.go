@@ -107,10 +107,11 @@ func (m *Manager) claimPort(ctx context.Context, req PortRequest, p *Port) (*por
 // linkOf is what the device of a port is called that is plugged in as p is, or how its name is made. A card of the PCI bus
 // is the guest's device itself.
 func (req *PortRequest) linkOf(p *Port) string {
-	if p.Plug != nil && p.Plug.Type == PlugHostdevPCI {
+	direct := p.Plug != nil && p.Plug.Type == PlugDirect
+	switch {
+	case p.Plug != nil && p.Plug.Type == PlugHostdevPCI, direct && req.DirectAway:
 		return ""
-	}
-	if p.Plug != nil && p.Plug.Type == PlugDirect && req.DirectLink != "" {
+	case direct && req.DirectLink != "":
 		return req.DirectLink
 	}
 	return req.Link

@@ -37,6 +37,8 @@ type Link struct {
 	MasterKind string
 	// Lower is the index of the device below it, of a device that stands on another in its own namespace; 0 on others.
 	Lower int
+	// Outside is the same where the device below is in another namespace, of which it is the index.
+	Outside int
 	// VLAN is the number of a device that puts frames in a VLAN, and 0 on others.
 	VLAN int
 	// Mode is that of a macvtap or macvlan device, in the word of "ip link ... mode"; empty on others.
@@ -258,8 +260,11 @@ func parseLink(body []byte) (Link, error) {
 			ad.Nested(l.parseInfo)
 		}
 	}
-	if elsewhere || !l.stacked() {
+	if !l.stacked() {
 		l.Lower = 0
+	}
+	if elsewhere {
+		l.Lower, l.Outside = 0, l.Lower
 	}
 	return l, ad.Err()
 }

@@ -54,19 +54,43 @@ func (c *Conn) AddVeth(n, peer NewLink, namespace int) error {
 	})
 }
 
-// AddMacvtap makes a macvtap device, down, on the link with the index lower. The mode is one of the words of
-// [Link.Mode]; in passthru the kernel ignores the address and takes that of the link below. It refuses with fs.ErrInvalid
-// also what others on that link stand against, and with unix.EBUSY a link that is a part of another.
-func (c *Conn) AddMacvtap(n NewLink, lower int, mode string) error {
-	return c.addLink(n, "macvtap", func(ae *netlink.AttributeEncoder) error {
+// A Stacked is how a macvtap or macvlan device stands on another.
+type Stacked struct {
+	// Lower is the index of the link below.
+	Lower int
+	// Mode is one of the words of [Link.Mode]; in passthru the kernel ignores the address and takes that of the link below.
+	Mode string
+	// NoPromisc leaves the link below what it takes, in mode passthru.
+	NoPromisc bool
+	// Namespace is the descriptor of the network namespace that gets the device; 0 is that of the link below.
+	Namespace int
+}
+
+// AddMacvtap makes a macvtap device, down. It refuses with fs.ErrInvalid also what others on the link below stand against,
+// and with unix.EBUSY a link that is a part of another.
+func (c *Conn) AddMacvtap(n NewLink, s Stacked) error { return c.addStacked(n, "macvtap", s) }
+
+// AddMacvlan makes a macvlan device; see [Conn.AddMacvtap].
+func (c *Conn) AddMacvlan(n NewLink, s Stacked) error { return c.addStacked(n, "macvlan", s) }
+
+func (c *Conn) addStacked(n NewLink, kind string, s Stacked) error {
+	return c.addLink(n, kind, func(ae *netlink.AttributeEncoder) error {
+		if s.NoPromisc {
+			ae.Uint16(unix.IFLA_MACVLAN_FLAGS, 1) // MACVLAN_FLAG_NOPROMISC
+		}
 		for number, word := range modes {
-			if word == mode {
+			if word == s.Mode {
 				ae.Uint32(unix.IFLA_MACVLAN_MODE, number)
 				return nil
 			}
 		}
-		return fmt.Errorf("mode %q: %w", mode, &Error{Errno: unix.EINVAL})
-	}, func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_LINK, uint32(lower)) })
+		return fmt.Errorf("mode %q: %w", s.Mode, &Error{Errno: unix.EINVAL})
+	}, func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.IFLA_LINK, uint32(s.Lower))
+		if s.Namespace != 0 {
+			ae.Uint32(unix.IFLA_NET_NS_FD, uint32(s.Namespace))
+		}
+	})
 }
 
 func (c *Conn) addLink(n NewLink, kind string, data func(*netlink.AttributeEncoder) error, more ...func(*netlink.AttributeEncoder)) error {

@@ -87,10 +87,14 @@ func attacher(text string) error {
 func TestAttachIsKilled(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
-	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "ovs"} {
+	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "container bridge", "container passthrough", "ovs"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			newAttachWorld(t, kind).killAttacher(4)
+			least := 4
+			if kind == "container bridge" {
+				least = 2 // its device is all there is
+			}
+			newAttachWorld(t, kind).killAttacher(least)
 		})
 	}
 }
@@ -150,6 +154,9 @@ const networkCard = "card"
 func newAttachWorld(t *testing.T, kind string) *attachWorld {
 	w := &attachWorld{
 		killWorld: newKillWorld(t, ""), container: testenv.New(t), document: `<interface type='network'><source network='net0'/></interface>`,
+	}
+	if mode, ok := strings.CutPrefix(kind, "container "); ok {
+		w.path, kind = w.container.Path(), mode
 	}
 	switch kind {
 	case "veth":

@@ -24,6 +24,7 @@ func TestFailureHalfWay(t *testing.T) {
 	defer b.Close()
 	long := strings.Repeat("x", 300)
 	mac := host.MAC{2, 0, 0, 0, 0, 1}
+	ns.Output(t, "ip", "link", "add", "lower", "address", "02:00:00:00:00:09", "type", "bridge")
 	before, guestBefore := ns.Snapshot(t), guest.Snapshot(t)
 	for _, c := range []struct {
 		name string
@@ -35,6 +36,12 @@ func TestFailureHalfWay(t *testing.T) {
 		{"tap larger than taps are", func() error { return b.addTap(host.AddTap{Link: "new", MAC: mac, MTU: 65535}) }},
 		{"veth", func() error {
 			return b.addVeth(host.AddVeth{Link: "new", MAC: mac, Owner: long, Peer: "eth0", PeerMAC: mac, Namespace: guest.Path()})
+		}},
+		{"macvlan", func() error {
+			return b.addMacvlan(host.AddMacvlan{Link: "new", MAC: mac, Owner: long, Lower: "lower", Mode: "bridge", Namespace: guest.Path()})
+		}},
+		{"macvlan in mode passthru", func() error {
+			return b.addMacvlan(host.AddMacvlan{Link: "new", MAC: mac, Owner: long, Lower: "lower", Mode: host.Passthru, Was: host.MAC{2, 0, 0, 0, 0, 9}, Namespace: guest.Path()})
 		}},
 	} {
 		err := c.do()

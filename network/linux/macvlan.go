@@ -101,7 +101,7 @@ func (b *Backend) awaitAddress(ctx context.Context, link string, own host.MAC) {
 
 // inGuest runs f with a connection to another network namespace, and with the descriptor of that. If there is none the error
 // wraps errNoNamespace; a file where one was mounted may stay behind.
-func (b *Backend) inGuest(namespace string, f func(guest *rtnl.Conn, namespace int) error) error {
+func (b *Backend) inGuest(namespace string, f func(guest *rtnl.Conn, namespace int) error) (err error) {
 	file, err := openNamespace(namespace)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", errNoNamespace, err)
@@ -114,7 +114,7 @@ func (b *Backend) inGuest(namespace string, f func(guest *rtnl.Conn, namespace i
 	if err != nil {
 		return err
 	}
-	defer guest.Close()
+	defer func() { err = errors.Join(err, guest.Close()) }()
 	return f(guest, int(file.Fd()))
 }
 

@@ -74,6 +74,21 @@ func (l *lan) guest(link, lower, mode string, mac host.MAC) (*os.File, *inbox) {
 	return file, newInbox(file)
 }
 
+// container makes the device of a guest in a namespace of its own, and sends and receives by it.
+func (l *lan) container(lower, mode string, mac host.MAC) (*os.File, *inbox) {
+	l.t.Helper()
+	ns := testenv.New(l.t)
+	ns.SetSysctl(l.t, "net/ipv6/conf/default/disable_ipv6", "1")
+	o := host.AddMacvlan{Link: "eth0", Namespace: ns.Path(), Lower: lower, Mode: mode, MAC: mac}
+	if mode == host.Passthru {
+		o.Was = macOf(l.t, l.b, lower)
+	}
+	do(l.t, l.b, o)
+	ns.Output(l.t, "ip", "link", "set", "eth0", "up")
+	socket := l.socket(ns, "eth0")
+	return socket, newInbox(socket)
+}
+
 // An inbox is what came out of a descriptor and was not taken yet.
 type inbox struct {
 	more <-chan []byte
@@ -172,9 +187,25 @@ func (l *lan) passes(from *os.File, source, destination host.MAC, to *inbox, all
 	return to.count(text)
 }
 
-// TestMacvtapModes is the matrix of modes: how often a frame of one guest comes to another on the same card, and to the
-// station, by the mode of both and by what the switch does.
-func TestMacvtapModes(t *testing.T) { // not parallel: it counts its marks
+// TestMacvtapModes is the matrix of modes of virtual machines, and TestMacvlanModes that of containers, and of both together.
+func TestMacvtapModes(t *testing.T) { testModes(t, (*lan).machine, (*lan).machine) }
+
+func TestMacvlanModes(t *testing.T) {
+	t.Run("containers", func(t *testing.T) { testModes(t, (*lan).container, (*lan).container) })
+	t.Run("machine and container", func(t *testing.T) { testModes(t, (*lan).machine, (*lan).container) })
+}
+
+// A guestOn is a guest on a card, in a mode and with an address.
+type guestOn func(l *lan, card, mode string, mac host.MAC) (*os.File, *inbox)
+
+// machine is guest with a device whose name is the last number of its address.
+func (l *lan) machine(lower, mode string, mac host.MAC) (*os.File, *inbox) {
+	return l.guest(fmt.Sprintf("mv%d", mac[5]), lower, mode, mac)
+}
+
+// testModes counts how often a frame of one guest comes to another on the same card, and to the station, by the mode of both
+// and by what the switch does.
+func testModes(t *testing.T, guestOnA, guestOnB guestOn) { // not parallel: it counts its marks
 	type delivery struct{ one, all int } // a frame for the guest, and one for everybody
 	no, yes := delivery{}, delivery{1, 1}
 	for _, c := range []struct {
@@ -192,8 +223,8 @@ func TestMacvtapModes(t *testing.T) { // not parallel: it counts its marks
 		for _, hairpin := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s and %s, reflection %t", c.a, c.b, hairpin), func(t *testing.T) {
 				l := newLAN(t, hairpin)
-				a, inA := l.guest("mva", "card", c.a, guestA)
-				b, inB := l.guest("mvb", "card", c.b, guestB)
+				a, inA := guestOnA(l, "card", c.a, guestA)
+				b, inB := guestOnB(l, "card", c.b, guestB)
 				l.learn(a, guestA)
 				l.learn(b, guestB)
 				wantAB, wantBA := c.plainAB, c.plainBA
@@ -222,9 +253,15 @@ func TestMacvtapModes(t *testing.T) { // not parallel: it counts its marks
 
 // TestMacvtapPassthru gives guests a card each: they reach each other by the switch, and the host hears nothing of it.
 func TestMacvtapPassthru(t *testing.T) {
+	for name, on := range map[string]guestOn{"machines": (*lan).machine, "containers": (*lan).container} {
+		t.Run(name, func(t *testing.T) { testPassthru(t, on) })
+	}
+}
+
+func testPassthru(t *testing.T, on guestOn) {
 	l := newLAN(t, false)
-	a, inA := l.guest("mva", "card", host.Passthru, guestA)
-	b, inB := l.guest("mvb", "card2", host.Passthru, guestB)
+	a, inA := on(l, "card", host.Passthru, guestA)
+	b, inB := on(l, "card2", host.Passthru, guestB)
 	l.learn(a, guestA)
 	l.learn(b, guestB)
 	require.Equal(t, 1, l.passes(a, guestA, guestB, inB, inA, inB))
@@ -244,7 +281,7 @@ func TestMacvtapHost(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, reflection %t", mode, hairpin), func(t *testing.T) {
 				l := newLAN(t, hairpin)
 				guest, in := l.guest("mva", "card", mode, guestA)
-				socket := l.socket("card")
+				socket := l.socket(l.host, "card")
 				inHost := newInbox(socket)
 				l.learn(guest, guestA)
 				l.learn(socket, cardMAC)
@@ -295,12 +332,12 @@ func TestMacvtapShape(t *testing.T) {
 	}
 }
 
-// socket sends and receives frames of the experimental type as the host itself, by a card.
-func (l *lan) socket(card string) *os.File {
+// socket sends and receives frames of the experimental type in a namespace, by a card there.
+func (l *lan) socket(ns *testenv.Namespace, card string) *os.File {
 	l.t.Helper()
 	const experimental = 0xb588 // 0x88b5 in the order of the network
 	fd := -1
-	l.host.Run(l.t, func() {
+	ns.Run(l.t, func() {
 		var err error
 		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 		require.NoError(l.t, err)
