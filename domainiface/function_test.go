@@ -332,3 +332,73 @@ func TestFunctionLost(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.Equal(t, anew, m.String())
 }
+
+// TestFunctionGroups gives the functions of one IOMMU group to one guest only, by a network and by themselves.
+func TestFunctionGroups(t *testing.T) {
+	m, nets, _ := onFunctions(t, strings.ReplaceAll(managedPool, "managed='yes'", ""))
+	for _, place := range []host.PCI{first, third} {
+		require.NoError(t, m.Bind(place, "vfio-pci"))
+	}
+	require.NoError(t, m.JoinGroup(first, second))
+	attach := func(guest, text string) (*domainiface.Port, error) {
+		return domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: guest}, nic(t, strings.Replace(text, "<mac address='52:54:00:00:00:01'/>", "", 1)))
+	}
+	web, err := attach("web", whole1)
+	require.NoError(t, err)
+	require.Equal(t, first.String(), web.Document.Plug.Address.String())
+	db, err := attach("db", whole1)
+	require.NoError(t, err)
+	require.Equal(t, third.String(), db.Document.Plug.Address.String())
+	held := `0001:01:00.1 is in IOMMU group 1 with 0001:01:00.0, which is held alone by port ` + web.ID.String() + ` of guest "web"`
+	_, err = attach("dns", whole1)
+	require.ErrorIs(t, err, network.ErrFull)
+	require.ErrorContains(t, err, held)
+	_, err = attach("dns", function(second, "", ""))
+	require.ErrorIs(t, err, fs.ErrExist)
+	require.ErrorContains(t, err, "/networkport/plug/address: "+held)
+
+	more, err := attach("web", whole1)
+	require.NoError(t, err, "it has the group already")
+	require.Equal(t, second.String(), more.Document.Plug.Address.String())
+	require.NoError(t, web.Detach(t.Context()))
+	_, err = attach("dns", whole1)
+	require.ErrorIs(t, err, network.ErrFull)
+	require.NoError(t, more.Detach(t.Context()))
+	_, err = attach("dns", whole1)
+	require.NoError(t, err)
+}
+
+// TestUnmanagedFunctions passes over the functions of a network that nobody has handed over, and says why.
+func TestUnmanagedFunctions(t *testing.T) {
+	for name, c := range map[string]struct {
+		driver, want string
+	}{
+		"any driver":      {"", "0001:01:00.1"},
+		"its own driver":  {"<driver name='vfio' model='vfio-pci'/>", "0001:01:00.1"},
+		"another of them": {"<driver name='vfio' model='mlx5_vfio_pci'/>", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, nets, _ := onFunctions(t)
+			require.NoError(t, m.Bind(third, ""))
+			n, err := network.Parse(strings.NewReader(`<network><name>whole</name><forward mode='hostdev'>` + c.driver + `<pf dev='eth8'/></forward></network>`))
+			require.NoError(t, err)
+			require.NoError(t, nets.Create(t.Context(), n))
+			says := []string{"eth8v0 (0001:01:00.0) is not managed, and driver igbvf has it", "0001:01:00.2 is not managed, and no driver has it"}
+			if c.want == "" {
+				says = append(says, "0001:01:00.1 is not managed, and driver vfio-pci has it")
+			} else {
+				port, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, nic(t, whole1))
+				require.NoError(t, err)
+				require.Equal(t, c.want, port.Document.Plug.Address.String())
+			}
+			_, err = domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "db"}, nic(t, strings.Replace(whole1, ":01'", ":02'", 1)))
+			require.ErrorIs(t, err, network.ErrFull)
+			for _, want := range says {
+				assert.ErrorContains(t, err, want)
+			}
+			require.NoError(t, m.Bind(third, map[bool]string{true: "mlx5_vfio_pci", false: "vfio-pci"}[c.want == ""]))
+			_, err = domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "db"}, nic(t, strings.Replace(whole1, ":01'", ":02'", 1)))
+			require.NoError(t, err)
+		})
+	}
+}

@@ -114,6 +114,9 @@ func (t *portTable) attach(p *Port, f *host.Facts) error {
 	if h := t.held("", t.identify(e.device), p.isAlone()); h != nil && !e.device.IsZero() && !t.rules.Skips(HeldElsewhere) {
 		return fail(fs.ErrExist, "%s: %s %s", p.Plug.devicePath(), e.device, h)
 	}
+	if why := t.groupHeld(f.Function(host.PCI(e.device.PCI)), p); why != "" {
+		return fail(fs.ErrExist, "%s: %s %s", p.Plug.devicePath(), e.device, why)
+	}
 	e.port = p.Clone()
 	t.add(e)
 	return nil

@@ -12,7 +12,8 @@ const (
 	HeldElsewhere schema.Deviation = "device-held-elsewhere"
 	// HeldAlone corrects that a device which a port has alone is given to a later port that would share it.
 	HeldAlone schema.Deviation = "device-held-alone"
-	// BusyDevice corrects that devices are given which the host itself uses, or does not have: they are passed over.
+	// BusyDevice corrects that devices are given which the host itself uses, or does not have, whose IOMMU group another guest
+	// has, or which are not managed and that nobody has handed over: they are passed over.
 	BusyDevice schema.Deviation = "device-busy"
 	// FreshFunctions corrects that the virtual functions of a <pf> are looked for once, when the network starts, and the
 	// <pf> is forgotten: they are looked for again before a port is refused, and for each port that shares one.

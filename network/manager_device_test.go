@@ -84,7 +84,7 @@ func (h *deviceHouse) full(name string, says ...string) {
 
 const (
 	functionsAlone = `<forward mode='passthrough'><pf dev='card8'/></forward>`
-	functionsWhole = `<forward mode='hostdev'><pf dev='card8'/></forward>`
+	functionsWhole = `<forward mode='hostdev' managed='yes'><pf dev='card8'/></forward>`
 	cardsAlone     = `<forward mode='passthrough'><interface dev='card1'/><interface dev='card2'/></forward>`
 )
 
@@ -208,7 +208,7 @@ func TestDevicesOfAnotherDocument(t *testing.T) {
 func TestDevicesForMany(t *testing.T) {
 	h := newDeviceHouse(t, schema.Rules{})
 	require.NoError(t, h.m.AddPF("card9", 40))
-	h.create("whole", `<forward mode='hostdev'><pf dev='card9'/></forward>`)
+	h.create("whole", `<forward mode='hostdev' managed='yes'><pf dev='card9'/></forward>`)
 	h.create("alone", `<forward mode='passthrough'><pf dev='card9'/></forward>`)
 	other, err := network.Config{}.Open(t.Context(), h.m, h.store)
 	require.NoError(t, err)

@@ -132,7 +132,7 @@ func (t *portTable) offer(live *Network, f *host.Facts) error {
 		order[i] = t.identify(o.device)
 		if !t.rules.Skips(BusyDevice) && o.closed == "" {
 			h := t.holdings[order[i]]
-			o.closed, o.shared = v.busy(o.device, live.Mode() == ForwardHostdev, h != nil)
+			o.closed, o.shared = v.busy(o.device, live.handing(), h != nil)
 		}
 		by[order[i]] = o
 	}
@@ -190,10 +190,12 @@ func (t *portTable) recheck(live *Network, p *Port, f *host.Facts) bool {
 		if live.Forward.expands(t.rules) {
 			o.device.Name = fn.Link
 		}
-		o.closed = noDevice(whole, fn)
+		if o.closed = noDevice(whole, fn); o.closed == "" {
+			o.closed = t.groupHeld(fn, p)
+		}
 	}
 	if o.closed == "" {
-		o.closed, o.shared = v.busy(o.device, whole, len(t.holdings[d].ports) > 1)
+		o.closed, o.shared = v.busy(o.device, live.handing(), len(t.holdings[d].ports) > 1)
 	}
 	n.offers[d] = o
 	t.judgeIn(live.Name, n, d)
@@ -209,18 +211,6 @@ func noDevice(whole bool, fn *host.Function) hostdev.Reason {
 		return "has no network device, and no driver"
 	}
 	return hostdev.Reason("has no network device, its driver is " + fn.Driver)
-}
-
-// handedOver says what stands against handing a function over whole, besides what its network device is used for.
-func handedOver(fn *host.Function) hostdev.Reason {
-	s, shares := fn.Shared()
-	switch {
-	case shares:
-		return hostdev.Reason(fmt.Sprintf("is in IOMMU group %s with %s, which driver %s has", fn.Group, s.PCI, s.Driver))
-	case fn.Link == "" && fn.Driver != "" && fn.Driver != "pci-stub" && !host.PassesThrough(fn.Driver):
-		return hostdev.Reason("has driver " + fn.Driver + " and no network device here: it may be in use in another network namespace")
-	}
-	return ""
 }
 
 // fill makes the pool of a network anew.
@@ -310,15 +300,15 @@ func newView(f *host.Facts) *view {
 
 // busy says what the host itself does with a device: why nobody can have it, or nobody can have it alone. What it does for
 // a port that holds the device is no reason.
-func (v *view) busy(d hostdev.Device, whole, held bool) (closed, shared hostdev.Reason) {
+func (v *view) busy(d hostdev.Device, whole *handing, held bool) (closed, shared hostdev.Reason) {
 	link := d.Name
-	if whole {
+	if whole != nil {
 		fn := v.places[host.PCI(d.PCI)]
 		if fn == nil {
 			return "is not on this host", ""
 		}
 		if !held {
-			closed = handedOver(fn)
+			closed = whole.refuses(fn)
 		}
 		if link = fn.Link; link == "" || closed != "" {
 			return closed, ""
@@ -326,7 +316,7 @@ func (v *view) busy(d hostdev.Device, whole, held bool) (closed, shared hostdev.
 	}
 	l := v.links[link]
 	switch {
-	case l == nil && !whole:
+	case l == nil && whole == nil:
 		return "is not on this host", ""
 	case l != nil && l.Master != "":
 		return hostdev.Reason("is a port of bridge " + l.Master), ""

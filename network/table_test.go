@@ -33,7 +33,7 @@ var liveNetworks = map[string]string{
 	"pass":    `<forward mode='passthrough'><interface dev='card4'/><interface dev='card5'/></forward>`,
 	"private": `<forward mode='private'><interface dev='card6'/><interface dev='card7'/></forward>`,
 	"whole":   `<forward mode='hostdev' managed='yes'><address type='pci' bus='3' slot='16' function='0'/><address type='pci' bus='3' slot='16' function='2'/></forward>`,
-	"pf":      `<forward mode='hostdev'><pf dev='card8'/></forward>`,
+	"pf":      `<forward mode='hostdev' managed='yes'><pf dev='card8'/></forward>`,
 	"pfpass":  `<forward mode='passthrough'><pf dev='card8'/></forward>`,
 	"none":    `<forward mode='vepa'/>`,
 }
