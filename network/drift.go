@@ -70,7 +70,7 @@ func driftOf(plan host.Plan, others string, f *host.Facts) Drift {
 // touches reports whether an operation is about a link, among others.
 func touches(op host.Op, link string) bool {
 	scope := op.Scope()
-	return slices.Contains(scope.Links, link) || slices.Contains(scope.Shapes, link)
+	return slices.Contains(scope.Links, link) || slices.Contains(scope.Shapes, link) || slices.Contains(scope.Filled, link)
 }
 
 // bridgesOf are the bridges that a plan makes.

@@ -75,7 +75,7 @@ var breakages = []struct {
 	lost    string
 }{
 	{"bridge gone", func(h *repairHouse) error { return h.undo(host.AddBridge{}) }, []string{
-		"link add br1", "sysctl net/ipv6/conf/br1/disable_ipv6", "sysctl net/ipv6/conf/br1/accept_ra", "sysctl net/ipv6/conf/br1/autoconf", "tc shape add br1", "addr add 10.9.1.1/24", "addr add 2001:db8:1::1/64",
+		"link add br1", "sysctl net/ipv6/conf/br1/disable_ipv6", "sysctl net/ipv6/conf/br1/accept_ra", "sysctl net/ipv6/conf/br1/autoconf", "tc shape add br1", "tc filter add dev br1 egress", "addr add 10.9.1.1/24", "addr add 2001:db8:1::1/64",
 		"link set br1 up", "route add 10.77.0.0/16",
 	}, []string{"link set vnet0 master br1", "tc class add dev br1"}, "br1"},
 	{"address removed", func(h *repairHouse) error { return h.undo(host.AddAddr{}) }, []string{"addr add 10.9.1.1/24", "route add"}, nil, ""},
@@ -93,6 +93,7 @@ var breakages = []struct {
 		less.Forwards = less.Forwards[1:]
 		return h.Do(context.Background(), host.SetFilter{Network: h.uuid, Filter: less, Was: filter})
 	}, []string{"nft filter of br1"}, nil, ""},
+	{"checksums left", func(h *repairHouse) error { h.DropChecksums("br1"); return nil }, []string{"tc filter add dev br1 egress"}, nil, ""},
 	{"qdisc gone", func(h *repairHouse) error { h.DropShape("br1"); return nil }, []string{"tc shape add br1"}, []string{"tc class add dev br1"}, ""},
 	{"shape replaced", func(h *repairHouse) error {
 		is := h.shape()

@@ -59,8 +59,7 @@ func updatesOfRunning(t testing.TB) []updateOfRunning {
 		{"bridge settings", one(network.SectionBridge, mod, 0, `<bridge stp='on' delay='4'/>`),
 			"link set br1 address 52:54:00:00:00:01 stp_state on forward_delay 400 (was address 52:54:00:00:00:01 stp_state off forward_delay 0)  # /network/bridge (disruptive: ports may stop for the forward delay)\n"},
 		{"another address", one(network.SectionIP, mod, 2, `<ip address='10.9.2.2' prefix='24'/>`),
-			"nft filter of br1 (UUID): 4 rules from it, 4 to it, 10 nat  # /network/forward\n" +
-				"route del 10.77.0.0/16 via 10.9.2.9 dev br1 metric 1  # /network/route[1] (disruptive: the way to 10.77.0.0/16 is lost for a moment)\n" +
+			"route del 10.77.0.0/16 via 10.9.2.9 dev br1 metric 1  # /network/route[1] (disruptive: the way to 10.77.0.0/16 is lost for a moment)\n" +
 				"addr del 10.9.2.1/24 dev br1  # /network/ip[2] (disruptive: guests lose the gateway 10.9.2.1)\n" +
 				"addr add 10.9.2.2/24 dev br1  # /network/ip[2]\n" +
 				"route add 10.77.0.0/16 via 10.9.2.9 dev br1 metric 1  # /network/route[1]\n" + fmt.Sprintf(again, "", "") + "\n"},

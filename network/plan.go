@@ -29,7 +29,7 @@ func PlanScope(n *Network) host.Scope {
 		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
 		s.Resolver = n.registers()
 		s.Zones = n.Bridge.Zone != "" || n.Mode() != ForwardOpen
-		s.Checksums = len(n.dhcpAddrs()) > 0
+		s.Repairs = n.firstDHCP() >= 0
 	}
 	return s
 }
@@ -87,7 +87,7 @@ func PlanAs(rules schema.Rules, n *Network, f *host.Facts, leases []host.Lease) 
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(planFilter(n, f), zone, planBridge(n, f), shape, planAddrs(n), planUp(n), planRoutes(n), server, register, forwarding), nil
+	return slices.Concat(planFilter(n, f), zone, planBridge(n, f), shape, planChecksums(n, f), planAddrs(n), planUp(n), planRoutes(n), server, register, forwarding), nil
 }
 
 // checkHostBridge refuses a network on a bridge that the host does not have.

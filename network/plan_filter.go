@@ -16,7 +16,7 @@ func planFilter(n *Network, f *host.Facts) host.Plan {
 	filter := host.Filter{Network: n.UUID.String(), Link: n.Bridge.Name, Forwards: n.portForwards()}
 	filter.HideClients = n.Mode() == ForwardNone && len(filter.Forwards) > 0
 	filter.Guarded, filter.Open = n.guarded(), n.openServices()
-	if f.Checksums {
+	if repairOf(f) == host.Clear {
 		filter.DHCP = n.dhcpAddrs()
 	}
 	if n.Mode() != ForwardOpen {
@@ -27,24 +27,6 @@ func planFilter(n *Network, f *host.Facts) host.Plan {
 		return nil
 	}
 	return host.Plan{{From: "/network/forward", Op: host.SetFilter{Network: filter.Network, Filter: filter}}}
-}
-
-// dhcpAddrs are the addresses that the network's DHCP server may answer from: the kernel takes any of the bridge's.
-func (n *Network) dhcpAddrs() (addrs []netip.Addr) {
-	served := false
-	for i := range n.IPs {
-		prefix, _ := n.IPs[i].Prefix()
-		if !prefix.Addr().Is4() {
-			continue
-		}
-		addrs = append(addrs, prefix.Addr())
-		served = served || n.IPs[i].DHCP != nil
-	}
-	if !served {
-		return nil
-	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
 }
 
 // uplinks are the links that a network may use to reach the outside; the empty name is any.

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Filter is a filter of kind u32 at one of the priorities that this package uses, as far as it made it.
+// A Filter is a filter at one of the priorities that this package uses, as far as it made it.
 type Filter struct {
 	// Handle is the kernel's number of the filter.
 	Handle uint32
@@ -27,6 +27,8 @@ type Filter struct {
 	Redirect int
 	// Police is how much it lets through; zero lets everything.
 	Police Police
+	// Fills is whether it fills in the checksums of what it matches, as AddFill has it.
+	Fills bool
 	// Other says what else it is; empty if it is as this package makes it.
 	Other string
 }
@@ -62,11 +64,26 @@ const (
 	redirect = 1 // TCA_EGRESS_REDIR
 )
 
-// filterInfo is the priority, and the protocol in the order of the network: all.
-func filterInfo() uint32 {
+// A place is where a filter is: at a parent of a link, among those of one priority, which are of one kind. The handle is the
+// kernel's to choose if it is 0.
+type place struct {
+	index      int
+	parent     Handle
+	handle     uint32
+	kind       string
+	preference uint32
+}
+
+// u32At is the place of a filter of kind u32.
+func u32At(index int, parent Handle, handle uint32) place {
+	return place{index: index, parent: parent, handle: handle, kind: "u32", preference: preference}
+}
+
+// info is the priority, and the protocol in the order of the network: all.
+func (p place) info() uint32 {
 	var all [2]byte
 	binary.BigEndian.PutUint16(all[:], unix.ETH_P_ALL)
-	return preference<<16 | uint32(binary.NativeEndian.Uint16(all[:]))
+	return p.preference<<16 | uint32(binary.NativeEndian.Uint16(all[:]))
 }
 
 // A key compares four bytes of a packet.
@@ -103,9 +120,9 @@ func selector(flags uint8, hash uint32, hashAt int16, keys []key) []byte {
 func everything() []key { return []key{{}} }
 
 // filterBody is the message about one filter.
-func filterBody(index int, parent Handle, handle uint32, options func(*netlink.AttributeEncoder)) ([]byte, error) {
+func filterBody(p place, options func(*netlink.AttributeEncoder)) ([]byte, error) {
 	ae := netlink.NewAttributeEncoder()
-	ae.String(unix.TCA_KIND, "u32")
+	ae.String(unix.TCA_KIND, p.kind)
 	if options != nil {
 		ae.Nested(unix.TCA_OPTIONS, func(ae *netlink.AttributeEncoder) error { options(ae); return nil })
 	}
@@ -113,11 +130,11 @@ func filterBody(index int, parent Handle, handle uint32, options func(*netlink.A
 	if err != nil {
 		return nil, fmt.Errorf("filter: %w", err)
 	}
-	return append(header(index, parent, Handle(handle), filterInfo()), attributes...), nil
+	return append(header(p.index, p.parent, Handle(p.handle), p.info()), attributes...), nil
 }
 
-func (c *Conn) addFilter(index int, parent Handle, handle uint32, options func(*netlink.AttributeEncoder)) error {
-	body, err := filterBody(index, parent, handle, options)
+func (c *Conn) addFilter(p place, options func(*netlink.AttributeEncoder)) error {
+	body, err := filterBody(p, options)
 	if err != nil {
 		return err
 	}
@@ -132,7 +149,7 @@ func (c *Conn) AddDestination(index int, mac [6]byte, class Handle) error {
 	if err := c.addTable(index); err != nil {
 		return err
 	}
-	return c.addFilter(index, MakeHandle(1, 0), 0, func(ae *netlink.AttributeEncoder) {
+	return c.addFilter(u32At(index, MakeHandle(1, 0), 0), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(u32Sel, selector(terminal, 0, 0, destination(mac)))
 		ae.Uint32(u32Class, uint32(class))
 		ae.Uint32(u32Hash, list(mac))
@@ -145,11 +162,11 @@ func list(mac [6]byte) uint32 { return table | uint32(mac[5])<<12 }
 // addTable makes the table of destinations if there is none.
 func (c *Conn) addTable(index int) error {
 	parent := MakeHandle(1, 0)
-	err := c.addFilter(index, parent, table, func(ae *netlink.AttributeEncoder) { ae.Uint32(u32Divisor, buckets) })
+	err := c.addFilter(u32At(index, parent, table), func(ae *netlink.AttributeEncoder) { ae.Uint32(u32Divisor, buckets) })
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	err = c.addFilter(index, parent, tableUse, func(ae *netlink.AttributeEncoder) {
+	err = c.addFilter(u32At(index, parent, tableUse), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(u32Sel, selector(0, buckets-1, -12, everything()))
 		ae.Uint32(u32Link, table)
 		ae.Uint32(u32Hash, rootList)
@@ -173,22 +190,31 @@ func (c *Conn) AddRedirect(index, to int) error {
 
 // addAction has an action of this kind see everything that comes in by a link.
 func (c *Conn) addAction(index int, kind string, options func(*netlink.AttributeEncoder)) error {
-	return c.addFilter(index, Ingress, 0, func(ae *netlink.AttributeEncoder) {
+	return c.addFilter(u32At(index, Ingress, 0), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(u32Sel, selector(terminal, 0, 0, everything()))
-		ae.Nested(u32Act, func(ae *netlink.AttributeEncoder) error {
-			ae.Nested(1, func(ae *netlink.AttributeEncoder) error {
-				ae.String(actKind, kind)
-				ae.Nested(actOptions, func(ae *netlink.AttributeEncoder) error { options(ae); return nil })
-				return nil
-			})
-			return nil
-		})
+		action(ae, u32Act, kind, options)
 	})
 }
 
-// DelFilter takes a filter away.
+// action is the only action of a filter, as the attribute for it among the options of the filter.
+func action(ae *netlink.AttributeEncoder, attribute uint16, kind string, options func(*netlink.AttributeEncoder)) {
+	ae.Nested(attribute, func(ae *netlink.AttributeEncoder) error {
+		ae.Nested(1, func(ae *netlink.AttributeEncoder) error {
+			ae.String(actKind, kind)
+			ae.Nested(actOptions, func(ae *netlink.AttributeEncoder) error { options(ae); return nil })
+			return nil
+		})
+		return nil
+	})
+}
+
+// DelFilter takes a filter of kind u32 away.
 func (c *Conn) DelFilter(index int, parent Handle, handle uint32) error {
-	body, err := filterBody(index, parent, handle, nil)
+	return c.delFilter(u32At(index, parent, handle))
+}
+
+func (c *Conn) delFilter(p place) error {
+	body, err := filterBody(p, nil)
 	if err != nil {
 		return err
 	}
@@ -218,7 +244,11 @@ func (c *Conn) Filters(index int, parent Handle) (all []Filter, err error) {
 func parseFilter(body []byte) (f Filter, skip bool, err error) {
 	var sel []byte
 	var isList bool
-	_, handle, _, info, kind, err := parse(body, func(kind string, data []byte) error {
+	_, handle, _, info, kind, err := parse(body, func(kind string, data []byte) (err error) {
+		if kind == "bpf" {
+			f.Fills, err = parseFill(data)
+			return err
+		}
 		if kind != "u32" {
 			return nil
 		}
@@ -237,7 +267,10 @@ func parseFilter(body []byte) (f Filter, skip bool, err error) {
 		})
 	}, nil)
 	f.Handle = uint32(handle)
-	if kind != "u32" || info>>16 != preference {
+	switch {
+	case kind == "bpf" && info>>16 == fillPreference && f.Fills:
+		return f, false, err
+	case kind != "u32" || info>>16 != preference:
 		return Filter{Other: fmt.Sprintf("filter %s pref %d", kind, info>>16)}, handle == 0, err
 	}
 	redirects, polices := f.Redirect != 0, f.Police != Police{}
@@ -275,21 +308,30 @@ func parseDestination(sel []byte) (mac [6]byte) {
 	return mac
 }
 
-// parseAction reads one action of a filter.
-func parseAction(b []byte, f *Filter) error {
+// readAction reads the kind of an action and hands its options over.
+func readAction(b []byte, options func(kind string, data []byte) error) error {
 	var kind string
 	return attributes(b, func(attribute uint16, b []byte) error {
-		switch {
-		case attribute == actKind:
+		switch attribute {
+		case actKind:
 			kind = string(b[:max(0, len(b)-1)])
-			if kind != "mirred" && kind != "police" {
-				f.Other = "action " + kind
-			}
-		case attribute == actOptions && kind == "mirred":
-			return parseRedirect(b, f)
-		case attribute == actOptions && kind == "police":
-			return parsePolice(b, f)
+		case actOptions:
+			return options(kind, b)
 		}
+		return nil
+	})
+}
+
+// parseAction reads one action of a filter of kind u32.
+func parseAction(b []byte, f *Filter) error {
+	return readAction(b, func(kind string, data []byte) error {
+		switch kind {
+		case "mirred":
+			return parseRedirect(data, f)
+		case "police":
+			return parsePolice(data, f)
+		}
+		f.Other = "action " + kind
 		return nil
 	})
 }

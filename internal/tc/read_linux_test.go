@@ -61,7 +61,7 @@ func TestParseDestination(t *testing.T) {
 // FuzzParse wants whatever the kernel says not to end the program.
 func FuzzParse(f *testing.F) {
 	f.Add(class(f, 1<<40, 1<<41))
-	body, err := filterBody(3, MakeHandle(1, 0), tableUse, func(ae *netlink.AttributeEncoder) {
+	body, err := filterBody(u32At(3, MakeHandle(1, 0), tableUse), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(u32Sel, selector(terminal, 255, -12, destination([6]byte{1, 2, 3, 4, 5, 6})))
 		ae.Uint32(u32Class, 0x10003)
 		ae.Nested(u32Act, func(ae *netlink.AttributeEncoder) error {

@@ -38,8 +38,10 @@ type Facts struct {
 	Servers []Server
 	// Shaping is what the machine can do about traffic, if it was asked for.
 	Shaping Shaping `json:",omitzero"`
-	// Checksums is whether filters can repair what DHCP servers answer, see Filter.DHCP, if it was asked for.
-	Checksums bool `json:",omitempty"`
+	// Filled holds the links that fill in the checksums of what DHCP servers answer; see [FillChecksums].
+	Filled []string `json:",omitempty"`
+	// Repairs is how the machine can repair those checksums, the best way first, if it was asked for.
+	Repairs []Repair `json:",omitempty"`
 	// OVS is what there is of Open vSwitch, if it was asked for, and OVSPorts are its ports but for those that bridges
 	// have for themselves.
 	OVS      OVS `json:",omitzero"`
@@ -206,6 +208,7 @@ func (f *Facts) Sort() {
 	f.Resolver.sort()
 	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Link, b.Link) })
 	slices.SortFunc(f.Classes, compareClasses)
+	slices.Sort(f.Filled)
 	slices.SortFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(f.OVS.Bridges)
 	slices.SortFunc(f.OVSPorts, func(a, b OVSPort) int { return cmp.Compare(a.Link, b.Link) })
@@ -250,14 +253,17 @@ func (f *Facts) String() string {
 	for _, c := range f.Classes {
 		fmt.Fprintf(&b, "class %s\n", c)
 	}
+	for _, link := range f.Filled {
+		fmt.Fprintf(&b, "checksums of DHCP filled in dev %s\n", link)
+	}
 	for _, s := range f.Servers {
 		fmt.Fprintf(&b, "server %s\n", s)
 	}
 	if f.Shaping.Queues != nil || f.Shaping.Means != nil {
 		fmt.Fprintf(&b, "shaping %s\n", f.Shaping)
 	}
-	if f.Checksums {
-		fmt.Fprint(&b, "checksums of DHCP can be repaired\n")
+	if len(f.Repairs) > 0 {
+		fmt.Fprintf(&b, "checksums of DHCP can be repaired by %v\n", f.Repairs)
 	}
 	for _, name := range f.OVS.Bridges {
 		fmt.Fprintf(&b, "ovs %s\n", name)

@@ -51,6 +51,8 @@ func sortedFacts() *host.Facts {
 		}},
 		Shapes:  []host.Shape{shape("br0"), {Link: "tap0", Other: "half a qdisc"}},
 		Classes: []host.Class{{Link: "br0", ID: 3, MAC: mac2, Rate: 100}, {Link: "br0", ID: 4, Rate: 1}, {Link: "br1", ID: 3, MAC: mac1, Rate: 5}},
+		Filled:  []string{"br0", "br1"},
+		Repairs: []host.Repair{host.Fill, host.Clear},
 		Shaping: host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect}},
 		Servers: []host.Server{server(), {Name: "9", Link: "br1"}},
 		OVS:     host.OVS{Bridges: []string{"ovs0", "ovs1"}, Missing: "nobody answers"},
@@ -108,6 +110,7 @@ func TestFactsSort(t *testing.T) {
 		slices.Reverse(f.Zones.Links)
 		slices.Reverse(f.Shapes)
 		slices.Reverse(f.Classes)
+		slices.Reverse(f.Filled)
 		slices.Reverse(f.Servers)
 		slices.Reverse(f.OVS.Bridges)
 		slices.Reverse(f.OVSPorts)

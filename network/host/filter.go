@@ -23,8 +23,7 @@ type Filter struct {
 	NAT  []Rule `json:",omitempty"`
 	// DHCP holds the addresses, of IPv4, that the network's DHCP server answers from, in their order. Where such an answer
 	// leaves by a veth pair, whose other end gets it without the checksum that a network card would have filled in, it
-	// leaves as one that has none: a client that reads packets itself takes it. Not every machine can do that, see
-	// Facts.Checksums.
+	// leaves as one that has none: a client that reads packets itself takes it. That is [Clear]; not every machine can do it.
 	DHCP []netip.Addr `json:",omitempty"`
 	// Forwards leads connections on to guests of the network, in the form of [JoinForwards]. From and To have to let them
 	// pass. Where one comes in by Link as well, which is a guest that asks for a sibling or itself at an address of the machine,

@@ -51,6 +51,7 @@ func operations() []Op {
 		Register{}, Unregister{},
 		SetShape{},
 		AddClass{}, DelClass{}, SetClass{},
+		FillChecksums{}, UnfillChecksums{},
 		Associate{}, Disassociate{}, AddProfile{}, DelProfile{},
 		Serve{}, Unserve{}, SetServer{},
 		SetBridge{}, SetPlug{},
@@ -95,3 +96,6 @@ func (o SetShape) on() string   { return o.Link }
 func (o AddClass) on() string   { return o.Link }
 func (o DelClass) on() string   { return o.Link }
 func (o SetClass) on() string   { return o.Class.Link }
+
+func (o FillChecksums) on() string   { return o.Link }
+func (o UnfillChecksums) on() string { return o.Link }

@@ -132,6 +132,7 @@ func samples() []host.Op {
 		register, host.Unregister(register),
 		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
 		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
+		host.FillChecksums{Link: "br0"}, host.UnfillChecksums{Link: "br0"},
 		associate, host.Disassociate(associate), profile, host.DelProfile(profile),
 		serve, host.Unserve(serve), host.SetServer{Server: serve.Server, Was: host.Server{Name: serve.Server.Name, Link: "br0", Options: []string{"port=0"}}},
 		host.SetBridge{Bridge: bridge, Was: host.AddBridge{Link: "br0", MAC: host.MAC{2, 1}, Owner: "virtnet 8f1c"}},

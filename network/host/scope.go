@@ -10,7 +10,7 @@ import (
 // A Scope names the facts that are wanted. The zero Scope asks for nothing but the identity of the machine; looking
 // at a machine costs time in proportion to its scope, so ask for little.
 type Scope struct {
-	// All asks for everything: every link, address, route, filter, shape, server, association and port of Open vSwitch (as far as
+	// All asks for everything: every link, address, route, filter, shape, checksum that is filled in, server, association and port of Open vSwitch (as far as
 	// that answers), and the forwarding. Sysctls, Functions, PCI, VFs, Switches and OVS still have to be named.
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
@@ -33,8 +33,10 @@ type Scope struct {
 	Shapes []string
 	// Shaping asks what the machine can do about traffic. Nothing else asks for it, not even All.
 	Shaping bool
-	// Checksums asks whether filters can repair what DHCP servers answer. Nothing else asks for it, not even All.
-	Checksums bool
+	// Filled names the links of which is wanted whether they fill in the checksums of what DHCP servers answer.
+	Filled []string
+	// Repairs asks how the machine can repair those checksums. Nothing else asks for it, not even All.
+	Repairs bool
 	// Receives names the links of which is wanted what they take. Nothing else asks for it, not even All.
 	Receives []string
 	// VLANs asks whether bridges can keep VLANs apart. Nothing else asks for it, not even All.
@@ -82,7 +84,8 @@ func (s Scope) And(t Scope) Scope {
 		Resolver:   s.Resolver || t.Resolver,
 		Shapes:     union(s.Shapes, t.Shapes),
 		Shaping:    s.Shaping || t.Shaping,
-		Checksums:  s.Checksums || t.Checksums,
+		Filled:     union(s.Filled, t.Filled),
+		Repairs:    s.Repairs || t.Repairs,
 		Servers:    union(s.Servers, t.Servers),
 		OVS:        s.OVS || t.OVS,
 		OVSPorts:   union(s.OVSPorts, t.OVSPorts),
@@ -112,6 +115,9 @@ func (s Scope) HasFilter(network string) bool { return s.All || slices.Contains(
 
 // HasShape reports whether the scope asks for the shape of that link.
 func (s Scope) HasShape(link string) bool { return s.All || slices.Contains(s.Shapes, link) }
+
+// HasFilled reports whether the scope asks whether that link fills checksums in.
+func (s Scope) HasFilled(link string) bool { return s.All || slices.Contains(s.Filled, link) }
 
 // HasServer reports whether the scope asks for the server of that name.
 func (s Scope) HasServer(name string) bool { return s.All || slices.Contains(s.Servers, name) }

@@ -51,7 +51,7 @@ const (
 	ZonesChanged
 	// ResolverChanged is that the resolver of the machine has appeared or gone, or asks other name servers.
 	ResolverChanged
-	// ShapeChanged is how the link is shaped, or what is guaranteed there.
+	// ShapeChanged is how the link is shaped, what is guaranteed there, or whether it fills checksums in.
 	ShapeChanged
 	// OVSPortChanged is a port of Open vSwitch that has appeared, has changed or is gone.
 	OVSPortChanged
@@ -98,7 +98,7 @@ func (c Change) Touches(s Scope) bool {
 		return true
 	case LinkAdded, LinkRemoved, LinkChanged:
 		// A link that goes down takes routes along of which nothing is heard.
-		return named(s.Links) || named(s.Shapes) || s.Addrs || s.Routes || s.Macvtaps || len(s.Functions)+len(s.PCI) > 0 ||
+		return named(s.Links) || named(s.Shapes) || named(s.Filled) || s.Addrs || s.Routes || s.Macvtaps || len(s.Functions)+len(s.PCI) > 0 ||
 			slices.ContainsFunc(s.Sysctls, func(key string) bool { return named([]string{sysctlLink(key)}) })
 	case RouteChanged:
 		return s.Routes
@@ -111,7 +111,7 @@ func (c Change) Touches(s Scope) bool {
 	case ResolverChanged:
 		return s.Resolver
 	case ShapeChanged:
-		return named(s.Shapes)
+		return named(s.Shapes) || named(s.Filled)
 	case OVSPortChanged:
 		return named(s.OVSPorts)
 	case AssociationChanged:

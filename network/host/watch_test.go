@@ -30,6 +30,7 @@ func TestChangeTouches(t *testing.T) {
 		{"routes nobody asked for", host.Change{Kind: host.RouteChanged, Name: "br1"}, host.Scope{Links: []string{"br1"}, Forwarding: true}, false},
 		{"the shape of the link", host.Change{Kind: host.ShapeChanged, Name: "br1"}, host.Scope{Shapes: []string{"br1"}}, true},
 		{"the shape of another", host.Change{Kind: host.ShapeChanged, Name: "br1"}, host.Scope{Shapes: []string{"br0"}}, false},
+		{"the checksums of the link", host.Change{Kind: host.ShapeChanged, Name: "br1"}, host.Scope{Filled: []string{"br1"}}, true},
 		{"forwarding", host.Change{Kind: host.ForwardingChanged}, host.Scope{Forwarding: true}, true},
 		{"the filter", host.Change{Kind: host.FilterChanged, Name: "n1"}, host.Scope{Filters: []string{"n1"}}, true},
 		{"some filter", host.Change{Kind: host.FilterChanged}, host.Scope{Filters: []string{"n1"}}, true},

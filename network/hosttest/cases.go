@@ -12,7 +12,7 @@ import (
 
 // opCases has a case for every operation of package host.
 func opCases() []opCase {
-	return slices.Concat(linkCases(), macvtapCases(), macvlanCases(), associateCases(), profileCases(), ovsCases(), addrCases(), shapeCases(), vlanCases(), zoneCases(), registerCases(), sharedCases(), libvirtCases(), forwardCases())
+	return slices.Concat(linkCases(), macvtapCases(), macvlanCases(), associateCases(), profileCases(), ovsCases(), addrCases(), shapeCases(), checksumCases(), vlanCases(), zoneCases(), registerCases(), sharedCases(), libvirtCases(), forwardCases())
 }
 
 // guest stands for the namespace that the caller of the suite gives.

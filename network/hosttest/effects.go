@@ -12,7 +12,7 @@ import (
 
 // effects are what the kernel does and refuses besides. They are in the suite so that Machine can be believed.
 func effects() []effect {
-	return slices.Concat(linkEffects(), macvtapEffects(), macvlanEffects(), associateEffects(), ovsEffects(), shapeEffects(), vlanEffects(), zoneEffects(), registerEffects(), forwardEffects())
+	return slices.Concat(linkEffects(), macvtapEffects(), macvlanEffects(), associateEffects(), ovsEffects(), shapeEffects(), checksumEffects(), vlanEffects(), zoneEffects(), registerEffects(), forwardEffects())
 }
 
 func linkEffects() []effect {

@@ -17,7 +17,6 @@ func (m *Machine) FlushFilters() {
 }
 
 func (m *Machine) filterFacts(scope host.Scope, f *host.Facts) {
-	f.Checksums = scope.Checksums && !m.NoChecksums
 	for network, filter := range m.filters {
 		if scope.HasFilter(network) {
 			f.Filters = append(f.Filters, cloneFilter(filter))
@@ -28,7 +27,7 @@ func (m *Machine) filterFacts(scope host.Scope, f *host.Facts) {
 func (m *Machine) setFilter(o host.SetFilter) error {
 	_, there := m.filters[o.Network]
 	switch {
-	case m.NoChecksums && len(o.Filter.DHCP) > 0:
+	case len(o.Filter.DHCP) > 0 && !slices.Contains(m.repairs(), host.Clear):
 		return fmt.Errorf("repair of checksums: %w", errors.ErrUnsupported)
 	case there && o.Was.IsZero():
 		return exists("filter of network %s", o.Network)

@@ -122,6 +122,7 @@ func (m *Machine) delLink(name string, kind host.Kind, mac host.MAC) error {
 	delete(m.links, name)
 	delete(m.macvtaps, name)
 	m.dropShape(name)
+	delete(m.filled, name)
 	m.dropAssociations(name)
 	m.dropProfiles(name)
 	m.unregister(name)

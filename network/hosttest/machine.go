@@ -38,8 +38,9 @@ type Machine struct {
 	// Shaping is what the machine can do about traffic; nil is everything. It is set before the machine is used.
 	Shaping *host.Shaping
 
-	// NoChecksums is set on a machine that cannot repair what DHCP servers answer, before it is used.
-	NoChecksums bool
+	// Repairs is how the machine can repair the checksums of what DHCP servers answer; nil is every way. It is set before the
+	// machine is used.
+	Repairs []host.Repair
 
 	// NoVLANFiltering is set on a machine whose bridges cannot keep VLANs apart, before it is used.
 	NoVLANFiltering bool
@@ -85,6 +86,7 @@ type state struct {
 	firewall   host.Firewall // of other programs
 	shapes     map[string]host.Shape
 	classes    []host.Class
+	filled     map[string]bool // links that fill checksums in
 	servers    map[string]*server
 	ovsPorts   map[string]host.OVSPort // of Open vSwitch
 	libvirt    libvirt
@@ -167,6 +169,7 @@ func (m *Machine) facts(scope host.Scope) *host.Facts {
 	m.zoneFacts(scope, f)
 	m.resolverFacts(scope, f)
 	m.shapeFacts(scope, f)
+	m.checksumFacts(scope, f)
 	m.serverFacts(scope, f)
 	m.switchFacts(scope, f)
 	m.ovsFacts(scope, f)
@@ -272,6 +275,10 @@ func (m *Machine) do(op host.Op) error {
 		return m.delClass(host.Class(op))
 	case host.SetClass:
 		return m.setClass(op)
+	case host.FillChecksums:
+		return m.fillChecksums(op)
+	case host.UnfillChecksums:
+		return m.unfillChecksums(op)
 	case host.Associate:
 		return m.associate(op)
 	case host.Disassociate:
@@ -353,6 +360,7 @@ func (m *Machine) boot() {
 		macvtaps:   map[string]bool{},
 		filters:    map[string]host.Filter{},
 		shapes:     map[string]host.Shape{},
+		filled:     map[string]bool{},
 		servers:    map[string]*server{},
 		ovsPorts:   map[string]host.OVSPort{},
 		libvirt:    libvirt{leases: map[string][]host.Lease{}},

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -308,11 +309,11 @@ func TestDHCPServerOfAnother(t *testing.T) {
 	require.NoError(t, set("n1", "br1", "10.0.0.1", "10.0.1.1"))
 	require.ErrorIs(t, set("n2", "br2", "10.0.1.1"), fs.ErrExist)
 	require.NoError(t, set("n2", "br2", "10.0.2.1"))
-	cannot := &Machine{NoChecksums: true}
+	cannot := &Machine{Repairs: []host.Repair{host.Fill}}
 	require.ErrorIs(t, cannot.Do(t.Context(), host.SetFilter{Network: "n1", Filter: filter3}), errors.ErrUnsupported)
 	for _, m := range []*Machine{m, cannot} {
-		f, err := m.Facts(t.Context(), host.Scope{All: true, Checksums: true})
+		f, err := m.Facts(t.Context(), host.Scope{All: true, Repairs: true})
 		require.NoError(t, err)
-		require.Equal(t, m != cannot, f.Checksums)
+		require.Equal(t, m != cannot, slices.Contains(f.Repairs, host.Clear))
 	}
 }

@@ -124,6 +124,7 @@ func changesBetween(a, b *host.Facts) []host.Change {
 	}
 	differ(a.Shapes, b.Shapes, func(s host.Shape) string { return s.Link }, func(s host.Shape, _, _ bool) { add(host.ShapeChanged, s.Link) })
 	differ(a.Classes, b.Classes, func(c host.Class) string { return fmt.Sprint(c.Link, " ", c.ID) }, func(c host.Class, _, _ bool) { add(host.ShapeChanged, c.Link) })
+	differ(a.Filled, b.Filled, func(link string) string { return link }, func(link string, _, _ bool) { add(host.ShapeChanged, link) })
 	differ(a.OVSPorts, b.OVSPorts, func(p host.OVSPort) string { return p.Link }, func(p host.OVSPort, _, _ bool) { add(host.OVSPortChanged, p.Link) })
 	differ(a.Associations, b.Associations, host.Association.String, func(x host.Association, _, _ bool) { add(host.AssociationChanged, x.Link) })
 	differ(a.Servers, b.Servers, func(s host.Server) string { return s.Name }, func(s host.Server, was, is bool) {

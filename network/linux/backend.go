@@ -85,7 +85,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	looks := []func(context.Context, host.Scope, *host.Facts) error{
-		b.netlinkFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.resolverFacts, b.serverFacts, b.associationFacts, b.profileFacts, b.ovsFacts, b.libvirtFacts,
+		b.netlinkFacts, b.checksumFacts, b.procFacts, b.filterFacts, b.zoneFacts, b.resolverFacts, b.serverFacts, b.associationFacts, b.profileFacts, b.ovsFacts, b.libvirtFacts,
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
@@ -204,6 +204,10 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 		return b.delClass(host.Class(op))
 	case host.SetClass:
 		return b.setClass(op)
+	case host.FillChecksums:
+		return b.fillChecksums(ctx, op)
+	case host.UnfillChecksums:
+		return b.unfillChecksums(op)
 	case host.Associate:
 		return b.associate(ctx, op)
 	case host.Disassociate:

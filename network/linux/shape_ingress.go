@@ -125,17 +125,15 @@ func (b *Backend) release(now *shaped, want host.Shape) error {
 	case host.Police:
 		wanted = polices(policeOf(want.Ingress))
 	}
-	others := 0
 	for _, f := range now.filters {
 		if !now.ours(f) || wanted(f) {
-			others++
 			continue
 		}
 		if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f.Handle); err != nil {
 			return err
 		}
 	}
-	if want.Means == "" && now.clsact && others == 0 {
+	if want.Means == "" && now.clsact {
 		if err := b.delClsact(now.link.Index); err != nil {
 			return err
 		}
@@ -146,11 +144,13 @@ func (b *Backend) release(now *shaped, want host.Shape) error {
 	return b.delShapeDevice(now.name)
 }
 
-// delClsact takes the place for filters away. Filters on what is sent belong to somebody else, and keep it.
+// delClsact takes the place for filters away, unless there still are any, on what is received or on what is sent.
 func (b *Backend) delClsact(index int) error {
-	sent, err := b.tc.Filters(index, tc.Egress)
-	if err != nil || len(sent) > 0 {
-		return err
+	for _, place := range []tc.Handle{tc.Ingress, tc.Egress} {
+		filters, err := b.tc.Filters(index, place)
+		if err != nil || len(filters) > 0 {
+			return err
+		}
 	}
 	return b.tc.DelQdisc(index, tc.Clsact, "clsact")
 }
