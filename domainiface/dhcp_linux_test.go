@@ -4,7 +4,6 @@ package domainiface_test
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/internal/dhcpclient"
 	"github.com/go-virtnet/virtnet/internal/lab"
 	"github.com/go-virtnet/virtnet/internal/testenv"
@@ -330,93 +328,4 @@ func (w *world) killServer() {
 	require.NoError(w.t, err)
 	require.NoError(w.t, syscall.Kill(pid, syscall.SIGKILL))
 	testenv.WaitFor(w.t, 10*time.Second, "the server is dead", func() bool { return len(w.host.Programs(w.t)) == 0 })
-}
-
-// TestReplyChecksums looks at what a virtual machine gets from the host: the frames have the checksums of the wire, so
-// that also a guest takes them that knows nothing of checksums that are left to the network card.
-func TestReplyChecksums(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
-	w.start(`<network><name>lan</name><bridge name='lan0' stp='off'/><ip address='10.88.0.1' prefix='24'>
-<dhcp><range start='10.88.0.100' end='10.88.0.199'/></dhcp></ip></network>`)
-	require.NoError(t, lab.Echo(t.Context(), w.host.Path()))
-	gateway := netip.MustParseAddr("10.88.0.1")
-	nic, err := domainiface.Parse(strings.NewReader(`<interface type='network'><source network='lan'/></interface>`))
-	require.NoError(t, err)
-	port, err := domainiface.Attach(t.Context(), w.nets, domainiface.Guest{Name: "web"}, nic)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, port.Detach(context.Background())) }()
-	files, err := port.Open(t.Context(), 1)
-	require.NoError(t, err)
-	defer files[0].Close()
-	machine := testenv.New(t)
-	monitor, err := lab.Boot(machine.Path(), "eth0", net.HardwareAddr(port.MAC[:]), files[0])
-	require.NoError(t, err)
-	defer func() { require.NoError(t, monitor.Close()) }()
-
-	received := capture(t, machine, "eth0")
-	got := w.lease(machine, dhcpclient.Options{})
-	w.ip(machine, "addr add "+got.Addr.String()+" dev eth0")
-	require.Equal(t, []string{"REFUSED"}, w.ask(machine, gateway, "www.example. A"))
-	require.NoError(t, lab.Probe(t.Context(), machine.Path(), lab.TCP, gateway))
-	require.NoError(t, lab.Probe(t.Context(), machine.Path(), lab.UDP, gateway))
-	seen := map[string]int{}
-	for _, p := range received() {
-		require.NoError(t, p.err, "%s", p.from)
-		seen[p.from]++
-	}
-	require.GreaterOrEqual(t, seen["udp 67"], 2, "offer and acknowledgement: %v", seen)
-	require.Positive(t, seen["udp 53"], seen)
-	require.Positive(t, seen["udp 7"], seen)
-	require.GreaterOrEqual(t, seen["tcp 7"], 2, seen)
-}
-
-// TestChecksumRepair has a guest on a veth pair take a lease with a client that believes no wrong checksum. Without the
-// repair of the network's filter it never gets an answer.
-func TestChecksumRepair(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	testenv.NeedProgram(t, "nft")
-	for _, mode := range []string{"", "<forward mode='open'/>"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			w.start(`<network><name>lan</name>` + mode + `<bridge name='lan0' stp='off'/><ip address='10.88.0.1' prefix='24'>
-<dhcp><range start='10.88.0.100' end='10.88.0.199'/></dhcp></ip></network>`)
-			guest := w.attachMAC("web", "lan", "52:54:00:00:00:07")
-			received := capture(t, guest.Namespace, "eth0")
-			require.Equal(t, "10.88.0.1", w.lease(guest.Namespace, dhcpclient.Options{Strict: true}).Server.String())
-			answers := 0
-			for _, p := range received() {
-				if p.from == "udp 67" {
-					require.ErrorContains(t, p.err, "no checksum")
-					answers++
-				}
-			}
-			require.GreaterOrEqual(t, answers, 2)
-
-			w.host.Output(t, "nft", "delete", "element", "bridge", "virtnet", "dhcp", "{ 10.88.0.1 }")
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			failed := make(chan error, 1)
-			go func() {
-				var err error
-				guest.Run(t, func() {
-					_, err = dhcpclient.Lease(ctx, "eth0", dhcpclient.Options{Strict: true, Retransmit: 100 * time.Millisecond})
-				})
-				failed <- err
-			}()
-			testenv.WaitFor(t, 10*time.Second, "two answers with a wrong checksum", func() bool {
-				for _, p := range received() {
-					if p.from == "udp 67" && p.err.Error() == "wrong checksum" {
-						answers--
-					}
-				}
-				return answers <= 0
-			})
-			cancel()
-			require.ErrorIs(t, <-failed, context.Canceled)
-			require.Equal(t, "10.88.0.1", w.lease(guest.Namespace, dhcpclient.Options{}).Server.String(), "another client does not mind")
-		})
-	}
 }

@@ -3,20 +3,16 @@
 package domainiface_test
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
-	"golang.org/x/sys/unix"
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
 )
@@ -140,82 +136,4 @@ func (s *nameServer) serve(conn net.PacketConn) {
 			_, _ = conn.WriteTo(packet, from)
 		}
 	}
-}
-
-// A seenPacket is one that came in, and what is wrong with its checksums.
-type seenPacket struct {
-	from string
-	err  error
-}
-
-// capture remembers every IPv4 packet that an interface receives, as it came, until the returned function is called.
-func capture(t *testing.T, n *testenv.Namespace, link string) func() []seenPacket {
-	t.Helper()
-	fd := -1
-	var err error
-	n.Run(t, func() {
-		var l *net.Interface
-		if l, err = net.InterfaceByName(link); err != nil {
-			return
-		}
-		protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_IP))
-		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(protocol)); err == nil {
-			err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: l.Index})
-		}
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { unix.Close(fd) })
-	return func() (list []seenPacket) {
-		buffer := make([]byte, 65536)
-		for {
-			size, from, err := unix.Recvfrom(fd, buffer, 0)
-			if errors.Is(err, unix.EAGAIN) {
-				return list
-			}
-			require.NoError(t, err)
-			if link, ok := from.(*unix.SockaddrLinklayer); ok && link.Pkttype != unix.PACKET_OUTGOING {
-				list = append(list, inspect(buffer[:size]))
-			}
-		}
-	}
-}
-
-// inspect works out the checksums of an IPv4 packet of TCP or UDP.
-func inspect(b []byte) seenPacket {
-	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
-	protocol, payload := b[9], b[header:total]
-	p := seenPacket{from: fmt.Sprintf("protocol %d", protocol)}
-	if sum16(b[:header]) != 0xffff {
-		p.err = errors.New("wrong checksum of the IPv4 header")
-		return p
-	}
-	names := map[byte]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp"}
-	if names[protocol] == "" {
-		return p
-	}
-	p.from = fmt.Sprintf("%s %d", names[protocol], binary.BigEndian.Uint16(payload))
-	pseudo := append(slices.Clone(b[12:20]), 0, protocol)
-	pseudo = binary.BigEndian.AppendUint16(pseudo, uint16(len(payload)))
-	if protocol == unix.IPPROTO_UDP && binary.BigEndian.Uint16(payload[6:]) == 0 {
-		p.err = errors.New("no checksum")
-	} else if sum16(append(pseudo, payload...)) != 0xffff {
-		p.err = errors.New("wrong checksum")
-	}
-	return p
-}
-
-// sum16 adds 16-bit words with carry (RFC 1071).
-func sum16(b []byte) uint32 {
-	sum := uint32(0)
-	for i, c := range b {
-		if i%2 == 0 {
-			sum += uint32(c) << 8
-		} else {
-			sum += uint32(c)
-		}
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return sum
 }

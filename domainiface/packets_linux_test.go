@@ -25,6 +25,7 @@ import (
 type world struct {
 	t             *testing.T
 	host, outside *testenv.Namespace
+	backend       *linux.Backend
 	nets          *network.Manager
 	store         network.Store
 	runDir        string
@@ -54,11 +55,12 @@ func newWorldOn(t *testing.T, bus *testenv.Bus) *world {
 	w.host.SetSysctl(t, "net/ipv6/icmp/ratelimit", "0")
 	w.runDir = filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(w.runDir)), 0o711)) // so that servers can read their files
-	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, SystemBus: bus.Address})
+	var err error
+	w.backend, err = linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, SystemBus: bus.Address})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	t.Cleanup(func() { require.NoError(t, w.backend.Close()) })
 	w.store = network.Dir(filepath.Join(t.TempDir(), "state"))
-	w.nets, err = network.Open(t.Context(), backend, w.store)
+	w.nets, err = network.Open(t.Context(), w.backend, w.store)
 	require.NoError(t, err)
 	return w
 }

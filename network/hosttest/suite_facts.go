@@ -40,6 +40,7 @@ func (s Suite) testFacts(t *testing.T) {
 		}
 		clear(f.Shapes)
 		clear(f.Classes)
+		clear(f.Filled)
 		for i := range f.Servers {
 			clear(f.Servers[i].Subnets)
 		}
@@ -76,6 +77,7 @@ func scopes(whole *host.Facts, noServer bool) []scopeCase {
 		{"the shape of a link", host.Scope{Shapes: []string{"br0", "br1"}}, host.Facts{
 			Shapes: slices.DeleteFunc(slices.Clone(whole.Shapes), func(s host.Shape) bool { return s.Link != "br0" }), Classes: whole.Classes,
 		}},
+		{"checksums", host.Scope{Filled: []string{"br0", "br1", "br9", "br0"}}, host.Facts{Filled: whole.Filled}},
 		{"a filter", host.Scope{Filters: []string{"n1"}}, host.Facts{Filters: whole.Filters}},
 	}
 	if !noServer {

@@ -18,7 +18,7 @@ import (
 func (s Suite) network() []host.Op {
 	var ops []host.Op
 	for _, op := range []host.Op{
-		br0, noRA, setShape(shape0, host.Shape{}), host.SetFilter{Network: "n1", Filter: filter1}, gateway4, gateway6, up("br0"), route4, route6, serve,
+		br0, noRA, setShape(shape0, host.Shape{}), fill0, host.SetFilter{Network: "n1", Filter: filter1}, gateway4, gateway6, up("br0"), route4, route6, serve,
 		tap0, host.SetMTU{Link: "tap0", MTU: 1400, Was: 1500}, plug("tap0", "br0"),
 		host.SetShape{Link: "tap0", Shape: with0(shape0, "tap0")}, host.AddClass(class3), up("tap0"),
 	} {

@@ -55,7 +55,7 @@ func (b *Backend) checksumFacts(ctx context.Context, scope host.Scope, f *host.F
 // fillable are the links of a scope that may fill checksums in. Of all links, those that have no place for filters are left out.
 func (b *Backend) fillable(scope host.Scope) ([]rtnl.Link, error) {
 	if !scope.All {
-		return b.rt.LinksNamed(scope.Filled...)
+		return b.rt.LinksNamed(distinct(scope.Filled)...)
 	}
 	qdiscs, err := b.tc.AllQdiscs()
 	if err != nil {
@@ -72,11 +72,7 @@ func (b *Backend) fillable(scope host.Scope) ([]rtnl.Link, error) {
 func (b *Backend) fillChecksums(ctx context.Context, o host.FillChecksums) error {
 	b.shapes.mu.Lock() // the place for filters is that of shapes
 	defer b.shapes.mu.Unlock()
-	l, err := b.rt.Link(o.Link)
-	if err != nil {
-		return err
-	}
-	fills, err := b.tc.Fills(l.Index)
+	l, fills, err := b.fillsOf(o.Link)
 	if err != nil {
 		return err
 	}
@@ -94,6 +90,14 @@ func (b *Backend) fillChecksums(ctx context.Context, o host.FillChecksums) error
 		return fmt.Errorf("checksums of link %s: %w", o.Link, err)
 	}
 	return nil
+}
+
+// fillsOf finds a link and the filters there that fill checksums in.
+func (b *Backend) fillsOf(link string) (l rtnl.Link, fills []uint32, err error) {
+	if l, err = b.rt.Link(link); err == nil {
+		fills, err = b.tc.Fills(l.Index)
+	}
+	return l, fills, err
 }
 
 // addFill makes the place for filters if there is none, and the filter.
@@ -117,11 +121,7 @@ func (b *Backend) addFill(index int) error {
 func (b *Backend) unfillChecksums(o host.UnfillChecksums) error {
 	b.shapes.mu.Lock()
 	defer b.shapes.mu.Unlock()
-	l, err := b.rt.Link(o.Link)
-	if err != nil {
-		return err
-	}
-	fills, err := b.tc.Fills(l.Index)
+	l, fills, err := b.fillsOf(o.Link)
 	if err != nil {
 		return err
 	}

@@ -102,12 +102,7 @@ func (b *Backend) shapeFacts(scope host.Scope, f *host.Facts) (err error) {
 	if scope.All {
 		found, err = b.allShapes()
 	} else {
-		names := slices.Clone(scope.Shapes)
-		slices.Sort(names)
-		for _, name := range slices.Compact(names) {
-			if host.CheckName(name) != nil {
-				continue
-			}
+		for _, name := range distinct(scope.Shapes) {
 			var s *shaped
 			if s, err = b.lookShape(name); err != nil {
 				break
@@ -125,6 +120,13 @@ func (b *Backend) shapeFacts(scope host.Scope, f *host.Facts) (err error) {
 		f.Classes = append(f.Classes, s.classes()...)
 	}
 	return nil
+}
+
+// distinct are the names that a link can have, each once.
+func distinct(names []string) []string {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return host.CheckName(name) != nil })
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (b *Backend) addClass(c host.Class) error {
