@@ -2,7 +2,10 @@
 
 package host
 
-import "context"
+import (
+	"context"
+	"net"
+)
 
 // An Engine answers guests in the program that embeds it, where a backend would start a program for it. It ends with the
 // process: the leases are written down, and who opens the network next starts another.
@@ -14,6 +17,8 @@ type Engine interface {
 
 // Ground is what an [Engine] stands on.
 type Ground struct {
+	// Device is the link of the server, as it is in the server's machine.
+	Device net.Interface
 	// Enter runs f where the sockets that it opens are those of the server's machine.
 	Enter func(f func() error) error
 	// Leases are given out already.

@@ -8,9 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkServe starts a server until it answers, and ends it: nearly all of it is dnsmasq.
+// BenchmarkServe starts a server until it answers, and ends it: nearly all of it is dnsmasq, where that is what serves.
 func BenchmarkServe(b *testing.B) {
-	p := newPlace(b)
+	b.Run("dnsmasq", func(b *testing.B) { benchmarkServe(b, newPlace(b)) })
+	b.Run("in process", func(b *testing.B) { benchmarkServe(b, newPlace(b, inProcess)) })
+}
+
+func benchmarkServe(b *testing.B, p *place) {
 	op := serve4()
 	for b.Loop() {
 		require.NoError(b, p.Do(b.Context(), op))

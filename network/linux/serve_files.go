@@ -191,8 +191,10 @@ func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) err
 	if err := os.WriteFile(next, data, 0o600); err != nil {
 		return err
 	}
-	if err := os.Chmod(next, mode); err != nil {
-		return err
+	if mode != 0o600 {
+		if err := os.Chmod(next, mode); err != nil {
+			return err
+		}
 	}
 	return os.Rename(next, f.path(name))
 }
@@ -220,8 +222,11 @@ func (f serverFiles) server() (host.Server, bool) {
 }
 
 // readLeases reads what a server has given out. dnsmasq writes the file in place, so it is read until it comes out
-// the same twice.
+// the same twice. A process of ours replaces it, and the journal then begins anew.
 func (f serverFiles) readLeases() ([]host.Lease, error) {
+	if _, here := f.isHere(); here {
+		return f.readJournaled()
+	}
 	var last []byte
 	for range 100 {
 		data, err := readFile(f.path(leaseFile))

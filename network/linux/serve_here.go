@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -87,6 +88,10 @@ func (h *here) close() error {
 // launchHere writes the files of a server whose lock is held, and answers for it in this process. If that fails the files
 // are left to the caller.
 func (b *Backend) launchHere(ctx context.Context, files serverFiles, lock *os.File, server host.Server, leases []host.Lease) (err error) {
+	link, err := b.rt.Link(server.Link)
+	if err != nil {
+		return fmt.Errorf("server on %s: %w", server.Link, err)
+	}
 	usable := dnsmasq.Usable(&server, leases, time.Now())
 	known, err := dnsmasq.FormatLeases(server.Name, usable)
 	if err != nil {
@@ -101,21 +106,19 @@ func (b *Backend) launchHere(ctx context.Context, files serverFiles, lock *os.Fi
 	if err := errors.Join(files.clear(leaseFile), files.writeServer(&server), lock.Truncate(0)); err != nil {
 		return err
 	}
-	a := &answering{}
-	if a.journal, err = files.newJournal(server.Name, usable); err != nil {
-		return err
-	}
+	a := &answering{journal: files.newJournal(server.Name, usable)}
 	if a.control, err = files.newControl(); err != nil {
-		return errors.Join(err, a.journal.close())
+		return err
 	}
 	// The lock is the description's: it is held as long as one of the descriptors is open.
 	if a.lock, err = duplicate(lock); err != nil {
-		return errors.Join(err, a.journal.close(), a.control.Close())
+		return errors.Join(err, a.control.Close())
 	}
 	err = b.servers.step("start")
 	if err == nil {
 		a.serving, err = b.config.Engine.Start(ctx, server, host.Ground{
-			Enter: b.enter, Leases: usable, Keep: a.journal.keep, Warn: files.say,
+			Device: net.Interface{Index: link.Index, Name: link.Name, MTU: link.MTU, HardwareAddr: link.MAC[:]},
+			Enter:  b.enter, Leases: usable, Keep: a.journal.keep, Warn: files.say,
 		})
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -236,6 +237,7 @@ func TestWatchServesHere(t *testing.T) {
 	defer cancel()
 	heard := make(chan string, 16)
 	watching := make(chan struct{})
+	looks := sync.OnceFunc(func() { close(watching) })
 	go func() {
 		defer close(heard)
 		for change, err := range p.Watch(ctx) {
@@ -243,7 +245,7 @@ func TestWatchServesHere(t *testing.T) {
 				return
 			}
 			if change.Kind == host.Anything {
-				close(watching) // it looks
+				looks()
 			}
 			if change.Name == serverName {
 				heard <- change.String()

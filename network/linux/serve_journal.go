@@ -27,32 +27,44 @@ const (
 )
 
 // A journal writes down what a server gives out, in a time that does not depend on how much that is. What is written is
-// safe from the end of the process.
+// safe from the end of the process, however it ends. The end of the machine ends its guests as well.
 type journal struct {
-	files  serverFiles
-	name   string
+	files serverFiles
+	name  string
+	// file is nil until something is written.
 	file   *os.File
 	size   int64
 	leases map[netip.Addr]host.Lease
 }
 
 // newJournal begins an empty journal beside the file of leases, which has these.
-func (f serverFiles) newJournal(name string, leases []host.Lease) (*journal, error) {
-	file, err := os.OpenFile(f.path(journalFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	j := &journal{files: f, name: name, file: file, leases: map[netip.Addr]host.Lease{}}
+func (f serverFiles) newJournal(name string, leases []host.Lease) *journal {
+	j := &journal{files: f, name: name, leases: map[netip.Addr]host.Lease{}}
 	for _, l := range leases {
 		j.leases[l.Addr] = l
 	}
-	return j, nil
+	return j
 }
 
-func (j *journal) close() error { return j.file.Close() }
+func (j *journal) open() (err error) {
+	if j.file == nil {
+		j.file, err = os.OpenFile(j.files.path(journalFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NOFOLLOW, 0o600)
+	}
+	return err
+}
+
+func (j *journal) close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
 
 // keep writes changes down, all of them or none.
 func (j *journal) keep(changes []host.LeaseChange) error {
+	if err := j.open(); err != nil {
+		return err
+	}
 	var lines []byte
 	for _, c := range changes {
 		line, err := json.Marshal(c)
@@ -124,6 +136,34 @@ func (f serverFiles) foldJournal(name string) error {
 		return err
 	}
 	return os.Remove(f.path(journalFile))
+}
+
+// readJournaled reads the leases and the journal that belong together: while the leases are replaced the journal may be of the
+// ones before.
+func (f serverFiles) readJournaled() (leases []host.Lease, err error) {
+	for {
+		before, err := os.Lstat(f.path(leaseFile))
+		if err != nil {
+			return nil, err
+		}
+		data, err := readFile(f.path(leaseFile))
+		if err != nil {
+			return nil, err
+		}
+		if leases, err = dnsmasq.ParseLeases(data); err != nil {
+			return leases, err
+		}
+		if leases, err = f.withJournal(leases); err != nil {
+			return leases, err
+		}
+		after, err := os.Lstat(f.path(leaseFile))
+		if err != nil {
+			return nil, err
+		}
+		if os.SameFile(before, after) && before.ModTime().Equal(after.ModTime()) {
+			return leases, nil
+		}
+	}
 }
 
 // withJournal adds to leases what a journal says, if there is one. A line that is cut off was never acknowledged.

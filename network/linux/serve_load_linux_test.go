@@ -125,16 +125,21 @@ func (p *place) knowsAll(t *testing.T) {
 	}()
 }
 
+// filesInMemory has the files of a test where a reboot clears them, as those of running servers are to be. dnsmasq waits for the
+// disk with each lease, and here it has none to wait for.
+func filesInMemory(t *testing.T) {
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		t.Setenv("TMPDIR", "/dev/shm")
+	}
+}
+
 // TestLoad asks both kinds of servers in turns, so that what else the machine does is the same for both, and compares the
 // middle of what was measured. Where that is less than dnsmasq's it goes on for some more rounds: the machine does other things too.
 func TestLoad(t *testing.T) {
 	if testing.Short() {
 		testenv.Skip(t, "measures for a minute")
 	}
-	// Files are where a reboot clears them, as they are to be: dnsmasq waits for the disk, and here it has none to wait for.
-	if _, err := os.Stat("/dev/shm"); err == nil {
-		t.Setenv("TMPDIR", "/dev/shm")
-	}
+	filesInMemory(t)
 	for what, l := range pressures {
 		t.Run(what, func(t *testing.T) {
 			testenv.NeedProgram(t, l.program)

@@ -61,12 +61,8 @@ func (s *sockets) close() error {
 // listen opens the sockets of a server in its machine, and starts to answer.
 func (s *server) listen(ctx context.Context) error {
 	return s.ground.Enter(func() error {
-		device, err := net.InterfaceByName(s.link)
-		if err != nil {
-			return fmt.Errorf("%w: %w", err, fs.ErrNotExist)
-		}
 		for _, p := range ports(&s.doc) {
-			if err := s.listenAt(ctx, device, p); err != nil {
+			if err := s.listenAt(ctx, &s.ground.Device, p); err != nil {
 				return err
 			}
 		}
@@ -90,7 +86,7 @@ func (s *server) listenAt(ctx context.Context, device *net.Interface, p place) e
 
 // bound makes sockets that belong to one device: packets of others never reach them.
 func bound(device string) net.ListenConfig {
-	return net.ListenConfig{Control: func(network, address string, raw syscall.RawConn) error {
+	config := net.ListenConfig{Control: func(network, address string, raw syscall.RawConn) error {
 		return control(raw, func(fd int) error {
 			return errors.Join(
 				unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, device),
@@ -99,6 +95,8 @@ func bound(device string) net.ListenConfig {
 			)
 		})
 	}}
+	config.SetMultipathTCP(false)
+	return config
 }
 
 // control runs f on a socket.
