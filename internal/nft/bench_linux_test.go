@@ -17,15 +17,6 @@ import (
 // kernel needs for the same work.
 type rawBatch []byte
 
-func newRaw(b *batch) rawBatch {
-	b.end()
-	// Without the generation, which nobody knows beforehand.
-	rest := rawBatch(b.out)[binary.NativeEndian.Uint32(b.out):]
-	var begin messages
-	begin.raw(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, what{}, nil)
-	return append(rawBatch(begin.out), rest...)
-}
-
 func (r rawBatch) send(b *testing.B, fd int, answer []byte) {
 	if err := unix.Sendto(fd, r, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		b.Fatal(err)
@@ -54,18 +45,8 @@ func benchmarkSetFilter(b *testing.B, others int, settle time.Duration) {
 	}
 	f := natNetwork("n1", "br0")
 	add, remove := host.SetFilter{Network: "n1", Filter: f}, host.SetFilter{Network: "n1", Was: f}
-	v, err := c.socket.look("n1")
-	if err != nil {
-		b.Fatal(err)
-	}
-	adding, removing := newBatch(0), newBatch(0)
-	v.set(adding, f)
-	for l := range lists {
-		v.chains[l] = state{true, true}
-		v.elements = append(v.elements, leading(l, "br0", l.chain("n1")))
-	}
-	v.remove(removing, "n1")
-	rawAdd, rawRemove := newRaw(adding), newRaw(removing)
+	added, removed := Prepared(f, false)
+	rawAdd, rawRemove := rawBatch(added), rawBatch(removed)
 
 	raw, err := newRawSocket(c)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 )
 
 // whole is the view of a table in which everything is as it should be, with more chains of others.
@@ -23,10 +22,6 @@ func whole(others uint32, own ...list) view {
 		v.chains[l] = state{true, true}
 	}
 	return v
-}
-
-func leading(l list, link, chain string) element {
-	return element{l.String(), link, verdict{unix.NFT_JUMP, chain}}
 }
 
 func TestChange(t *testing.T) {

@@ -78,16 +78,25 @@ func (c *Conn) Close() error {
 // Cookie is the number of the network namespace, unique until the machine restarts. It is 0 if the kernel does not tell
 // (before Linux 5.14).
 func (c *Conn) Cookie() (uint64, error) {
+	var cookie uint64
+	err := c.borrow(func(s *socket) (err error) {
+		cookie, err = unix.GetsockoptUint64(s.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		if errors.Is(err, unix.ENOPROTOOPT) {
+			return nil
+		}
+		return Translate(os.NewSyscallError("getsockopt", err))
+	})
+	return cookie, err
+}
+
+// borrow lends a socket to somebody who has no conversation on it.
+func (c *Conn) borrow(use func(*socket) error) error {
 	s, err := c.take()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer c.give(s)
-	cookie, err := unix.GetsockoptUint64(s.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
-	if errors.Is(err, unix.ENOPROTOOPT) {
-		return 0, nil
-	}
-	return cookie, Translate(os.NewSyscallError("getsockopt", err))
+	return use(s)
 }
 
 // library is the library's socket. A closed one must not be used: the library would open another, in the namespace this

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"os"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -80,6 +82,18 @@ func (c *Conn) Link(name string) (Link, error) {
 	return found[0], nil
 }
 
+// Index is the index of the link with that name. None wraps fs.ErrNotExist.
+func (c *Conn) Index(name string) (index int, err error) {
+	err = c.borrow(func(s *socket) (err error) {
+		index, err = s.linkIndex(name)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("link %s: %w", name, Translate(err))
+	}
+	return index, nil
+}
+
 // LinksNamed looks for links by their names, without reading the list of all. Those that do not exist are left out. A
 // link that is found by another of its names is returned under the one that was asked for.
 func (c *Conn) LinksNamed(names ...string) ([]Link, error) {
@@ -108,34 +122,25 @@ func (c *Conn) LinksNamed(names ...string) ([]Link, error) {
 	return links, nil
 }
 
-// LinkNames finds the names of links by their indexes. An index that no link has is left out.
+// LinkNames finds the names of links by their indexes. An index that no link has is left out. It asks by ioctl, which takes a
+// tenth of the time of a message that tells all of a link.
 func (c *Conn) LinkNames(indexes ...int) (map[int]string, error) {
 	names := make(map[int]string, len(indexes))
-	var requests []request
-	for _, index := range indexes {
-		if _, known := names[index]; known || index == 0 {
-			continue
+	err := c.borrow(func(s *socket) error {
+		for _, index := range indexes {
+			if _, known := names[index]; known {
+				continue
+			}
+			name, err := s.linkName(index)
+			if err != nil && !errors.Is(err, unix.ENODEV) {
+				return Translate(os.NewSyscallError("ioctl", err))
+			}
+			names[index] = name
 		}
-		names[index] = ""
-		body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
-			ae.Uint32(unix.IFLA_EXT_MASK, skipStatistics)
-		})
-		if err != nil {
-			return nil, err
-		}
-		requests = append(requests, request{kind: unix.RTM_GETLINK, body: body})
-	}
-	found, err := c.lookUp(requests)
-	if err != nil {
-		return nil, err
-	}
-	clear(names)
-	for _, l := range found {
-		if l.Index != 0 {
-			names[l.Index] = l.Name
-		}
-	}
-	return names, nil
+		return nil
+	})
+	maps.DeleteFunc(names, func(_ int, name string) bool { return name == "" })
+	return names, err
 }
 
 // lookUp asks for single links. What does not exist has the index 0.

@@ -5,10 +5,11 @@
 package rtnl
 
 import (
-	"errors"
-	"net"
+	"encoding/binary"
+	"fmt"
 	"net/netip"
 
+	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -27,78 +28,116 @@ type Route struct {
 // Routes lists the unicast routes of all tables but the local one, of both families. Those to link-local and multicast
 // addresses of IPv6, which each link has, are left out.
 func (c *Conn) Routes() ([]Route, error) {
-	library, err := c.library()
-	if err != nil {
-		return nil, err
-	}
 	var all []Route
-	for _, family := range []int{vnl.FAMILY_V4, vnl.FAMILY_V6} {
-		found, err := steady(func() ([]vnl.Route, bool, error) {
-			// A filter for table 0 lets all tables through, and no filter only the main one.
-			found, err := library.RouteListFiltered(family, &vnl.Route{}, vnl.RT_FILTER_TABLE)
-			if errors.Is(err, vnl.ErrDumpInterrupted) {
-				return nil, true, nil
-			}
-			return found, false, Translate(err)
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		// The kernel leaves out what is not unicast: three of four routes, on a host of bridges.
+		body := make([]byte, unix.SizeofRtMsg)
+		body[0], body[7] = family, unix.RTN_UNICAST
+		found, err := list(c, request{kind: unix.RTM_GETROUTE, body: body}, func(body []byte) ([]Route, bool, error) {
+			routes, err := parseRoute(family, body)
+			return routes, len(routes) > 0, err
 		})
-		// A kernel without IPv6 has no such routes.
-		if errors.Is(err, errors.ErrUnsupported) {
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range found {
-			all = append(all, hops(r, family)...)
+		for _, hops := range found {
+			all = append(all, hops...)
 		}
 	}
 	return all, nil
 }
 
-// hops is a route as one route for each of its next hops; none if it is not one of those wanted.
-func hops(r vnl.Route, family int) []Route {
-	if r.Type != unix.RTN_UNICAST || r.Table == unix.RT_TABLE_LOCAL {
-		return nil
+// parseRoute is a route as one route for each of its next hops; none if it is not one of those wanted. A kernel without IPv6
+// answers with the routes of the families that it has.
+func parseRoute(family byte, body []byte) ([]Route, error) {
+	if len(body) < unix.SizeofRtMsg {
+		return nil, fmt.Errorf("the kernel's message about a route has %d bytes", len(body))
 	}
-	route := Route{Index: r.LinkIndex, Metric: r.Priority, Table: r.Table, Dest: ownPrefix(r.Dst, family)}
-	if to := route.Dest.Addr(); to.Is6() && (to.IsLinkLocalUnicast() || to.IsMulticast()) {
-		return nil
+	if body[0] != family || body[7] != unix.RTN_UNICAST {
+		return nil, nil
 	}
-	if len(r.MultiPath) == 0 {
-		route.Gateway = gateway(r.Gw, r.Via)
-		return []Route{route}
+	to, bits := anywhere(family), int(body[1])
+	r := Route{Table: int(body[4])}
+	var hops []Route
+	ad, err := netlink.NewAttributeDecoder(body[unix.SizeofRtMsg:])
+	if err != nil {
+		return nil, err
 	}
-	var all []Route
-	for _, hop := range r.MultiPath {
-		route.Index, route.Gateway = hop.LinkIndex, gateway(hop.Gw, hop.Via)
-		all = append(all, route)
-	}
-	return all
-}
-
-func gateway(ip net.IP, via vnl.Destination) netip.Addr {
-	// The gateway of an IPv4 route may be an IPv6 address.
-	if v, ok := via.(*vnl.Via); ok && ip == nil {
-		ip = v.Addr
-	}
-	addr, _ := netip.AddrFromSlice(ip)
-	return addr.Unmap()
-}
-
-// ownPrefix is a destination; none is the default route.
-func ownPrefix(n *net.IPNet, family int) netip.Prefix {
-	if n == nil {
-		if family == vnl.FAMILY_V4 {
-			return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.RTA_DST:
+			ad.Do(parseIP(&to))
+		case unix.RTA_TABLE:
+			r.Table = int(ad.Uint32())
+		case unix.RTA_PRIORITY:
+			r.Metric = int(ad.Uint32())
+		case unix.RTA_MULTIPATH:
+			ad.Do(func(b []byte) (err error) { hops, err = parseHops(b); return err })
+		default:
+			r.parseHop(ad)
 		}
-		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
-	addr, _ := netip.AddrFromSlice(n.IP)
-	if family == vnl.FAMILY_V4 {
-		addr = addr.Unmap()
+	r.Dest = netip.PrefixFrom(to, bits)
+	if err := ad.Err(); err != nil || r.Table == unix.RT_TABLE_LOCAL || to.Is6() && (to.IsLinkLocalUnicast() || to.IsMulticast()) {
+		return nil, err
 	}
-	bits, _ := n.Mask.Size()
-	return netip.PrefixFrom(addr, bits)
+	if hops == nil {
+		return []Route{r}, nil
+	}
+	for i := range hops {
+		index, gateway := hops[i].Index, hops[i].Gateway
+		hops[i] = r
+		hops[i].Index, hops[i].Gateway = index, gateway
+	}
+	return hops, nil
+}
+
+// parseHop reads an attribute that a route and each of several next hops may have.
+func (r *Route) parseHop(ad *netlink.AttributeDecoder) {
+	switch ad.Type() {
+	case unix.RTA_OIF:
+		r.Index = int(ad.Uint32())
+	case unix.RTA_GATEWAY:
+		ad.Do(parseIP(&r.Gateway))
+	case unix.RTA_VIA: // the gateway of an IPv4 route that is an IPv6 address, behind two bytes of its family
+		ad.Do(func(b []byte) error { return parseIP(&r.Gateway)(b[min(2, len(b)):]) })
+	}
+}
+
+// parseHops reads the next hops of a route that has several: of each its length, flags, weight and link, and attributes.
+func parseHops(b []byte) ([]Route, error) {
+	var hops []Route
+	for len(b) > 0 {
+		if len(b) < unix.SizeofRtNexthop {
+			return nil, fmt.Errorf("the kernel's next hop has %d bytes", len(b))
+		}
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < unix.SizeofRtNexthop || length > len(b) {
+			return nil, fmt.Errorf("the kernel's next hop of %d bytes says that it has %d", len(b), length)
+		}
+		hop := Route{Index: int(int32(binary.NativeEndian.Uint32(b[4:])))}
+		ad, err := netlink.NewAttributeDecoder(b[unix.SizeofRtNexthop:length])
+		if err != nil {
+			return nil, err
+		}
+		for ad.Next() {
+			hop.parseHop(ad)
+		}
+		if err := ad.Err(); err != nil {
+			return nil, err
+		}
+		hops = append(hops, hop)
+		b = b[min(len(b), (length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1)):]
+	}
+	return hops, nil
+}
+
+// anywhere is the address of the default route.
+func anywhere(family byte) netip.Addr {
+	if family == unix.AF_INET {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
 }
 
 // AddRoute adds a route to its table. One with the same destination and metric is fs.ErrExist; a gateway that cannot be

@@ -70,6 +70,31 @@ func newSocket() (*socket, error) {
 
 func (s *socket) close() error { return unix.Close(s.fd) }
 
+// linkName asks for the name of a link: a netlink socket, as any, hands such questions on to the devices of its namespace.
+func (s *socket) linkName(index int) (string, error) {
+	request, err := unix.NewIfreq("")
+	if err != nil {
+		return "", err
+	}
+	request.SetUint32(uint32(index))
+	if err := unix.IoctlIfreq(s.fd, unix.SIOCGIFNAME, request); err != nil {
+		return "", err
+	}
+	return request.Name(), nil
+}
+
+// linkIndex is the opposite. The name has to fit.
+func (s *socket) linkIndex(name string) (int, error) {
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.IoctlIfreq(s.fd, unix.SIOCGIFINDEX, request); err != nil {
+		return 0, err
+	}
+	return int(request.Uint32()), nil
+}
+
 // exchange sends requests in one go and hands over every answer until all are answered. Its error is one of the
 // conversation, after which the socket is of no more use. The first result is whether the kernel called a list
 // interrupted.

@@ -11,7 +11,7 @@ import (
 type Forwarding struct {
 	IPv4, IPv6 bool
 	// Blocked names the links that have routes from router advertisements and would lose them once the machine
-	// forwards IPv6: those whose accept_ra is not 2.
+	// forwards IPv6: those whose accept_ra is not 2. It is empty where the machine does.
 	Blocked []string
 }
 

@@ -10,7 +10,10 @@ import (
 
 func (m *Machine) forwardingFacts(scope host.Scope, f *host.Facts) {
 	if scope.All || scope.Forwarding {
-		f.Forwarding = host.Forwarding{IPv4: m.ipv4, IPv6: m.ipv6, Blocked: m.blocked()}
+		f.Forwarding = host.Forwarding{IPv4: m.ipv4, IPv6: m.ipv6}
+		if !m.ipv6 {
+			f.Forwarding.Blocked = m.blocked()
+		}
 	}
 }
 

@@ -15,22 +15,22 @@ import (
 )
 
 func (b *Backend) addAddr(o host.AddAddr) error {
-	l, err := b.rt.Link(o.Link)
+	index, err := b.rt.Index(o.Link)
 	if err != nil {
 		return err
 	}
-	if err := b.rt.AddAddr(l.Index, o.Prefix); err != nil {
+	if err := b.rt.AddAddr(index, o.Prefix); err != nil {
 		return fmt.Errorf("address %s of %s: %w", o.Prefix, o.Link, err)
 	}
 	return nil
 }
 
 func (b *Backend) delAddr(o host.DelAddr) error {
-	l, err := b.rt.Link(o.Link)
+	index, err := b.rt.Index(o.Link)
 	if err != nil {
 		return err
 	}
-	if err := b.rt.DelAddr(l.Index, o.Prefix); err != nil {
+	if err := b.rt.DelAddr(index, o.Prefix); err != nil {
 		return fmt.Errorf("address %s of %s: %w", o.Prefix, o.Link, err)
 	}
 	return nil

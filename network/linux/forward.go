@@ -58,6 +58,9 @@ func forwardingFacts(f *host.Facts) error {
 		}
 		*family.on = err == nil && value != "0"
 	}
+	if f.Forwarding.IPv6 {
+		return nil
+	}
 	return blockedFacts(f)
 }
 

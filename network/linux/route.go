@@ -18,11 +18,11 @@ func (b *Backend) delRoute(o host.DelRoute) error {
 }
 
 func (b *Backend) changeRoute(o host.AddRoute, change func(rtnl.Route) error) error {
-	l, err := b.rt.Link(o.Link)
+	index, err := b.rt.Index(o.Link)
 	if err != nil {
 		return err
 	}
-	err = change(rtnl.Route{Dest: o.Dest, Gateway: o.Gateway, Index: l.Index, Metric: o.Metric, Table: host.MainTable})
+	err = change(rtnl.Route{Dest: o.Dest, Gateway: o.Gateway, Index: index, Metric: o.Metric, Table: host.MainTable})
 	if err != nil {
 		return fmt.Errorf("route to %s via %s: %w", o.Dest, o.Gateway, err)
 	}

@@ -43,11 +43,15 @@ func readSysctl(key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	value, err := os.ReadFile(path)
+	value, err := sysctlFile(path, unix.O_RDONLY, func(fd int) ([]byte, error) {
+		value := make([]byte, 256) // much more than any number
+		n, err := unix.Read(fd, value)
+		return value[:max(n, 0)], err
+	})
 	if errors.Is(err, unix.EISDIR) {
 		return "", fmt.Errorf("kernel parameter %s: %w", key, fs.ErrNotExist)
 	}
-	return strings.TrimSuffix(string(value), "\n"), rtnl.Translate(err)
+	return strings.TrimSuffix(string(value), "\n"), err
 }
 
 // writeSysctl sets a parameter of the namespace this thread is in. It makes no file.
@@ -56,13 +60,28 @@ func writeSysctl(key, value string) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return rtnl.Translate(err)
+	_, err = sysctlFile(path, unix.O_WRONLY, func(fd int) ([]byte, error) {
+		_, err := unix.Write(fd, []byte(value))
+		return nil, err
+	})
+	return err
+}
+
+// sysctlFile opens the file of a parameter and closes it again. The files of package os are made for waiting, and would be
+// registered for that, which takes longer than all the rest; nobody waits for a parameter.
+func sysctlFile(path string, flags int, use func(fd int) ([]byte, error)) ([]byte, error) {
+	operation := "open"
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	var result []byte
+	if err == nil {
+		operation = "use"
+		result, err = use(fd)
+		unix.Close(fd)
 	}
-	defer file.Close()
-	_, err = file.WriteString(value)
-	return rtnl.Translate(err)
+	if err != nil {
+		return nil, rtnl.Translate(&os.PathError{Op: operation, Path: path, Err: err})
+	}
+	return result, nil
 }
 
 func sysctlPath(key string) (string, error) {
