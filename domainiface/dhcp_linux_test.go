@@ -217,7 +217,7 @@ func TestRouterAdvertisement(t *testing.T) {
 		w.ip(g.Namespace, "link set eth0 up")
 		address := "inet6 " + c.subnet + "5054:ff:fe00:1/64"
 		testenv.WaitFor(t, 30*time.Second, c.name+": the guest has chosen an address", func() bool {
-			return strings.Contains(g.Output(t, "ip", "-6", "-o", "addr", "show", "dev", "eth0"), address)
+			return strings.Contains(g.Output(t, "ip", "-6", "-o", "addr", "show", "dev", "eth0", "-tentative"), address)
 		})
 		route := strings.TrimSpace(g.Output(t, "ip", "-6", "route", "show", "default"))
 		if c.forward == "" {

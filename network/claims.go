@@ -3,14 +3,10 @@
 package network
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -19,8 +15,11 @@ import (
 // and written under the lock "host".
 type claims struct {
 	Instance string `json:"instance"`
-	// Networks holds what each started network has, by its UUID.
-	Networks map[string]claim `json:"networks,omitempty"`
+	// Networks holds what each started network has, by its UUID. It is what the records of the networks say, and written down
+	// nowhere else.
+	Networks map[string]claim `json:"-"`
+	// Changes counts the changes of that: whoever remembers it reads it anew when the count is another.
+	Changes uint64 `json:"changes,omitempty"`
 	// Enabled are the families for which forwarding was off before us, to be switched off again behind the last user.
 	Enabled forwards `json:"enabled,omitzero"`
 	// Ports counts the changes of what ports hold: whoever remembers that reads it anew when the count is another.
@@ -31,12 +30,12 @@ type claims struct {
 
 // A claim is what one network has taken.
 type claim struct {
-	Name    string         `json:"name"`
-	Link    string         `json:"link,omitempty"`
-	Subnets []netip.Prefix `json:"subnets,omitempty"`
+	Name    string
+	Link    string
+	Subnets []netip.Prefix
 	// Ports are the forwarded ones.
-	Ports []host.PortForward `json:"ports,omitempty"`
-	Uses  forwards           `json:"uses,omitzero"`
+	Ports []host.PortForward
+	Uses  forwards
 }
 
 // forwards is a set of families.
@@ -69,22 +68,16 @@ func claimOf(name string, plan host.Plan) claim {
 	return c
 }
 
-func loadClaims(ctx context.Context, s Store, instance string) (*claims, error) {
-	c, err := loadJSON[claims](ctx, s, claimsName)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+// claim is what the network that the record is of has, and what it will have in addition while it is changed or taken over.
+func (r *record) claim() claim {
+	plan := r.Plan
+	if r.Turning != nil {
+		plan = slices.Concat(plan, r.Turning.Steps)
 	}
-	if err != nil || c.Instance != instance {
-		c = &claims{}
+	if r.Adopting != nil {
+		plan = slices.Concat(plan, r.Adopting.Built)
 	}
-	c.Instance = instance
-	if c.Networks == nil {
-		c.Networks = map[string]claim{}
-	}
-	if c.Next == nil {
-		c.Next = map[string]int{}
-	}
-	return c, nil
+	return claimOf(r.Name, plan)
 }
 
 // conflict is the reason why a network may not have what it wants, because another has it.
@@ -146,91 +139,4 @@ func (c *claims) unused() []host.DisableForwarding {
 		ops = append(ops, host.DisableForwarding{IPv6: true})
 	}
 	return ops
-}
-
-// A ledger is the claims of one host, in a store, under their lock.
-type ledger struct {
-	store   Store
-	backend host.Backend
-}
-
-// locked calls f with the claims, under their lock. It is for f to save them.
-func (l ledger) locked(ctx context.Context, instance string, f func(*claims) error) error {
-	release, err := l.store.Lock(ctx, "host")
-	if err != nil {
-		return err
-	}
-	defer release()
-	c, err := loadClaims(ctx, l.store, instance)
-	if err != nil {
-		return err
-	}
-	return f(c)
-}
-
-// change lets f change the claims and saves them, under their lock. If f fails nothing is saved.
-func (l ledger) change(ctx context.Context, instance string, f func(*claims) error) error {
-	return l.locked(ctx, instance, func(c *claims) error {
-		if err := f(c); err != nil {
-			return err
-		}
-		return saveJSON(ctx, l.store, claimsName, c)
-	})
-}
-
-// release takes back the claim of a network and, if it was the last user, what was switched on for it.
-func (l ledger) release(ctx context.Context, instance, id string) error {
-	return l.change(ctx, instance, func(c *claims) error {
-		delete(c.Networks, id)
-		return l.giveBack(ctx, c)
-	})
-}
-
-// giveBack switches off what we switched on and nobody uses. Networks of another store count as users: as long as the
-// host has any filter of ours it is left alone, for the last of them to find.
-func (l ledger) giveBack(ctx context.Context, c *claims) error {
-	unused := c.unused()
-	if len(unused) == 0 {
-		return nil
-	}
-	f, err := l.backend.Facts(ctx, host.Scope{All: true})
-	if err != nil {
-		return err
-	}
-	for _, filter := range f.Filters {
-		if _, ours := c.Networks[filter.Network]; !ours {
-			return nil
-		}
-	}
-	for _, op := range unused {
-		if err := l.backend.Do(ctx, op); err != nil {
-			return err
-		}
-		if op.IPv6 {
-			c.Enabled.IPv6 = false
-		} else {
-			c.Enabled.IPv4 = false
-		}
-	}
-	return nil
-}
-
-// nextLink finds a name for a link: the template with a number that was not given out before, and that no link of the
-// host has. It is not given out again once the claims are saved.
-func (l ledger) nextLink(ctx context.Context, c *claims, template string) (string, error) {
-	for range 10000 {
-		name := strings.Replace(template, "%d", fmt.Sprint(c.Next[template]), 1)
-		c.Next[template]++
-		if err := host.CheckName(name); err != nil {
-			return "", err
-		}
-		f, err := l.backend.Facts(ctx, host.Scope{Links: []string{name}})
-		if err != nil {
-			return "", err
-		}
-		if f.Link(name) == nil {
-			return name, nil
-		}
-	}
-	return "", fail(fs.ErrExist, "no free name for %s", template)
 }

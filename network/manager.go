@@ -26,7 +26,7 @@ type Manager struct {
 	config  Config
 	backend host.Backend
 	store   Store
-	ledger  ledger
+	ledger  *ledger
 	events  audience
 	ports   registry
 }
@@ -67,7 +67,7 @@ func (c Config) Open(ctx context.Context, b host.Backend, s Store) (*Manager, er
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	m := &Manager{config: c, backend: b, store: s, ledger: ledger{store: s, backend: b}}
+	m := &Manager{config: c, backend: b, store: s, ledger: &ledger{store: s, backend: b}}
 	return m, m.recover(ctx)
 }
 

@@ -117,7 +117,7 @@ func (m *Manager) bridges(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := loadClaims(ctx, m.store, instance)
+	c, err := m.ledger.load(ctx, instance)
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ func (m *Manager) claim(ctx context.Context, n *Network) (*record, error) {
 
 // saveClaim writes down a record and what its network takes with that plan. The caller holds the lock of the host.
 func (m *Manager) saveClaim(ctx context.Context, r *record, id string, plan host.Plan, f *host.Facts) error {
-	c, err := loadClaims(ctx, m.store, r.Instance)
+	c, err := m.ledger.load(ctx, r.Instance)
 	if err != nil {
 		return err
 	}
@@ -118,13 +118,7 @@ func (m *Manager) saveClaim(ctx context.Context, r *record, id string, plan host
 		return err
 	}
 	c.take(id, want, f)
-	if err := saveJSON(ctx, m.store, runName(r.Name), r); err != nil {
-		return err
-	}
-	if err := saveJSON(ctx, m.store, claimsName, c); err != nil {
-		return errors.Join(err, m.store.Remove(context.WithoutCancel(ctx), runName(r.Name)))
-	}
-	return nil
+	return m.ledger.save(ctx, c, func() error { return saveJSON(ctx, m.store, runName(r.Name), r) })
 }
 
 // afterFailure clears up behind a plan that Apply could not carry out. What Apply could not take back stays recorded, for
@@ -158,10 +152,7 @@ func (m *Manager) forget(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
-	if err := m.ledger.release(ctx, r.Instance, n.UUID.String()); err != nil {
-		return err
-	}
-	return m.store.Remove(ctx, runName(r.Name))
+	return m.ledger.release(ctx, r.Instance, n.UUID.String(), func() error { return m.store.Remove(ctx, runName(r.Name)) })
 }
 
 // keepLeases saves what the server of a defined network has given out, if the backend can tell.

@@ -75,10 +75,19 @@ func (r *record) socket() (socket, error) {
 func (r *record) live() (*Network, error) {
 	n, err := Parse(strings.NewReader(r.Document))
 	if err != nil {
-		return nil, fmt.Errorf("store: %s: %w", runName(r.Name), err)
+		return nil, &brokenError{runName(r.Name), err}
 	}
 	return n, nil
 }
+
+// A brokenError is something in a store that is not what was put there.
+type brokenError struct {
+	name string
+	err  error
+}
+
+func (e *brokenError) Error() string { return fmt.Sprintf("store: %s: %v", e.name, e.err) }
+func (e *brokenError) Unwrap() error { return e.err }
 
 // loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist.
 func loadJSON[T any](ctx context.Context, s Store, name string) (*T, error) {
@@ -88,7 +97,7 @@ func loadJSON[T any](ctx context.Context, s Store, name string) (*T, error) {
 	}
 	value := new(T)
 	if err := json.Unmarshal(data, value); err != nil {
-		return nil, fmt.Errorf("store: %s: %w", name, err)
+		return nil, &brokenError{name, err}
 	}
 	return value, nil
 }

@@ -269,20 +269,7 @@ func (m *Manager) settleRunning(ctx context.Context, seen *record) error {
 	return m.mend(ctx, d.Repair)
 }
 
-// recoverClaims drops the claims of networks that have no record, and gives back what nobody uses.
+// recoverClaims gives back what nobody uses.
 func (m *Manager) recoverClaims(ctx context.Context, instance string) error {
-	return m.ledger.change(ctx, instance, func(c *claims) error {
-		for id, has := range c.Networks {
-			r, err := loadRecord(ctx, m.store, runName(has.Name), instance)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				delete(c.Networks, id)
-			case err != nil:
-				return err
-			case r.Stage == running:
-				c.Networks[id] = claimOf(r.Name, r.Plan) // an update may have left more
-			}
-		}
-		return m.ledger.giveBack(ctx, c)
-	})
+	return m.ledger.change(ctx, instance, func(c *claims) error { return m.ledger.giveBack(ctx, c) }, nil)
 }

@@ -75,28 +75,22 @@ func (m *Manager) turnTo(ctx context.Context, t *turn, after *record) (undone bo
 
 // beginTurn claims what the network will have besides what it has, and writes down what will be done.
 func (m *Manager) beginTurn(ctx context.Context, t *turn) error {
-	c, err := loadClaims(ctx, m.store, t.record.Instance)
+	c, err := m.ledger.load(ctx, t.record.Instance)
 	if err != nil {
 		return err
 	}
-	id, was, want := t.plan.Live.UUID.String(), claimOf(t.name, t.record.Plan), claimOf(t.name, t.next)
-	if err := c.conflict(id, want); err != nil {
+	id := t.plan.Live.UUID.String()
+	if err := c.conflict(id, claimOf(t.name, t.next)); err != nil {
 		return err
 	}
-	both := want
-	both.Subnets = slices.Concat(was.Subnets, want.Subnets)
-	both.Uses = forwards{IPv4: was.Uses.IPv4 || want.Uses.IPv4, IPv6: was.Uses.IPv6 || want.Uses.IPv6}
-	c.take(id, both, t.facts)
 	needed, _ := m.split(planOf(t.plan.Changes))
-	t.record.Stage = updating
-	t.record.Turning = &turning{Steps: needed, Definition: t.was}
-	if err := saveJSON(ctx, m.store, runName(t.name), t.record); err != nil {
+	r := *t.record
+	r.Stage, r.Turning = updating, &turning{Steps: needed, Definition: t.was}
+	c.take(id, r.claim(), t.facts)
+	if err := m.ledger.save(ctx, c, func() error { return saveJSON(ctx, m.store, runName(t.name), &r) }); err != nil {
 		return err
 	}
-	if err := saveJSON(ctx, m.store, claimsName, c); err != nil {
-		t.record.Stage, t.record.Turning = running, nil
-		return errors.Join(err, saveJSON(context.WithoutCancel(ctx), m.store, runName(t.name), t.record))
-	}
+	*t.record = r
 	return nil
 }
 
@@ -197,5 +191,5 @@ func (m *Manager) settleClaims(ctx context.Context, r *record) error {
 			}
 		}
 		return m.ledger.giveBack(ctx, c)
-	})
+	}, nil)
 }
