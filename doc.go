@@ -16,7 +16,7 @@
 // Starting libvirt's default network, and giving a guest a tap on it:
 //
 //	backend, err := linux.Open(linux.Config{})
-//	nets, err := network.Open(ctx, backend, network.Dir("/var/lib/example"))
+//	nets, err := network.Open(ctx, backend, network.Dirs("/var/lib/example", "/run/example"))
 //	definition, err := network.Parse(file)
 //	err = nets.Define(ctx, definition)
 //	err = nets.Start(ctx, "default")

@@ -43,7 +43,7 @@ func (m *Manager) settle(ctx context.Context, name string) error {
 
 // start completes and plans a network, writes the plan down, and carries it out. The caller holds the network's lock.
 func (m *Manager) start(ctx context.Context, n *Network) error {
-	r, err := m.claim(ctx, n)
+	r, into, err := m.claim(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -57,17 +57,13 @@ func (m *Manager) start(ctx context.Context, n *Network) error {
 	}
 	m.emit(Event{Kind: EventStarted, Network: n.Name})
 	m.try(ctx, n.Name, tried)
-	return m.plugAgain(ctx, r)
+	return m.plugAgain(ctx, r, into)
 }
 
 // plugAgain plugs the ports that a network had when it was last stopped into its new bridge. The network runs, whatever
 // becomes of them.
-func (m *Manager) plugAgain(ctx context.Context, r *record) error {
+func (m *Manager) plugAgain(ctx context.Context, r *record, into socket) error {
 	ids, err := m.portIDs(ctx, r.Name)
-	if err != nil {
-		return err
-	}
-	into, err := r.socket()
 	if err != nil {
 		return err
 	}
@@ -81,30 +77,30 @@ func (m *Manager) plugAgain(ctx context.Context, r *record) error {
 }
 
 // claim plans a network under the lock of the host, so that no two networks plan with the same link or addresses, and
-// writes the record before anybody else may look.
-func (m *Manager) claim(ctx context.Context, n *Network) (*record, error) {
+// writes the record before anybody else may look. It returns what the ports of the network are plugged into as well.
+func (m *Manager) claim(ctx context.Context, n *Network) (*record, socket, error) {
 	release, err := m.store.Lock(ctx, "host")
 	if err != nil {
-		return nil, err
+		return nil, socket{}, err
 	}
 	defer release()
 	if n, err = m.complete(ctx, n); err != nil {
-		return nil, err
+		return nil, socket{}, err
 	}
 	document, err := n.Format()
 	if err != nil {
-		return nil, err
+		return nil, socket{}, err
 	}
 	leases, err := m.leases(ctx, n)
 	if err != nil {
-		return nil, err
+		return nil, socket{}, err
 	}
 	f, plan, err := m.plan(ctx, n, leases)
 	if err != nil {
-		return nil, err
+		return nil, socket{}, err
 	}
 	r := &record{Instance: f.Instance, Stage: starting, Since: m.config.Now(), Name: n.Name, Document: string(document), Plan: plan}
-	return r, m.saveClaim(ctx, r, n.UUID.String(), plan, f)
+	return r, socketOf(n), m.saveClaim(ctx, r, n.UUID.String(), plan, f)
 }
 
 // saveClaim writes down a record and what its network takes with that plan. The caller holds the lock of the host.

@@ -12,7 +12,7 @@ import (
 )
 
 // A Store keeps what a [Manager] has to remember: definitions, and records of what runs. It is a small file system of
-// names and bytes. [Dir] keeps it in a folder, [Memory] in memory; an embedding program may bring its own.
+// names and bytes. [Dirs] keeps it in two folders, [Dir] in one, [Memory] in memory; an embedding program may bring its own.
 //
 // A name has one or more parts divided by slashes, such as "networks/default". Each part has 1 to 100 bytes, of letters,
 // digits and the characters ".", "_", "~" and "-", and does not begin with a dot. Other names wrap fs.ErrInvalid. A store

@@ -16,18 +16,32 @@ import (
 // Dir returns a store in a folder, which is made with mode 0700 when something is first saved. Several programs may use
 // the same folder at the same time; their locks are those of the kernel, on one file in it, and end with the process that
 // holds them. What a program was writing when it was killed is removed when the store is next listed. (On systems other than Linux the locks hold within one process only.)
-func Dir(path string) Store { return &dir{path: path} }
+func Dir(path string) Store { return Dirs(path, filepath.Join(path, runPart)) }
+
+// Dirs is [Dir] with what need not outlive the machine, the records of what runs, in a folder of its own. A good one is in
+// memory, such as /run/example: on a disk, to replace a file takes as long as to attach a guest. All programs that use the one
+// folder have to use the other as well.
+func Dirs(path, run string) Store { return &dir{path: path, run: run} }
 
 type dir struct {
-	path  string
-	locks keyedLock
-	swept sync.Once
+	path, run string
+	locks     keyedLock
+	swept     sync.Once
 }
+
+// runPart is how the names begin of what need not outlive the machine.
+const runPart = "run"
 
 // lockFile is the file that all locks of a folder lie on. It begins with a dot, as no name in the store does.
 const lockFile = ".lock"
 
-func (d *dir) file(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
+// file is the place of a name.
+func (d *dir) file(name string) string {
+	if first, rest, _ := strings.Cut(name, "/"); first == runPart {
+		return filepath.Join(d.run, filepath.FromSlash(rest))
+	}
+	return filepath.Join(d.path, filepath.FromSlash(name))
+}
 
 func (d *dir) Load(ctx context.Context, name string) ([]byte, error) {
 	if err := firstOf(ctx.Err(), checkStoreName(name)); err != nil {
@@ -49,7 +63,7 @@ func (d *dir) Save(ctx context.Context, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	durable := !strings.HasPrefix(name, "run/")
+	durable := !strings.HasPrefix(name, runPart+"/")
 	err = replace(f, file, data, durable)
 	if err != nil {
 		err = errors.Join(err, os.Remove(f.Name()))
@@ -94,12 +108,14 @@ func newTemporary(folder string) (*os.File, error) {
 
 // sweep removes the files that a program was writing when it was killed.
 func (d *dir) sweep() {
-	_ = filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), temporary) {
-			removeAbandoned(path)
-		}
-		return nil
-	})
+	for _, folder := range []string{d.path, d.run} {
+		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), temporary) {
+				removeAbandoned(path)
+			}
+			return nil
+		})
+	}
 }
 
 func (d *dir) Remove(ctx context.Context, name string) error {

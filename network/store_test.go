@@ -18,7 +18,11 @@ import (
 )
 
 func stores(t *testing.T) map[string]Store {
-	return map[string]Store{"memory": Memory(), "dir": Dir(filepath.Join(t.TempDir(), "state"))}
+	return map[string]Store{
+		"memory": Memory(),
+		"dir":    Dir(filepath.Join(t.TempDir(), "state")),
+		"dirs":   Dirs(filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "run", "state")),
+	}
 }
 
 func TestStoreKeepsWhatIsSaved(t *testing.T) {
@@ -42,6 +46,9 @@ func TestStoreKeepsWhatIsSaved(t *testing.T) {
 			names, err := s.List(ctx, "networks")
 			require.NoError(t, err)
 			require.Equal(t, []string{"a", "b"}, names)
+			names, err = s.List(ctx, "run/networks")
+			require.NoError(t, err)
+			require.Equal(t, []string{"c"}, names)
 			names, err = s.List(ctx, "nothing")
 			require.NoError(t, err)
 			require.Empty(t, names)

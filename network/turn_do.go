@@ -46,7 +46,7 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 	_, tried := m.split(planOf(t.plan.Changes))
 	m.try(ctx, t.name, tried)
 	if t.moves {
-		_ = m.plugAgain(ctx, &after)
+		_ = m.plugAgain(ctx, &after, socketOf(t.plan.Live))
 	}
 	return nil
 }

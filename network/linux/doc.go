@@ -5,7 +5,7 @@
 //
 //	b, err := linux.Open(linux.Config{})
 //	defer b.Close()
-//	nets, err := network.Open(ctx, b, network.Dir("/var/lib/example"))
+//	nets, err := network.Open(ctx, b, network.Dirs("/var/lib/example", "/run/example"))
 //
 // It needs CAP_NET_ADMIN in the network namespace it works in. On other systems Open returns errors.ErrUnsupported.
 // A program that is built with the tag virtnet_nodbus is smaller by a tenth and does without both.
