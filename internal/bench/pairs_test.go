@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A work is something that can be done and undone again and again.
+type work struct{ do, undo func() error }
+
+// A part says which half of a work is measured.
+type part int
+
+const (
+	doing part = iota
+	undoing
+)
+
+// fewest is how often both are done at least, however long that takes.
+const fewest = 11
+
+// compare lets two works take turns, and reports the medians of both and that of the ratios of neighbours.
+func compare(b *testing.B, measured part, floor, own work) {
+	b.Helper()
+	var pairs [2][]time.Duration
+	for i, goOn := 0, true; goOn || i < fewest; i++ {
+		goOn = goOn && b.Loop()
+		order := []int{0, 1}
+		if i%2 == 1 {
+			order = []int{1, 0}
+		}
+		for _, who := range order {
+			pairs[who] = append(pairs[who], [2]work{floor, own}[who].time(b, measured))
+		}
+	}
+	report(b, pairs[0], pairs[1])
+}
+
+func (w work) time(b *testing.B, measured part) time.Duration {
+	b.Helper()
+	start := time.Now()
+	require.NoError(b, w.do())
+	middle := time.Now()
+	require.NoError(b, w.undo())
+	if measured == undoing {
+		return time.Since(middle)
+	}
+	return middle.Sub(start)
+}
+
+// report reports two rows of times that were taken in turns.
+func report(b *testing.B, floor, own []time.Duration) {
+	ratios := make([]float64, len(own))
+	for i := range own {
+		ratios[i] = float64(own[i]) / float64(floor[i])
+	}
+	b.ReportMetric(0, "ns/op") // which would be that of both, doing and undoing
+	b.ReportMetric(float64(median(floor))/1e3, "floor-µs")
+	b.ReportMetric(float64(median(own))/1e3, "own-µs")
+	b.ReportMetric(median(ratios), "xfloor")
+}
+
+func median[T int | float64 | time.Duration](values []T) T {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}
