@@ -36,12 +36,13 @@ var may = map[string][]string{
 	"internal/dnsmasq":   {"network/host"},
 	"internal/tc":        {"internal/rtnl"},
 	"internal/lldp":      {},
+	"internal/vdp":       {},
 	"internal/dbus":      {},
 	"internal/firewalld": {"network/host", "internal/dbus"},
 	"internal/resolved":  {"network/host", "internal/dbus"},
 	"internal/ovs":       {"network/host"},
 	"network/serve":      {"network/host", "internal/dnsmasq"},
-	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/ovs", "internal/dbus", "internal/firewalld", "internal/resolved"},
+	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/vdp", "internal/ovs", "internal/dbus", "internal/firewalld", "internal/resolved"},
 }
 
 // public are the packages that embedders import.

@@ -61,6 +61,20 @@ const (
 	exponent      = 0x1f
 )
 
+// With is what a station says that offers this, when it has heard that of a bridge: of each time the longer one, and of the
+// bridge's state what it has said.
+func (e EVB) With(bridge EVB) EVB {
+	e.RelayCapable, e.RelayActive, e.BridgeGroups = bridge.RelayCapable, bridge.RelayActive, bridge.BridgeGroups
+	e.RelayStatus = RelayInactive
+	if bridge.RelayActive {
+		e.RelayStatus = RelayWorks
+	}
+	e.Retries, e.Retransmit = max(e.Retries, bridge.Retries), max(e.Retransmit, bridge.Retransmit)
+	e.WaitHeard, e.KeepAliveHeard = bridge.Wait >= e.Wait, bridge.KeepAlive >= e.KeepAlive
+	e.Wait, e.KeepAlive = max(e.Wait, bridge.Wait), max(e.KeepAlive, bridge.KeepAlive)
+	return e
+}
+
 func parseEVB(b []byte) (*EVB, error) {
 	if len(b) != 5 {
 		return nil, fmt.Errorf("the TLV of 802.1Qbg has %d bytes, not 9", len(b)+4)

@@ -63,6 +63,20 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// TestWith offers the same to bridges that know more, less, and something else.
+func TestWith(t *testing.T) {
+	offer := lldp.EVB{Role: lldp.Station, RelayRequest: true, RelayStatus: lldp.RelayUnknown, Retries: 3, Retransmit: 8, Wait: 20, KeepAlive: 20}
+	require.Equal(t, lldp.EVB{
+		Role: lldp.Station, RelayRequest: true, RelayStatus: lldp.RelayInactive, Retries: 3, Retransmit: 8, Wait: 20, KeepAlive: 20,
+	}, offer.With(lldp.EVB{Role: lldp.Bridge}), "a bridge that names no times")
+	require.Equal(t, lldp.EVB{
+		Role: lldp.Station, RelayRequest: true, RelayStatus: lldp.RelayWorks, RelayCapable: true, RelayActive: true, BridgeGroups: true,
+		Retries: 7, Retransmit: 8, Wait: 20, WaitHeard: true, KeepAlive: 22, KeepAliveHeard: true,
+	}, offer.With(lldp.EVB{
+		Role: lldp.Bridge, RelayCapable: true, RelayActive: true, BridgeGroups: true, Retries: 7, Retransmit: 5, Wait: 20, KeepAlive: 22,
+	}), "a bridge that wants to be reminded less often")
+}
+
 // TestPassedOver wants what is not for us to do no harm.
 func TestPassedOver(t *testing.T) {
 	for name, text := range map[string]string{
