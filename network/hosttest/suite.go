@@ -59,18 +59,31 @@ type Suite struct {
 	Libvirt func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer
 }
 
-// Run runs the tests, each as a subtest of t.
-func (s Suite) Run(t *testing.T) {
+// RunOps runs the tests of operations of the types of ops and their inverses, each as a subtest of t, and no others.
+func (s Suite) RunOps(t *testing.T, ops ...host.Op) {
+	s.runOps(t, func(op host.Op) bool { return anyLike(ops, op) })
+}
+
+func (s Suite) runOps(t *testing.T, wanted func(host.Op) bool) {
 	t.Run("op", func(t *testing.T) {
 		for _, c := range opCases() {
-			t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+			if wanted(c.op) {
+				t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+			}
 		}
 	})
 	t.Run("effect", func(t *testing.T) {
 		for _, c := range effects() {
-			t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+			if wanted(c.op) {
+				t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+			}
 		}
 	})
+}
+
+// Run runs the tests, each as a subtest of t.
+func (s Suite) Run(t *testing.T) {
+	s.runOps(t, func(host.Op) bool { return true })
 	t.Run("plan", s.testPlans)
 	t.Run("facts", s.testFacts)
 	t.Run("functions", s.testFunctions)
@@ -93,14 +106,14 @@ func (s Suite) Run(t *testing.T) {
 
 // lacks reports whether the machine cannot do one of the operations.
 func (s Suite) lacks(ops ...host.Op) bool {
-	for _, op := range ops {
-		for _, without := range s.Without {
-			if reflect.TypeOf(op) == reflect.TypeOf(without) || reflect.TypeOf(op.Inverse()) == reflect.TypeOf(without) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(ops, func(op host.Op) bool { return anyLike(s.Without, op) })
+}
+
+// anyLike reports whether an operation or its inverse is of the type of one of a list.
+func anyLike(list []host.Op, op host.Op) bool {
+	return slices.ContainsFunc(list, func(like host.Op) bool {
+		return reflect.TypeOf(op) == reflect.TypeOf(like) || reflect.TypeOf(op.Inverse()) == reflect.TypeOf(like)
+	})
 }
 
 // A bench is a machine under test.
