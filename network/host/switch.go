@@ -90,6 +90,6 @@ type SwitchWatcher interface {
 	// WatchSwitch only listens.
 	WatchSwitch(ctx context.Context, link string) iter.Seq2[Switch, error]
 	// Station asks the switch to reflect as well, for as long as it goes on: it takes the part of a station of 802.1Qbg. There
-	// can be one on each card; lldpad, where that is set up for it, is one.
+	// can be one on each card: where a program like lldpad is set up to be it, the error is fs.ErrExist.
 	Station(ctx context.Context, link string) iter.Seq2[Switch, error]
 }

@@ -37,7 +37,7 @@ func (b *Backend) associate(ctx context.Context, o host.Associate) error {
 		return err
 	}
 	defer release()
-	s, err := b.tellerAt(card)
+	s, err := b.tellerAt(ctx, card)
 	if err != nil {
 		return fmt.Errorf("association of %s: %w", o.Link, err)
 	}
@@ -49,11 +49,7 @@ func (b *Backend) associate(ctx context.Context, o host.Associate) error {
 	if err := b.writeVSI(host.Association(o)); err != nil {
 		return err
 	}
-	request := uint8(rtnl.PortAssociate)
-	if o.Pre {
-		request = rtnl.PortPreassociate
-	}
-	if err = s.tell(ctx, o.VSI, request, was != nil); err == nil {
+	if err = s.tell(ctx, o.VSI, requestOf(o), was != nil); err == nil {
 		b.servers.wakeAll() // who watches has to know it, to see it end
 		return nil
 	}
@@ -64,6 +60,13 @@ func (b *Backend) associate(ctx context.Context, o host.Associate) error {
 	// Whatever has become of it, nothing of it is to come later.
 	_ = s.tell(context.WithoutCancel(ctx), o.VSI, rtnl.PortDisassociate, false)
 	return errors.Join(err, b.removeVSI(o.Instance))
+}
+
+func requestOf(o host.Associate) uint8 {
+	if o.Pre {
+		return rtnl.PortPreassociate
+	}
+	return rtnl.PortAssociate
 }
 
 // promotable finds the association that a guest has already, which must be one to be made more of. It is nil if there is none.
@@ -114,7 +117,7 @@ func (b *Backend) disassociate(ctx context.Context, o host.Disassociate) error {
 
 // forgetAt has the switch forget a guest, if anybody speaks with the switch: otherwise it forgets by itself.
 func (b *Backend) forgetAt(ctx context.Context, card rtnl.Link, v host.VSI) error {
-	s, err := b.tellerAt(card)
+	s, err := b.tellerAt(ctx, card)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
@@ -155,7 +158,7 @@ func (b *Backend) associationFacts(ctx context.Context, scope host.Scope, f *hos
 			continue
 		}
 		if _, asked := known[a.Link]; !asked {
-			if known[a.Link], err = b.knownAt(ctx, a.Link); err != nil {
+			if known[a.Link], err = b.knownAt(ctx, a.Link, all); err != nil {
 				return fmt.Errorf("associations at %s: %w", a.Link, err)
 			}
 		}
@@ -167,7 +170,8 @@ func (b *Backend) associationFacts(ctx context.Context, scope host.Scope, f *hos
 }
 
 // knownAt lists the guests that the switch at a link has taken in: none without the link, or anybody who speaks there.
-func (b *Backend) knownAt(ctx context.Context, link string) ([]host.UUID, error) {
+// Written is what was written down of all guests.
+func (b *Backend) knownAt(ctx context.Context, link string, written []vsiRecord) ([]host.UUID, error) {
 	card, err := b.rt.Link(link)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -175,16 +179,36 @@ func (b *Backend) knownAt(ctx context.Context, link string) ([]host.UUID, error)
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.tellerAt(card)
-	if errors.Is(err, errors.ErrUnsupported) {
+	s, err := b.tellerAt(ctx, card)
+	switch {
+	case errors.Is(err, errElsewhere):
+		return knownElsewhere(link, written), nil
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, errTwoAgents), errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	defer s.close()
 	return s.known(ctx)
 }
 
-// tellerAt finds who speaks with the switch at a card. Nobody is errors.ErrUnsupported.
-func (b *Backend) tellerAt(card rtnl.Link) (teller, error) { return b.newAgentTeller(card) }
+// errTwoAgents is that the backend cannot be the station at a card, because lldpad is.
+var errTwoAgents = fmt.Errorf("lldpad speaks with the switch there, and there can be one station at a card: %w", fs.ErrExist)
+
+// tellerAt finds who speaks with the switch at a card, or is to. Nobody is errors.ErrUnsupported.
+func (b *Backend) tellerAt(ctx context.Context, card rtnl.Link) (teller, error) {
+	if b.config.Agent == Lldpad {
+		return b.newAgentTeller(card)
+	}
+	speaks, err := b.agentSpeaks(ctx, card)
+	switch {
+	case err != nil:
+		return nil, err
+	case speaks && b.config.Agent == Native:
+		return nil, errTwoAgents
+	case speaks:
+		b.stations.leave(card)
+		return b.newAgentTeller(card)
+	}
+	return b.newOwnTeller(ctx, card)
+}

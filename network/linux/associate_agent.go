@@ -5,6 +5,7 @@
 package linux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,12 +41,11 @@ type agentTeller struct {
 	card  rtnl.Link
 }
 
+func (b *Backend) agentFile() string { return cmp.Or(b.config.AgentPID, DefaultAgentPID) }
+
 // agentPort is the netlink port of lldpad. Without lldpad it is errors.ErrUnsupported.
 func (b *Backend) agentPort() (uint32, error) {
-	path := b.config.AgentPID
-	if path == "" {
-		path = DefaultAgentPID
-	}
+	path := b.agentFile()
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%w: lldpad does not run: there is no %s", errors.ErrUnsupported, path)
@@ -71,6 +71,49 @@ func (b *Backend) newAgentTeller(card rtnl.Link) (*agentTeller, error) {
 		return nil, err
 	}
 	return &agentTeller{agent: agent, card: card}, nil
+}
+
+// startPatience is how long after its start an agent may need to find its cards.
+const startPatience = 5 * time.Second
+
+// agentSpeaks reports whether lldpad is set up to speak with the switch at a card, as its station or, by mistake, as a
+// bridge. It is asked to forget a guest without a name, which it cannot know.
+func (b *Backend) agentSpeaks(ctx context.Context, card rtnl.Link) (bool, error) {
+	s, err := b.newAgentTeller(card)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	for {
+		err := s.agent.Request(ctx, card.Index, card.Name, rtnl.PortProfile{Request: rtnl.PortDisassociate})
+		switch {
+		case err == nil, errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EBUSY):
+			return true, nil
+		case errors.Is(err, unix.ECONNREFUSED):
+			return false, nil
+		case !unready(err):
+			return false, s.explain(err)
+		case !b.agentStarts():
+			return false, nil
+		}
+		if err := pause(ctx, agentPeriod); err != nil {
+			return false, err
+		}
+	}
+}
+
+// agentStarts reports whether an agent was started just now.
+func (b *Backend) agentStarts() bool {
+	file, err := os.Stat(b.agentFile())
+	return err == nil && time.Since(file.ModTime()) < startPatience
+}
+
+// unready reports whether an agent does not speak at a card, or not yet.
+func unready(err error) bool {
+	return errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EPROTONOSUPPORT)
 }
 
 func (s *agentTeller) close() { _ = s.agent.Close() }
@@ -102,8 +145,7 @@ func forgotten(err error) bool {
 func (s *agentTeller) request(ctx context.Context, p rtnl.PortProfile) error {
 	for start := time.Now(); ; {
 		err := s.agent.Request(ctx, s.card.Index, s.card.Name, p)
-		unready := errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EPROTONOSUPPORT)
-		if !unready || p.Request == rtnl.PortDisassociate || time.Since(start) > readyPatience {
+		if !unready(err) || p.Request == rtnl.PortDisassociate || time.Since(start) > readyPatience {
 			return err
 		}
 		if err := pause(ctx, agentPeriod); err != nil {
@@ -213,14 +255,21 @@ var reasons = []string{
 	6: "it is out of step",
 }
 
+// reasonMask are the bits of an answer that say why the switch refuses; 0 is consent.
+const reasonMask = 0x0f
+
 // answered is the answer of a switch as an error; nil is consent.
 func answered(code uint16) error {
-	const reason = 0x0f
-	if code&reason == 0 {
+	if code&reasonMask == 0 {
 		return nil
 	}
+	return refusal(code)
+}
+
+// refusal is that of a switch as an error.
+func refusal(code uint16) error {
 	text := "a reason of its own"
-	if n := int(code & reason); n < len(reasons) {
+	if n := int(code & reasonMask); n > 0 && n < len(reasons) {
 		text = reasons[n]
 	}
 	return fmt.Errorf("%w: %s (code %#x)", host.ErrRefused, text, code)

@@ -28,6 +28,8 @@ type vsiRecord struct {
 	Association host.Association
 	// Since is when the switch was told.
 	Since time.Time
+	// Ended says that the switch has ended it, as far as the station of this package has heard.
+	Ended bool `json:",omitempty"`
 }
 
 // vsis keeps two goroutines from telling the switch of one guest at the same time.
@@ -58,7 +60,11 @@ func (b *Backend) vsiPath(id host.UUID) string {
 }
 
 func (b *Backend) writeVSI(a host.Association) error {
-	data, err := json.Marshal(vsiRecord{Machine: b.instance, Association: a, Since: time.Now()})
+	return b.writeRecord(vsiRecord{Machine: b.instance, Association: a, Since: time.Now()})
+}
+
+func (b *Backend) writeRecord(r vsiRecord) error {
+	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
@@ -66,7 +72,7 @@ func (b *Backend) writeVSI(a host.Association) error {
 	if err := os.MkdirAll(string(folder), 0o711); err != nil {
 		return err
 	}
-	return folder.replace(a.Instance.String(), data)
+	return folder.replace(r.Association.Instance.String(), data)
 }
 
 // readVSI reads what was written down of a guest of this namespace.

@@ -33,9 +33,8 @@ const attacherReady = "ready"
 
 // An attachment is what such a program is told.
 type attachment struct {
-	Namespace, Folder string
-	// OVSDB is the database of the Open vSwitch there; empty is none.
-	OVSDB string
+	Config linux.Config
+	Folder string
 	// Container is the namespace of a guest, and empty for one behind a tap.
 	Container string
 	// Interface is the document of the guest's interface.
@@ -54,7 +53,7 @@ func attacher(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	b, err := linux.Open(linux.Config{Namespace: a.Namespace, RunDir: filepath.Join(a.Folder, "run"), OVSDB: a.OVSDB})
+	b, err := linux.Open(a.Config)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func attacher(text string) error {
 func TestAttachIsKilled(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
-	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "container bridge", "container passthrough", "ovs"} {
+	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "container bridge", "container passthrough", "ovs", "lldpad", "native"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			least := 4
@@ -145,7 +144,14 @@ type attachWorld struct {
 	path              string
 	document          string
 	sw                *testenv.OpenVSwitch // nil for most
+	at                *associating         // nil for most
 	running, bystands string
+}
+
+// An associating is a switch that guests are associated with, and who tells it.
+type associating struct {
+	teller          linux.Agent
+	station, bridge *agent
 }
 
 // networkCard is what the guests of the kinds bridge and passthrough are attached to.
@@ -167,6 +173,9 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 		w.sw.AddBridges(t, "ovs0")
 		w.document = `<interface type='bridge'><source bridge='ovs0'/><virtualport type='openvswitch'/><vlan><tag id='10'/></vlan>
 <bandwidth><inbound average='1000'/></bandwidth></interface>`
+		w.before = w.killWorld.snapshot()
+	case "lldpad", "native":
+		w.atSwitch(tellers[kind])
 		w.before = w.killWorld.snapshot()
 	case "bridge", "passthrough":
 		w.document = `<interface type='direct'><source dev='` + networkCard + `' mode='` + kind + `'/></interface>`
@@ -207,20 +216,42 @@ func (w *attachWorld) config() linux.Config {
 	if w.sw != nil {
 		c.OVSDB = w.sw.Socket
 	}
+	if w.at != nil {
+		c.Agent, c.AgentPID = w.at.teller, w.at.station.pid
+	}
 	return c
 }
 
-// snapshot has what is in the database of Open vSwitch besides.
+// snapshot has what is in the database of Open vSwitch besides, and which guests the switch knows.
 func (w *attachWorld) snapshot() string {
-	if w.sw == nil {
-		return w.killWorld.snapshot()
+	text := w.killWorld.snapshot()
+	if w.sw != nil {
+		text += ovsDump(w.t, w.sw)
 	}
-	return w.killWorld.snapshot() + ovsDump(w.t, w.sw)
+	if w.at != nil {
+		text += fmt.Sprintf("guests at the switch: %v\n", w.at.bridge.guests(w.t, "eth0"))
+	}
+	return text
+}
+
+// atSwitch connects the card with a switch that associates guests, whom somebody tells it of.
+func (w *attachWorld) atSwitch(teller linux.Agent) {
+	needAgent(w.t)
+	outside := testenv.New(w.t)
+	testenv.Connect(w.t, w.ns, outside, networkCard, "eth0")
+	w.ns.SetSysctl(w.t, "net/ipv6/conf/"+networkCard+"/disable_ipv6", "1")
+	w.at = &associating{teller: teller, station: &agent{pid: filepath.Join(w.folder, "no.pid")}, bridge: startAgent(w.t, outside, "eth0", agentBridge)}
+	if teller == linux.Lldpad {
+		w.at.station = startAgent(w.t, w.ns, networkCard, agentStation)
+		w.at.station.agree(w.t, networkCard)
+	}
+	w.document = strings.Replace(guestAtSwitch, "eth0", networkCard, 1)
+	require.NoError(w.t, os.MkdirAll(filepath.Join(w.folder, "run", ".vsi"), 0o711))
 }
 
 func (w *attachWorld) attacher(at int) *exec.Cmd {
 	w.t.Helper()
-	text, err := json.Marshal(attachment{Namespace: w.ns.Path(), Folder: w.folder, OVSDB: w.config().OVSDB, Container: w.path, Interface: w.document, Kill: int64(at), Parent: os.Getpid()})
+	text, err := json.Marshal(attachment{Config: w.config(), Folder: w.folder, Container: w.path, Interface: w.document, Kill: int64(at), Parent: os.Getpid()})
 	require.NoError(w.t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), attacherEnv+"="+string(text))

@@ -37,6 +37,7 @@ type Backend struct {
 	vlans    vlans
 	switches switches
 	vsis     vsis
+	stations stations
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
 	sys, vfio string
 	// vfs and bus are the kernel's.
@@ -70,6 +71,7 @@ func Open(config Config) (*Backend, error) {
 // be called afterwards.
 func (b *Backend) Close() error {
 	err := b.servers.here.close()
+	b.stations.close()
 	b.servers.close()
 	return errors.Join(err, b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
 }

@@ -13,6 +13,27 @@ const DefaultOVSDB = "/var/run/openvswitch/db.sock"
 // DefaultAgentPID is where lldpad writes the number of its process if [Config] names no other file.
 const DefaultAgentPID = "/run/lldpad.pid"
 
+// An Agent is who tells the switches at network cards of guests, by 802.1Qbg. A card has one at a time.
+type Agent uint8
+
+const (
+	// AnyAgent is lldpad at cards where that is set up to be a station (EVB), and the backend at others. Where lldpad comes later
+	// it takes over, and the guests are associated again by Heal, Repair or Open.
+	AnyAgent Agent = iota
+	// Lldpad is lldpad alone: without it no guest is associated. Associations go on when the program ends.
+	Lldpad
+	// Native is the backend itself, by the standard of 2012 and not its drafts. Where lldpad is a station too, what needs the
+	// switch fails with fs.ErrExist.
+	//
+	// From the first guest at a card on, the backend speaks with the switch there (LLDP and VDP) in goroutines of its own, until
+	// it is closed. It reminds the switch of the guests, asks it to reflect, and notices when it ends an association; no other
+	// program that uses this package can then tell the switch at that card anything, which fails with fs.ErrExist. When the
+	// program ends, however it does, the switch keeps the guests for a time that both have agreed on, mostly 15 seconds. A
+	// backend that looks at associations within that time, as [network.Open] does, goes on with them; later it tells the
+	// switch of them anew.
+	Native
+)
+
 // Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH.
 type Config struct {
 	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
@@ -42,6 +63,8 @@ type Config struct {
 	// Libvirt is the folder below which libvirt has its files, for networks that are taken over from it. Empty is the root of
 	// the machine.
 	Libvirt string
+	// Agent is who tells switches of guests (802.1Qbg).
+	Agent Agent
 	// AgentPID is the file with the number of the process of lldpad, which tells switches of guests (802.1Qbg). Empty is
 	// DefaultAgentPID. It is read each time that lldpad is needed.
 	AgentPID string

@@ -92,7 +92,6 @@ func TestConformance(t *testing.T) {
 			outside := testenv.New(t)
 			testenv.Connect(t, ns, outside, link, link)
 			startAgent(t, outside, link, agentBridge)
-			startAgentIn(t, b.RunDir(), ns, link, agentStation).agree(t, link)
 		},
 	}.Run(t)
 }
@@ -108,6 +107,39 @@ func without(t *testing.T) []host.Op {
 		return []host.Op{host.AddProfile{}}
 	}
 	return []host.Op{host.AddProfile{}, host.FillChecksums{}}
+}
+
+// tellers are the ways to tell a switch of guests.
+var tellers = map[string]linux.Agent{"lldpad": linux.Lldpad, "native": linux.Native}
+
+// TestConformanceOfTellers associates guests by way of each.
+func TestConformanceOfTellers(t *testing.T) {
+	needAgent(t)
+	for name, agent := range tellers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() && agent == linux.Native {
+				t.Skip("TestConformance does that, where no lldpad is set up")
+			}
+			var ns *testenv.Namespace
+			var b *linux.Backend
+			hosttest.Suite{
+				Open: func(t *testing.T) host.Backend {
+					ns = testenv.New(t)
+					b = openAs(t, linux.Config{Namespace: ns.Path(), Agent: agent})
+					return b
+				},
+				Switch: func(t *testing.T, link string) {
+					outside := testenv.New(t)
+					testenv.Connect(t, ns, outside, link, link)
+					startAgent(t, outside, link, agentBridge)
+					if agent == linux.Lldpad {
+						startAgentIn(t, b.RunDir(), ns, link, agentStation).agree(t, link)
+					}
+				},
+			}.RunOps(t, host.Associate{})
+		})
+	}
 }
 
 // ruleset is what other programs filter, as nft reads it.

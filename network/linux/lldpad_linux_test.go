@@ -3,18 +3,25 @@
 package linux_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/internal/vdp"
 )
 
 // An agent is an lldpad in a network namespace, with processes, mounts and shared memory of its own: it is told apart from
@@ -63,7 +70,7 @@ func startAgentIn(t *testing.T, run string, ns *testenv.Namespace, link, role st
 	require.NoError(t, err)
 	defer log.Close()
 	cmd := ns.Command(context.Background(), "unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--",
-		"sh", "-c", `mount -t tmpfs shm /dev/shm && mount --bind "$1" /run && exec lldpad -V 7 -f "$0"`, config, run)
+		"sh", "-c", `mount -t tmpfs shm /dev/shm && mount --bind "$1" /run && exec $(command -v stdbuf && echo -oL) lldpad -V 7 -f "$0"`, config, run)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
@@ -89,6 +96,49 @@ func startAgentIn(t *testing.T, run string, ns *testenv.Namespace, link, role st
 	})
 	testenv.WaitFor(t, 20*time.Second, "lldpad", func() bool { return a.tool("-p") == nil })
 	return a
+}
+
+// vsiLine is what lldpad says in its log of a guest that it is asked about: what is wanted of it, and who it is.
+var vsiLine = regexp.MustCompile(`vsi:0x\S+ flags:\S+ vsi_mode:(\d),.* ([0-9a-f-]{36}) format:`)
+
+// guests are those that an agent which plays the bridge has taken in on a link. It keeps in its list those that it was told to
+// forget, until it would have to be reminded of them, and only its log tells them apart: where that is written at once, by
+// stdbuf.
+func (a *agent) guests(t *testing.T, link string) (ids []string) {
+	t.Helper()
+	text, err := os.ReadFile(a.pid)
+	require.NoError(t, err)
+	number, err := strconv.ParseUint(strings.Trim(string(text), "\n\x00"), 10, 31)
+	require.NoError(t, err)
+	enter := func(f func() error) (err error) {
+		a.ns.Run(t, func() { err = f() })
+		return err
+	}
+	conn, err := rtnl.Open(enter)
+	require.NoError(t, err)
+	defer conn.Close()
+	asked, err := conn.Agent(uint32(number))
+	require.NoError(t, err)
+	defer asked.Close()
+	card, err := conn.Link(link)
+	require.NoError(t, err)
+	list, err := asked.Responses(t.Context(), card.Index)
+	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) {
+		return nil // it has not come to the link yet
+	}
+	require.NoError(t, err)
+	after, err := os.ReadFile(a.log)
+	require.NoError(t, err)
+	asking := bytes.LastIndex(after, []byte("nlh_type:18")) // RTM_GETLINK
+	require.Positive(t, asking)
+	said := vsiLine.FindAllSubmatch(after[asking:], -1)
+	require.Len(t, said, len(list))
+	for _, m := range said {
+		if vdp.Mode(m[1][0]-'0') != vdp.Disassociate {
+			ids = append(ids, string(m[2]))
+		}
+	}
+	return ids
 }
 
 // tool asks an agent.

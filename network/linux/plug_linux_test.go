@@ -35,6 +35,16 @@ func newPlug(t *testing.T, ns *testenv.Namespace, link string, etherType uint16)
 	return p
 }
 
+// receive waits for the next frame and returns what is in it. It is nil when the test ends.
+func (p *plug) receive() []byte {
+	frame := make([]byte, 2048)
+	n, err := p.file.Read(frame)
+	if err != nil || n < 14 {
+		return nil
+	}
+	return frame[14:n]
+}
+
 // send sends a frame from an address of the test's own.
 func (p *plug) send(to [6]byte, payload []byte) {
 	frame := append(to[:len(to):len(to)], 2, 0, 0, 0, 0, 9)

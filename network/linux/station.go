@@ -62,34 +62,25 @@ func (s *station) speak(bridge *lldp.EVB) error {
 	return err
 }
 
-// The times that a station offers, as exponents: 2.56 ms for ECP, and 10.5 s for an answer of VDP and between two
-// reminders.
-const (
-	stationRetries    = 3
-	stationRetransmit = 8
-	stationWait       = 20
-	stationKeepAlive  = 20
-)
+// stationOffer is what a station says to one whom it has not heard: it wants to be reflected, and its times are 2.56 ms for
+// ECP, and 10.5 s for an answer of VDP and between two reminders.
+var stationOffer = lldp.EVB{
+	Role: lldp.Station, RelayRequest: true, RelayStatus: lldp.RelayUnknown, Retries: 3, Retransmit: 8, Wait: 20, KeepAlive: 20,
+}
 
 func (s *station) unit(bridge *lldp.EVB) lldp.Unit {
 	u := unitOf(s.frames.link)
 	u.TTL = stationTTL
-	u.EVB = &lldp.EVB{
-		Role: lldp.Station, RelayRequest: true, RelayStatus: lldp.RelayUnknown,
-		Retries: stationRetries, Retransmit: stationRetransmit, Wait: stationWait, KeepAlive: stationKeepAlive,
-	}
+	offer := stationOffer
 	if bridge != nil {
-		u.EVB.RelayCapable, u.EVB.RelayActive, u.EVB.BridgeGroups = bridge.RelayCapable, bridge.RelayActive, bridge.BridgeGroups
-		u.EVB.RelayStatus = lldp.RelayInactive
-		if bridge.RelayActive {
-			u.EVB.RelayStatus = lldp.RelayWorks
-		}
+		offer = offer.With(*bridge)
 	}
+	u.EVB = &offer
 	if s.draft {
 		u.Draft = &lldp.Draft{
 			Supported:  lldp.Abilities{Standard: true, Relay: true, Timers: true},
 			Configured: lldp.Abilities{Relay: true, Timers: true},
-			Retransmit: stationRetransmit,
+			Retransmit: stationOffer.Retransmit,
 		}
 	}
 	return u

@@ -20,10 +20,23 @@ import (
 
 var _ host.SwitchWatcher = (*Backend)(nil)
 
-// switches is what was heard of switches, by the network cards.
+// switches is what was heard of switches, by the network cards, and how many speak to them, by the numbers of the cards: they
+// all say the same, and the last one says that it leaves.
 type switches struct {
-	mu    sync.Mutex
-	heard map[string]heardSwitch
+	mu       sync.Mutex
+	heard    map[string]heardSwitch
+	speakers map[int]int
+}
+
+// speak counts one who begins to speak, or with -1 one who ends, and returns how many there are.
+func (s *switches) speak(card int, more int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.speakers == nil {
+		s.speakers = map[int]int{}
+	}
+	s.speakers[card] += more
+	return s.speakers[card]
 }
 
 // A heardSwitch is what one switch has said, to a link of that number.
@@ -48,6 +61,12 @@ func (b *Backend) listen(ctx context.Context, link string, speaks bool) iter.Seq
 		if ctx.Err() != nil {
 			return
 		}
+		if speaks {
+			if err := b.refuseTwoAgents(ctx, link); err != nil {
+				yield(host.Switch{}, err)
+				return
+			}
+		}
 		l, err := b.newListener(link, speaks)
 		if err != nil {
 			yield(host.Switch{}, err)
@@ -67,6 +86,22 @@ func (b *Backend) listen(ctx context.Context, link string, speaks bool) iter.Seq
 			}
 		}
 	}
+}
+
+// refuseTwoAgents is an error if lldpad is the station at a link.
+func (b *Backend) refuseTwoAgents(ctx context.Context, link string) error {
+	l, err := b.rt.Link(link)
+	if err != nil {
+		return err
+	}
+	card, err := b.cardBelow(l)
+	if err != nil {
+		return err
+	}
+	if speaks, err := b.agentSpeaks(ctx, card); err != nil || !speaks {
+		return err
+	}
+	return fmt.Errorf("station at %s: %w", link, errTwoAgents)
 }
 
 // switchFacts are what was heard and still holds.
@@ -156,16 +191,23 @@ func (b *Backend) newListener(link string, speaks bool) (*listener, error) {
 	n := &listener{backend: b, frames: socket, said: host.Switch{Link: link}}
 	if speaks {
 		n.station = &station{frames: socket}
+		b.switches.speak(l.Index, 1)
 	}
 	return n, nil
 }
 
-// close tells the switch that there is no station any more.
+// close tells the switch that there is no station any more, unless another one goes on.
 func (l *listener) close() {
-	if l.station != nil {
-		l.station.leave()
+	if s := l.station; s != nil && l.mute() == 0 {
+		s.leave()
 	}
 	_ = l.frames.close()
+}
+
+// mute ends the station without a word to the switch. It returns how many others there are.
+func (l *listener) mute() int {
+	l.station = nil
+	return l.backend.switches.speak(l.frames.link.Index, -1)
 }
 
 // listen waits for the next frame, or the time when something is to be done. Changed is whether the switch has said
