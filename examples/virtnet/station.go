@@ -46,7 +46,8 @@ func (c *call) close() error {
 // open opens the backend: the host, or what the station has.
 func (c *call) open() (host.Backend, error) {
 	if c.backend == nil {
-		b, err := linux.Open(linux.Config{Namespace: c.netns, RunDir: c.runDir})
+		// What this program itself said to a switch would not outlive it.
+		b, err := linux.Open(linux.Config{Namespace: c.netns, RunDir: c.runDir, Agent: linux.Lldpad})
 		if err != nil {
 			return nil, err
 		}
