@@ -63,7 +63,9 @@ func Attach(ctx context.Context, nets *network.Manager, g Guest, i *Interface) (
 	if err != nil {
 		return nil, err
 	}
-	return portOf(nets, s)
+	p := newPort(nets, s)
+	p.Guest, p.Interface = g, i
+	return p, nil
 }
 
 // Lookup finds a port that was attached earlier, perhaps by another program. An unknown one wraps fs.ErrNotExist.
@@ -75,11 +77,17 @@ func Lookup(ctx context.Context, nets *network.Manager, networkName string, id s
 	return portOf(nets, s)
 }
 
-func portOf(nets *network.Manager, s *network.PortStatus) (*Port, error) {
+func newPort(nets *network.Manager, s *network.PortStatus) *Port {
 	p := &Port{Network: s.Network, ID: s.Port.UUID, Link: s.Link, Built: s.Built, Document: s.Port, nets: nets}
 	if s.Port.MAC != nil {
 		p.MAC = s.Port.MAC.Address
 	}
+	return p
+}
+
+// portOf is the port of a status, with what it was made for.
+func portOf(nets *network.Manager, s *network.PortStatus) (*Port, error) {
+	p := newPort(nets, s)
 	if len(s.Origin) == 0 {
 		return p, nil // of somebody who uses the manager by himself
 	}

@@ -20,7 +20,7 @@ import (
 // waits for work on another. A Manager has no goroutine but for those who watch, and nothing to close; networks go on when
 // it is gone.
 //
-// Nothing is remembered in memory. A record of what will be done is written to the store before the first change, so that
+// Nothing is remembered in memory that the store does not tell. A record of what will be done is written to the store before the first change, so that
 // a program that is killed at any moment leaves what the next [Open] can take back.
 type Manager struct {
 	config  Config
@@ -29,6 +29,8 @@ type Manager struct {
 	ledger  *ledger
 	events  audience
 	ports   registry
+	// documents are those of the networks that ports were made in.
+	documents liveDocuments
 }
 
 // A Config holds what a [Manager] takes from its surroundings. The zero Config is right for programs; tests may want

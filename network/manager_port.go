@@ -76,6 +76,9 @@ type portRecord struct {
 	Origin []byte `json:"origin,omitempty"`
 	// Was is the record before a change that is not done yet.
 	Was *portRecord `json:"was,omitempty"`
+
+	// read is the document, once somebody has wanted it. It is changed together with the text.
+	read *Port
 }
 
 func portName(network string, id schema.UUID) string {
@@ -88,8 +91,27 @@ func portName(network string, id schema.UUID) string {
 
 func portLock(id schema.UUID) string { return "ports/" + id.String() }
 
-// port is the document of a record.
-func (r *portRecord) port() (*Port, error) { return ParsePort(strings.NewReader(r.Document)) }
+// port is the document of a record, for the caller to keep.
+func (r *portRecord) port() (*Port, error) {
+	if r.read == nil {
+		p, err := ParsePort(strings.NewReader(r.Document))
+		if err != nil {
+			return nil, err
+		}
+		r.read = p
+	}
+	return r.read.Clone(), nil
+}
+
+// setPort makes p the document of a record.
+func (r *portRecord) setPort(p *Port) error {
+	text, err := p.Format()
+	if err != nil {
+		return err
+	}
+	r.Document, r.read = string(text), p.Clone()
+	return nil
+}
 
 // id is the uuid of the port.
 func (r *portRecord) id() (schema.UUID, error) {
@@ -209,7 +231,5 @@ func (r *portRecord) moveTo(into socket) (moved bool, err error) {
 		return moved, nil
 	}
 	p.Plug.Type, p.Plug.Bridge = into.kind, schema.Text(into.bridge)
-	text, err := p.Format()
-	r.Document = string(text)
-	return true, err
+	return true, r.setPort(p)
 }

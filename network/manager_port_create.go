@@ -127,10 +127,8 @@ func (m *Manager) lockLive(ctx context.Context, name string) (live *Network, ins
 	if release, err = m.lockNetwork(ctx, name); err != nil {
 		return nil, "", nil, err
 	}
-	r, err := m.running(ctx, name)
-	if err == nil {
-		live, err = r.live()
-	} else if errors.Is(err, fs.ErrNotExist) {
+	live, instance, err = m.liveOf(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
 		if _, err = m.definition(ctx, name); err == nil {
 			err = fail(ErrInactive, "network %q is not active", name)
 		}
@@ -139,7 +137,7 @@ func (m *Manager) lockLive(ctx context.Context, name string) (live *Network, ins
 		release()
 		return nil, "", nil, err
 	}
-	return live, r.Instance, release, nil
+	return live, instance, release, nil
 }
 
 // resolvePort works out what a port gets, apart from what has to be chosen.
@@ -278,12 +276,7 @@ func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *por
 	if err := r.Plan.Check(); err != nil {
 		return err
 	}
-	text, err := p.Format()
-	if err != nil {
-		return err
-	}
-	r.Document = string(text)
-	return nil
+	return r.setPort(p)
 }
 
 // scope names what the plan of a port is made by: its bridge or device, and what there is of the switch.

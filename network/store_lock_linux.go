@@ -17,42 +17,43 @@ import (
 // lockRange takes the lock of one byte of a file, far behind its end, that stands for name. The lock belongs to the open
 // file and not to the process, so it ends with it and never before.
 func lockRange(ctx context.Context, file, name string) (unlock func(), err error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	// Not a file of package os, which would be registered for waiting.
+	fd, err := unix.Open(file, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: file, Err: err}
 	}
 	digest := fnv.New64a()
 	_, _ = io.WriteString(digest, name)
 	at := int64(digest.Sum64() >> 2)
 	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
-		err := setLock(f, unix.F_WRLCK, at)
+		err := setLock(fd, unix.F_WRLCK, at)
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
-			return nil, errors.Join(err, f.Close())
+			return nil, errors.Join(err, unix.Close(fd))
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
+			return nil, errors.Join(ctx.Err(), unix.Close(fd))
 		case <-time.After(wait):
 		}
 	}
 	return sync.OnceFunc(func() {
 		// A child that is just being started may hold the file open for a moment; the lock must not wait for it.
-		_ = setLock(f, unix.F_UNLCK, at)
-		_ = f.Close()
+		_ = setLock(fd, unix.F_UNLCK, at)
+		_ = unix.Close(fd)
 	}), nil
 }
 
-func setLock(f *os.File, kind int16, at int64) error {
-	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1})
+func setLock(fd int, kind int16, at int64) error {
+	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1})
 }
 
 // claimTemporary takes the lock of a new temporary file. It is not ours if somebody who looked for abandoned files was
 // faster.
 func claimTemporary(f *os.File) (ours bool, err error) {
-	err = setLock(f, unix.F_WRLCK, 0)
+	err = setLock(int(f.Fd()), unix.F_WRLCK, 0)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return false, nil
 	}
@@ -71,7 +72,7 @@ func removeAbandoned(path string) {
 		return
 	}
 	defer f.Close()
-	if setLock(f, unix.F_WRLCK, 0) == nil {
+	if setLock(int(f.Fd()), unix.F_WRLCK, 0) == nil {
 		_ = os.Remove(path)
 	}
 }

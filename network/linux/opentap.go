@@ -85,8 +85,8 @@ func (b *Backend) openQueue(tap rtnl.Link) (*os.File, error) {
 	}
 	err = attach(fd, tap.Name, tapFlags(tap.Tap.MultiQueue, tap.Tap.VnetHdr))
 	if err == nil {
-		var now rtnl.Link
-		if now, err = b.rt.Link(tap.Name); err == nil && now.Index != tap.Index {
+		var index int
+		if index, err = b.rt.Index(tap.Name); err == nil && index != tap.Index {
 			err = fs.ErrNotExist
 		}
 	}
