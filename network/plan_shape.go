@@ -42,8 +42,13 @@ func PlanShape(b *qos.Bandwidth, from, link string, own bool, can host.Shaping) 
 			return nil, fail(errors.ErrUnsupported, "%s: the kernel of the host can shape nothing that %s receives", from, link)
 		}
 		s.Ingress, s.Means = l, can.Means[0]
-		if s.Means == host.Police {
+		switch s.Means {
+		case host.Police:
 			s.Ingress = policed(received)
+		case host.Throttle:
+			if s.Ingress = throttled(received); l.Rate > host.MaxThrottle {
+				return nil, fail(errors.ErrUnsupported, "%s: the kernel of the host can hold what %s receives to %d kB/s at most", from, link, host.MaxThrottle)
+			}
 		}
 	}
 	if s.IsZero() {
@@ -86,6 +91,12 @@ func policed(r *qos.Rate) host.Limit {
 		burst = r.Average.Uint()
 	}
 	return host.NewLimit(r.Average.Uint(), 0, max(burst, 64))
+}
+
+// throttled is policed where what a second brings always passes.
+func throttled(r *qos.Rate) host.Limit {
+	l := policed(r)
+	return host.NewLimit(l.Rate, 0, max(l.Burst, (l.Rate*1000+1023)/1024))
 }
 
 // planFloor guarantees a port what its document says, in the class that it was given on the bridge of its network.

@@ -32,6 +32,7 @@ func TestPlanShape(t *testing.T) {
 	all := host.Shaping{Queues: []host.Queue{host.FQCoDel, host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect, host.Police}}
 	bare := host.Shaping{Queues: []host.Queue{host.BFIFO}}
 	policing := host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Police}}
+	throttling := host.Shaping{Means: []host.Means{host.Throttle}}
 	in, out := rate(1000, 5000, 1024), rate(128, 256, 0)
 	for _, c := range []struct {
 		name string
@@ -57,6 +58,14 @@ func TestPlanShape(t *testing.T) {
 			"tc shape add l ingress rate 128kbps ceil 128kbps burst 128kb by police", ""},
 		{"both, one policed", &qos.Bandwidth{Inbound: in, Outbound: rate(8, 0, 4)}, false, policing,
 			"tc shape add l egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 8kbps ceil 8kbps burst 64kb by police queue sfq", ""},
+		{"outbound by the packet filter lets pass what a second brings", &qos.Bandwidth{Outbound: rate(8000, 9000, 64)}, false, throttling,
+			"tc shape add l ingress rate 8000kbps ceil 8000kbps burst 7813kb by nft", ""},
+		{"outbound by the packet filter with a burst", &qos.Bandwidth{Outbound: rate(8, 0, 70)}, false, throttling,
+			"tc shape add l ingress rate 8kbps ceil 8kbps burst 70kb by nft", ""},
+		{"the most of the packet filter", &qos.Bandwidth{Outbound: rate(host.MaxThrottle, 0, 0)}, false, throttling,
+			"tc shape add l ingress rate 4294966kbps ceil 4294966kbps burst 4194303kb by nft", ""},
+		{"more than the packet filter holds", &qos.Bandwidth{Outbound: rate(host.MaxThrottle+1, 0, 0)}, false, throttling, "",
+			"/x: the kernel of the host can hold what l receives to 4294966 kB/s at most"},
 		{"100 Gbit/s", &qos.Bandwidth{Inbound: rate(12_500_000, 0, 0)}, false, all,
 			"tc shape add l egress rate 12500000kbps ceil 12500000kbps burst 12207kb queue fq_codel", ""},
 		{"the most", &qos.Bandwidth{Inbound: rate(qos.MaxRate, qos.MaxRate, qos.MaxBurst)}, false, all,

@@ -28,15 +28,21 @@ func TestMonitorHearsAnnexes(t *testing.T) {
 		ns.Output(t, "nft", command.nft)
 		heard := map[string]bool{}
 		testenv.WaitFor(t, patience, command.nft+" is heard", func() bool {
-			lost, err := m.Read(func(network string) { heard[network] = true })
+			lost, err := m.Read(func(network string) { heard[network] = true }, nobody(t))
 			require.NoError(t, err)
 			require.False(t, lost)
 			return heard[command.network]
 		})
 	}
 	ns.Output(t, "nft", "add table inet others; add chain inet others c")
-	_, err = m.Read(func(network string) { t.Errorf("%q is told of what is somebody else's", network) })
+	_, err = m.Read(func(network string) { t.Errorf("%q is told of what is somebody else's", network) }, nobody(t))
 	require.NoError(t, err)
+}
+
+// nobody is to be told of limits.
+func nobody(t *testing.T) func(link string) {
+	t.Helper()
+	return func(link string) { t.Errorf("the limit of %q has not changed", link) }
 }
 
 // As many ports as a network may have fit into one change, and are read again.

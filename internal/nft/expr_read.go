@@ -53,6 +53,8 @@ func readExpr(name string, a *attrs) expr {
 		a.take(unix.NFTA_COUNTER_BYTES)
 		a.take(unix.NFTA_COUNTER_PACKETS)
 		return count{}
+	case "limit":
+		return readLimit(a)
 	case "reject":
 		return readReject(a)
 	case "masq":

@@ -5,6 +5,8 @@
 package nft
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +27,8 @@ type chain struct {
 	hook     uint32
 	priority int32
 	policy   uint32
+	// link is the one it belongs to if it is of family netdev; several have a space between them.
+	link string
 }
 
 // is reports whether the kernel calls the chain as it should, and it has that many rules.
@@ -46,6 +50,9 @@ type rule struct {
 
 // The readers get what follows the header of netfilter. Their second result is false for what is not in the table.
 
+// hookLinks are the links of a chain of family netdev: NFTA_HOOK_DEVS.
+const hookLinks = 4
+
 func readGeneration(b []byte) uint32 {
 	a := readAttrs(b)
 	return a.number(unix.NFTA_GEN_ID)
@@ -62,7 +69,10 @@ func readChain(b []byte, table string) (c chain, ok bool) {
 		return c, false
 	}
 	hook := a.nested(unix.NFTA_CHAIN_HOOK)
+	var links []string
+	each(hook.take(hookLinks), func(_ uint16, value []byte) { links = append(links, unix.ByteSliceToString(value)) })
 	return chain{
+		link:     strings.Join(links, " "),
 		name:     a.text(unix.NFTA_CHAIN_NAME),
 		use:      a.number(unix.NFTA_CHAIN_USE),
 		kind:     a.text(unix.NFTA_CHAIN_TYPE),

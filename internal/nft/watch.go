@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
@@ -41,9 +42,9 @@ func (m *Monitor) Close() error { return m.socket.close() }
 // FD is a descriptor that can be read when something has changed.
 func (m *Monitor) FD() int { return m.socket.fd }
 
-// Read hands over the networks whose filters have changed, without waiting for more: the empty name is a change of what
-// all have together. Lost is that changes were lost.
-func (m *Monitor) Read(take func(network string)) (lost bool, err error) {
+// Read hands over the networks whose filters have changed and the links whose limits have, without waiting for more: the
+// empty name is a change of what all have together. Lost is that changes were lost.
+func (m *Monitor) Read(take, limited func(name string)) (lost bool, err error) {
 	for {
 		data, err := m.socket.receive(unix.MSG_DONTWAIT)
 		switch {
@@ -60,13 +61,13 @@ func (m *Monitor) Read(take func(network string)) (lost bool, err error) {
 			return lost, fmt.Errorf("the kernel's notice: %w", err)
 		}
 		for _, message := range messages {
-			notice(message, take)
+			notice(message, take, limited)
 		}
 	}
 }
 
 // notice hands over what a message is about if that is a table of ours.
-func notice(m syscall.NetlinkMessage, take func(network string)) {
+func notice(m syscall.NetlinkMessage, take, limited func(name string)) {
 	behind := headers - unix.NLMSG_HDRLEN
 	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < behind {
 		return
@@ -74,13 +75,18 @@ func notice(m syscall.NetlinkMessage, take func(network string)) {
 	a := readAttrs(m.Data[behind:])
 	// The name of the table is the first attribute of all messages.
 	table := a.text(unix.NFTA_TABLE_NAME)
-	if !(place{family: m.Data[0], table: table}).ours() {
+	limits := table == Table && m.Data[0] == unix.NFPROTO_NETDEV
+	if !limits && !(place{family: m.Data[0], table: table}).ours() {
 		return
 	}
 	main := table == Table && m.Data[0] == unix.NFPROTO_INET
 	owner := func(chain string) string {
 		_, network, _ := chainOwner(chain)
 		return network
+	}
+	if limits {
+		owner = func(chain string) string { return strings.TrimPrefix(chain, limitPrefix) }
+		take = limited
 	}
 	switch m.Header.Type & 0xff {
 	case unix.NFT_MSG_NEWTABLE, unix.NFT_MSG_DELTABLE, unix.NFT_MSG_NEWSET, unix.NFT_MSG_DELSET:

@@ -123,6 +123,7 @@ func TestChecks(t *testing.T) {
 		{shaped(func(s *host.Shape) { s.Other = "x" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Other = "x" }).String()},
 		{shaped(func(s *host.Shape) { s.Egress, s.Ingress = host.Limit{}, host.Limit{} }), "shape br0 queue fq_codel"},
 		{shaped(func(s *host.Shape) { s.Means = "" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Means = "" }).String() + `: means ""`},
+		{shaped(func(s *host.Shape) { s.Means, s.Ingress = host.Throttle, host.NewLimit(128, 0, 100) }), "shape br0 egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 128kbps ceil 128kbps burst 100kb by nft queue fq_codel: its burst is not what a second brings, or more"},
 		{shaped(func(s *host.Shape) { s.Means = "magic" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Means = "magic" }).String() + `: means "magic"`},
 		{shaped(func(s *host.Shape) { s.Means = host.Police }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Means = host.Police }).String() + ": policing has no ceiling above the rate"},
 		{shaped(func(s *host.Shape) { s.Queue = "" }), `shape ` + change(shape("br0"), func(s *host.Shape) { s.Queue = "" }).String() + `: queue ""`},

@@ -31,6 +31,9 @@ const (
 	Redirect Means = "ifb"
 	// Police drops what comes too fast. It knows no ceiling above the rate.
 	Police Means = "police"
+	// Throttle drops it as well, in the packet filter. What a second brings at the rate passes at once after a pause, so that
+	// its burst is never less; see MaxThrottle.
+	Throttle Means = "nft"
 )
 
 // Shaping is what a machine can do about traffic. The zero Shaping is a machine that cannot shape.
@@ -54,6 +57,8 @@ const (
 	MaxRate = 1 << 54
 	// MaxBurst is the largest burst: in bytes it fits into 32 bits.
 	MaxBurst = 1<<22 - 1
+	// MaxThrottle is the highest rate of [Throttle], in kilobytes: its burst is what a second brings, and fits into 32 bits.
+	MaxThrottle = MaxBurst * 1024 / 1000
 	// MaxBurstTime is how many seconds a burst may take at the rate: the kernel counts the time in 32 bits, in units of 64
 	// nanoseconds.
 	MaxBurstTime = 274
@@ -173,15 +178,18 @@ func (s Shape) check(link string) error {
 		return nil
 	}
 	known := slices.Contains([]Queue{FQCoDel, SFQ, BFIFO}, s.Queue)
+	drops := s.Means == Police || s.Means == Throttle
 	switch {
 	case s.Link != link:
 		return invalid("shape of link %q for %q", s.Link, link)
 	case s.Other != "" || s.Egress.IsZero() && s.Ingress.IsZero():
 		return invalid("shape %s", s)
-	case s.Ingress.IsZero() != (s.Means == "") || s.Means != "" && s.Means != Redirect && s.Means != Police:
+	case s.Ingress.IsZero() != (s.Means == "") || s.Means != "" && s.Means != Redirect && !drops:
 		return invalid("shape %s: means %q", s, s.Means)
-	case s.Means == Police && s.Ingress.Ceil != s.Ingress.Rate:
+	case drops && s.Ingress.Ceil != s.Ingress.Rate:
 		return invalid("shape %s: policing has no ceiling above the rate", s)
+	case s.Means == Throttle && (s.Ingress.Rate > MaxThrottle || s.Ingress.Burst*1024 < s.Ingress.Rate*1000):
+		return invalid("shape %s: its burst is not what a second brings, or more", s)
 	case !known && (s.Queue != "" || !s.Egress.IsZero() || s.Means == Redirect):
 		return invalid("shape %s: queue %q", s, s.Queue)
 	}
@@ -196,6 +204,9 @@ func (s Shape) check(link string) error {
 //	tc qdisc replace dev LINK parent 1:2 handle 2: QUEUE
 //	ip link add IFB type ifb; (the same on IFB); ip link set IFB up
 //	tc filter add dev LINK ingress matchall action mirred egress redirect dev IFB
+//
+// With [Police] the last is "action police rate RATE burst BURST drop", and with [Throttle] a chain of nftables at the ingress
+// of LINK with "limit rate over RATE bytes/second burst BURST bytes drop".
 //
 // Was is what it replaces; a zero Shape on either side is none. A link that is missing, or is not shaped although Was says
 // so, or shaped in another whole way, is fs.ErrNotExist; one that is shaped although Was says nothing is fs.ErrExist, also

@@ -14,7 +14,7 @@ import (
 func everything() host.Shaping {
 	return host.Shaping{
 		Queues: []host.Queue{host.FQCoDel, host.SFQ, host.BFIFO},
-		Means:  []host.Means{host.Redirect, host.Police},
+		Means:  []host.Means{host.Redirect, host.Police, host.Throttle},
 	}
 }
 

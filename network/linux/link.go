@@ -45,8 +45,8 @@ func (b *Backend) finish(name string, kind host.Kind, mac host.MAC, change rtnl.
 func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
 	l, err := b.rt.Link(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		// It may have gone by itself, and left behind what its traffic was redirected to.
-		return errors.Join(err, b.delShapeDevice(name))
+		// It may have gone by itself, and left behind what shaped its traffic.
+		return errors.Join(err, b.dropShape(name))
 	}
 	if err != nil {
 		return err
@@ -57,12 +57,12 @@ func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
 	return b.delFoundLink(l)
 }
 
-// delFoundLink removes a link that was just seen, and what its traffic was redirected to.
+// delFoundLink removes a link that was just seen, and what shaped its traffic.
 func (b *Backend) delFoundLink(l rtnl.Link) error {
 	if err := b.rt.DelLink(l.Index); err != nil {
 		return fmt.Errorf("%s %s: %w", kindOf(l), l.Name, err)
 	}
-	return b.delShapeDevice(l.Name)
+	return b.dropShape(l.Name)
 }
 
 // linkFacts looks for the links that a scope names, and for their addresses. Only a scope of everything reads the list of

@@ -122,7 +122,7 @@ func (b *Backend) delMacvtap(o host.DelMacvtap) error {
 		names[lower.Index] = lower.Name
 	}
 	if l.Index == 0 {
-		return errors.Join(fmt.Errorf("macvtap %s: %w", o.Link, fs.ErrNotExist), b.delShapeDevice(o.Link))
+		return errors.Join(fmt.Errorf("macvtap %s: %w", o.Link, fs.ErrNotExist), b.dropShape(o.Link))
 	}
 	// A device below that goes by another name by now leaves the name empty, which is that of one in another namespace.
 	if !host.AddMacvtap(o).Made(linkFact(l, names)) || l.Lower != lower.Index && l.Lower != 0 {

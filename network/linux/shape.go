@@ -5,11 +5,13 @@
 package linux
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 
+	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -26,7 +28,7 @@ func (b *Backend) setShape(o host.SetShape) error {
 		return err
 	}
 	if now.link.Index == 0 {
-		return b.delShapeDevice(o.Link)
+		return b.dropShape(o.Link)
 	}
 	if err := b.build(now, o.Shape); err != nil {
 		return errors.Join(fmt.Errorf("shape of %s: %w", o.Link, err), b.rebuild(o.Link, now.shape()))
@@ -229,6 +231,11 @@ func (s *shaped) canHold(classes []host.Class) error {
 		return fmt.Errorf("classes of link %s guarantee more than %d kB/s: %w", s.name, ceil, fs.ErrInvalid)
 	}
 	return nil
+}
+
+// dropShape removes what the shape of a link that is gone leaves behind.
+func (b *Backend) dropShape(link string) error {
+	return errors.Join(b.delShapeDevice(link), b.nft.SetLimit(context.Background(), link, nft.Limit{}))
 }
 
 // delShapeDevice removes the device through which the traffic of a link was redirected. None is no error.

@@ -5,11 +5,13 @@
 package linux
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 
+	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/internal/tc"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -23,6 +25,8 @@ func (b *Backend) buildIngress(now *shaped, want host.Shape) error {
 		err = b.redirect(now, want)
 	case host.Police:
 		err = b.police(now, want.Ingress)
+	case host.Throttle:
+		err = b.throttle(now, want.Ingress)
 	}
 	if err != nil {
 		return err
@@ -76,6 +80,26 @@ func (b *Backend) police(now *shaped, limit host.Limit) error {
 	return b.tc.AddPolice(now.link.Index, want)
 }
 
+// throttle has what comes in too fast dropped by the packet filter.
+func (b *Backend) throttle(now *shaped, limit host.Limit) error {
+	want := throttleOf(limit)
+	if now.limit == want {
+		return nil
+	}
+	return b.nft.SetLimit(context.Background(), now.name, want)
+}
+
+// throttleOf are the kernel's numbers for a limit that it adds a second's worth to.
+func throttleOf(l host.Limit) nft.Limit {
+	return nft.Limit{Rate: l.Rate * 1000, Burst: uint32(l.Burst*1024 - l.Rate*1000)}
+}
+
+// readThrottle is the limit that the kernel's numbers mean.
+func readThrottle(l nft.Limit) host.Limit {
+	rate := l.Rate / 1000
+	return host.Limit{Rate: rate, Ceil: rate, Burst: (l.Rate + uint64(l.Burst)) / 1024}
+}
+
 // policeOf are the kernel's numbers for a limit.
 func policeOf(l host.Limit) tc.Police {
 	return tc.Police{Rate: l.Rate * 1000, Burst: tc.Ticks(l.Burst*1024, l.Rate*1000)}
@@ -115,6 +139,11 @@ func (b *Backend) addClsact(now *shaped) error {
 // release lets what a link receives through again, as far as it is not shaped as wanted, and removes the device it was
 // redirected to.
 func (b *Backend) release(now *shaped, want host.Shape) error {
+	if want.Means != host.Throttle && now.limit != (nft.Limit{}) {
+		if err := b.nft.SetLimit(context.Background(), now.name, nft.Limit{}); err != nil {
+			return err
+		}
+	}
 	if now.device.Index == 0 && !slices.ContainsFunc(now.filters, now.ours) {
 		return nil
 	}

@@ -5,6 +5,7 @@
 package linux
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/internal/tc"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -51,6 +53,8 @@ type shaped struct {
 	// clsact is whether there is a place for filters, and filters are those on what comes in.
 	clsact  bool
 	filters []tc.Filter
+	// limit is what the packet filter lets in; zero is everything.
+	limit nft.Limit
 }
 
 // A tree is what waits on its way out of a link.
@@ -69,7 +73,7 @@ type tree struct {
 
 // shape is what was seen, in the form of facts.
 func (s *shaped) shape() host.Shape {
-	if !s.egress.there && s.device.Index == 0 && !slices.ContainsFunc(s.filters, s.ours) {
+	if !s.egress.there && s.device.Index == 0 && s.limit == (nft.Limit{}) && !slices.ContainsFunc(s.filters, s.ours) {
 		return host.Shape{}
 	}
 	shape := host.Shape{Link: s.name, Egress: s.egress.limit, Ingress: s.ingress.limit, Queue: s.egress.queue}
@@ -95,6 +99,16 @@ func (s *shaped) shape() host.Shape {
 			if f.Other != "" {
 				other = append(other, f.Other)
 			}
+		}
+	}
+	if s.limit != (nft.Limit{}) {
+		if shape.Means != "" {
+			other = append(other, "a rule that limits")
+		} else {
+			shape.Means, shape.Ingress = host.Throttle, readThrottle(s.limit)
+		}
+		if s.limit.Other != "" {
+			other = append(other, s.limit.Other)
 		}
 	}
 	if s.link.Index == 0 {
@@ -139,6 +153,11 @@ func (b *Backend) lookShape(name string) (*shaped, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := b.nft.Limits(context.Background(), []string{name})
+	if err != nil {
+		return nil, err
+	}
+	s.limit = limits[name]
 	for _, l := range found {
 		switch {
 		case l.Name == name && !isShapeDevice(l):
@@ -228,6 +247,13 @@ func (b *Backend) allShapes() ([]*shaped, error) {
 				s.device = l
 			}
 		}
+	}
+	limits, err := b.nft.Limits(context.Background(), nil)
+	if err != nil {
+		return nil, err
+	}
+	for name, l := range limits {
+		get(name).limit = l
 	}
 	var found []*shaped
 	for _, s := range all {

@@ -5,6 +5,7 @@
 package linux
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/internal/tc"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -80,6 +82,11 @@ func probeShaping() (can host.Shaping, err error) {
 	}
 	if c.AddPolice(index, policeOf(host.NewLimit(1000, 0, 0))) == nil {
 		can.Means = append(can.Means, host.Police)
+	}
+	filters := nft.New(enter)
+	defer func() { _ = filters.Close() }()
+	if filters.SetLimit(context.Background(), "a", nft.Limit{Rate: 1000}) == nil {
+		can.Means = append(can.Means, host.Throttle)
 	}
 	return can, nil
 }

@@ -211,7 +211,9 @@ func (w *watcher) readNotices() error {
 		return err
 	}
 	if w.nft != nil {
-		lostFilters, err := w.nft.Read(func(network string) { w.tell(host.Change{Kind: host.FilterChanged, Name: network}) })
+		lostFilters, err := w.nft.Read(
+			func(network string) { w.tell(host.Change{Kind: host.FilterChanged, Name: network}) },
+			func(link string) { w.tell(host.Change{Kind: host.ShapeChanged, Name: link}) })
 		if err != nil {
 			return err
 		}
