@@ -75,6 +75,7 @@ const (
 	EventRepairDelayed
 	// EventLeftOut is a network that was started or changed without something that it is whole without, and that could not be
 	// done: that the resolver of the host is told of its domain. [Manager.Check] finds it, and [Manager.Repair] tries it again.
+	// Without a Plan it is something that its own document leaves nothing of.
 	EventLeftOut
 )
 

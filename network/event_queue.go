@@ -122,10 +122,13 @@ func (a *audience) leave(q *eventQueue) {
 func (m *Manager) emit(e Event) {
 	m.events.mu.Lock()
 	defer m.events.mu.Unlock()
-	if len(m.events.queues) == 0 {
+	if len(m.events.queues) == 0 && m.config.Tell == nil {
 		return
 	}
 	e.Time = m.config.Now()
+	if m.config.Tell != nil {
+		m.config.Tell(e)
+	}
 	for q := range m.events.queues {
 		q.push(e, nil)
 	}

@@ -46,6 +46,9 @@ type Config struct {
 	VEPA VEPAPolicy
 	// Hook takes part in what is done with ports. Nil is none.
 	Hook PortHook
+	// Tell, if it is not nil, gets each event of what this manager does, before the method that does it returns. It is called
+	// by one at a time, must be quick, and must not call the manager. What others do to the host is for [Manager.Watch].
+	Tell func(Event)
 	// LeaveDrift makes [Open] leave what runs as it is, for [Manager.Check] to find and [Manager.Repair] to mend: it then
 	// only brings to an end what is half done.
 	LeaveDrift bool

@@ -57,6 +57,7 @@ func (m *Manager) start(ctx context.Context, n *Network) error {
 	}
 	m.emit(Event{Kind: EventStarted, Network: n.Name})
 	m.try(ctx, n.Name, tried)
+	m.leaveOut(n)
 	return m.plugAgain(ctx, r, into)
 }
 

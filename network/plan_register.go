@@ -16,18 +16,40 @@ func planRegister(rules schema.Rules, n *Network, f *host.Facts) (host.Plan, err
 	if !n.registers() {
 		return nil, nil
 	}
-	const from = "/network/domain/@register"
 	if rules.Skips(RegisterTried) && !f.Resolver.Running {
-		return nil, fail(errors.ErrUnsupported, "%s: the host has no resolver that could be told: systemd-resolved does not run", from)
+		return nil, fail(errors.ErrUnsupported, "%s: the host has no resolver that could be told: systemd-resolved does not run", registerPath)
 	}
 	gateway, _ := n.IPs[0].Prefix()
 	op := host.Register{Link: n.Bridge.Name, Domain: n.Domain.Name.String(), Server: gateway.Addr()}
-	return host.Plan{{From: from, Op: op}}, nil
+	return host.Plan{{From: registerPath, Op: op}}, nil
 }
+
+const registerPath = "/network/domain/@register"
 
 // registers reports whether the resolver of the host is to be told of a network.
 func (n *Network) registers() bool {
 	return n.Domain != nil && n.Domain.Register == schema.Yes && n.Domain.Name.String() != "" && n.DNS.Enabled() && len(n.IPs) > 0
+}
+
+// unregistered is why there is nothing that the resolver of the host could be told of a network whose document wants that;
+// empty if there is, or it does not want it.
+func (n *Network) unregistered() string {
+	switch {
+	case n.Domain == nil || n.Domain.Register != schema.Yes || n.registers():
+		return ""
+	case !n.DNS.Enabled():
+		return "there is nobody to ask for the names: /network/dns/@enable is no"
+	case len(n.IPs) == 0:
+		return "there is nobody to ask for the names: the network has no <ip>"
+	}
+	return "the domain has no name"
+}
+
+// leaveOut tells what the document of a network that runs asks for although it leaves nothing of it.
+func (m *Manager) leaveOut(n *Network) {
+	if why := n.unregistered(); why != "" {
+		m.emit(Event{Kind: EventLeftOut, Network: n.Name, Why: registerPath + ": " + why})
+	}
 }
 
 // split divides a plan into what has to be done and what is only tried.

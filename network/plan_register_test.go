@@ -105,6 +105,30 @@ func TestRegister(t *testing.T) {
 	require.ErrorContains(t, err, "/network/domain/@register: the host has no resolver that could be told")
 }
 
+// TestRegisterNothing starts networks whose documents want the resolver to be told and have nobody whom it could ask.
+func TestRegisterNothing(t *testing.T) {
+	for more, want := range map[string]string{
+		`<dns enable='no'/><ip address='10.9.1.1' prefix='24'/>`: "there is nobody to ask for the names: /network/dns/@enable is no",
+		``: "there is nobody to ask for the names: the network has no <ip>",
+	} {
+		var told []network.Event
+		m := hosttest.New("eth0")
+		m.StartResolver()
+		nets, err := network.Config{Tell: func(e network.Event) { told = append(told, e) }}.Open(t.Context(), m, network.Memory())
+		require.NoError(t, err)
+		require.NoError(t, nets.Define(t.Context(), registered(t, "lab.example", more)))
+		require.NoError(t, nets.Start(t.Context(), "net1"))
+		require.Len(t, told, 3)
+		require.Equal(t, network.EventDefined, told[0].Kind)
+		require.Equal(t, network.EventStarted, told[1].Kind)
+		require.False(t, told[2].Time.IsZero())
+		require.Equal(t, `left-out network "net1": /network/domain/@register: `+want, told[2].String())
+		drift, err := nets.Check(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, drift)
+	}
+}
+
 // TestUpdateRegister changes the domain of a network that runs, with a resolver and without.
 func TestUpdateRegister(t *testing.T) {
 	ctx, m := t.Context(), hosttest.New("eth0")

@@ -45,6 +45,7 @@ func (m *Manager) do(ctx context.Context, t *turn) error {
 	_ = m.settleClaims(ctx, &after)
 	_, tried := m.split(planOf(t.plan.Changes))
 	m.try(ctx, t.name, tried)
+	m.leaveOut(t.plan.Live)
 	if t.moves {
 		_ = m.plugAgain(ctx, &after, socketOf(t.plan.Live))
 	}

@@ -68,7 +68,7 @@ func (c *call) manager(ctx context.Context) (nets *network.Manager, err error) {
 		store = network.Dir(c.stateDir)
 	}
 	err = c.while("looking at what runs", func() (err error) {
-		nets, err = network.Config{LeaveDrift: true}.Open(ctx, b, store)
+		nets, err = network.Config{LeaveDrift: true, Tell: c.told}.Open(ctx, b, store)
 		return err
 	})
 	if err != nil && (nets == nil || errors.Is(err, fs.ErrPermission)) {
@@ -78,6 +78,13 @@ func (c *call) manager(ctx context.Context) (nets *network.Manager, err error) {
 		fmt.Fprintln(c.errs, "virtnet:", err)
 	}
 	return nets, nil
+}
+
+// told says what was left out of a network that runs without it.
+func (c *call) told(e network.Event) {
+	if e.Kind == network.EventLeftOut {
+		fmt.Fprintf(c.errs, "virtnet: network %q runs without what was left out: %s\n", e.Network, e.Why)
+	}
 }
 
 // mayNot adds to an error what can be done about it.

@@ -76,7 +76,8 @@ func (l Limit) program() []expr {
 func (c *Conn) SetLimit(ctx context.Context, link string, l Limit) error {
 	err := c.repeat(ctx, func(s *socket) (again bool, err error) {
 		generation, is, there, err := s.glanceAtLimit(link)
-		if err != nil || l == (Limit{}) && !there {
+		last := is != nil && (is.use == 0 || is.use == 1 && there)
+		if err != nil || l == (Limit{}) && !there && !last {
 			return false, err
 		}
 		b := newBatch(generation)
@@ -87,7 +88,7 @@ func (c *Conn) SetLimit(ctx context.Context, link string, l Limit) error {
 			b.addTable(netlink.Create) // the kernel wants this alone
 		case l != Limit{}:
 			b.limit(is != nil, there, link, l)
-		case is.use == 1:
+		case last: // the chain may have gone with its link
 			b.dropTable()
 		default:
 			b.deleteChain(limitPrefix + link)
