@@ -74,6 +74,26 @@ func TestVEPAPolicy(t *testing.T) {
 	}
 }
 
+// TestVEPAPolicyIsTold finds out that a switch reflects which does not say so, and another one does not.
+func TestVEPAPolicyIsTold(t *testing.T) {
+	m := hosttest.New("eth0", "eth1")
+	require.NoError(t, m.SetReflecting("eth0", true))
+	nets, err := network.Config{VEPA: network.VEPARefuse}.Open(t.Context(), m, network.Memory())
+	require.NoError(t, err)
+	attach := func(dev string) error {
+		_, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, nic(t, strings.Replace(throughSwitch, "eth0", dev, 1)))
+		return err
+	}
+	require.ErrorContains(t, attach("eth0"), "the switch at eth0 is not known to reflect")
+	for dev, want := range map[string]host.Relay{"eth0": host.RelayYes, "eth1": host.RelayNo} {
+		got, err := m.ProbeRelay(t.Context(), dev)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	require.ErrorContains(t, attach("eth1"), "the switch at eth1 does not reflect")
+	require.NoError(t, attach("eth0"))
+}
+
 // TestVEPAPolicyIsAskedOnce changes limits of guests after their switch has changed its mind, which moves nobody.
 func TestVEPAPolicyIsAskedOnce(t *testing.T) {
 	for _, policy := range []network.VEPAPolicy{network.VEPAFallBack, network.VEPARefuse} {

@@ -30,6 +30,8 @@ type Link struct {
 	Permanent [6]byte
 	MTU       int
 	Up        bool
+	// Carrier is whether there is somebody at the other end.
+	Carrier bool
 	// Promiscuous and AllMulticast are set where somebody asked for it, and not where the kernel needs it.
 	Promiscuous, AllMulticast bool
 	Alias                     string
@@ -231,6 +233,7 @@ func parseLink(body []byte) (Link, error) {
 		Index:        int(int32(binary.NativeEndian.Uint32(body[4:]))),
 		Ethernet:     binary.NativeEndian.Uint16(body[2:]) == unix.ARPHRD_ETHER,
 		Up:           binary.NativeEndian.Uint32(body[8:])&unix.IFF_UP != 0,
+		Carrier:      binary.NativeEndian.Uint32(body[8:])&unix.IFF_LOWER_UP != 0,
 		Promiscuous:  binary.NativeEndian.Uint32(body[8:])&unix.IFF_PROMISC != 0,
 		AllMulticast: binary.NativeEndian.Uint32(body[8:])&unix.IFF_ALLMULTI != 0,
 	}

@@ -50,7 +50,7 @@ type Facts struct {
 	VLANFiltering bool `json:",omitempty"`
 	// Functions holds the virtual functions of the cards that were asked for, and the PCI devices that were.
 	Functions []Function
-	// Switches holds what was heard of the switches at the cards that were asked for.
+	// Switches holds what was heard of the switches at the cards that were asked for, or found out.
 	Switches []Switch `json:",omitempty"`
 	// Libvirt is what libvirt keeps of its networks, if it was asked for.
 	Libvirt Libvirt `json:",omitzero"`

@@ -25,7 +25,7 @@ type Switch struct {
 }
 
 // A Relay is whether a switch reflects. It is not known of one that says nothing about it: such a switch can still have been
-// told by hand to reflect.
+// told by hand to reflect, which a [RelayProber] finds out.
 type Relay uint8
 
 // What is known.
@@ -75,6 +75,19 @@ func (s Switch) String() string {
 		text += fmt.Sprintf(", chassis %q port %q", s.Chassis, s.Port)
 	}
 	return text
+}
+
+// A RelayProber finds out by trying whether a switch reflects: for those that do not say.
+type RelayProber interface {
+	// ProbeRelay sends a few small frames by a network card, or a VLAN device, to the card itself, from an address that nobody
+	// has. The answer is RelayYes as soon as one comes back, and RelayNo if none does for two seconds: so does a switch that
+	// learns first (STP), or lets in only addresses that it knows, and some of those close the port of a card that has another.
+	// Nobody else gets the frames unless the switch does not know where the card is.
+	//
+	// The facts then tell for ten minutes what was found, where the switch does not say something else by itself; see
+	// [Scope].Switches. A link that is missing, off or without a cable wraps fs.ErrNotExist. One that is part of a bridge or a
+	// bond, or has a guest in mode passthrough, which gets all that comes in, is errors.ErrUnsupported.
+	ProbeRelay(ctx context.Context, link string) (Relay, error)
 }
 
 // A SwitchWatcher hears and asks the switches at the other ends of network cards. Switches speak every half minute or so;

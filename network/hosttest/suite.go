@@ -101,6 +101,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)
 	t.Run("SwitchWatcher", s.testSwitchWatcher)
+	t.Run("RelayProber", s.testRelayProber)
 	t.Run("libvirt", s.testLibvirt)
 }
 

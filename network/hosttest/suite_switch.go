@@ -54,6 +54,41 @@ func (s Suite) testSwitchWatcher(t *testing.T) {
 	}
 }
 
+// testRelayProber tries where there is no link, where it is off, and at a switch that reflects only if it is asked to.
+func (s Suite) testRelayProber(t *testing.T) {
+	x := s.open(t, tap0)
+	prober, ok := x.backend.(host.RelayProber)
+	if !ok {
+		t.Skip("the backend is no RelayProber")
+	}
+	x.do(tap0)
+	for _, link := range []string{"none", "tap0"} {
+		if found, err := prober.ProbeRelay(t.Context(), link); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %s, error %v, want %v", link, found, err, fs.ErrNotExist)
+		}
+	}
+	if s.Switch == nil {
+		t.Skip("the caller gave no switch")
+	}
+	s.Switch(t, switchedCard)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if found, err := prober.ProbeRelay(ended, switchedCard); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %s, error %v, want %v", found, err, context.Canceled)
+	}
+	if f := x.look(host.Scope{Switches: []string{switchedCard}}); f.Switch(switchedCard).Relay == host.RelayNo {
+		t.Errorf("the facts know without a try that the switch %s", f.Switch(switchedCard))
+	}
+	found, err := prober.ProbeRelay(t.Context(), switchedCard)
+	if err != nil || found != host.RelayNo {
+		t.Errorf("a switch that is not asked reflects %s, error %v, want %s", found, err, host.RelayNo)
+	}
+	x.do(host.AddBridge{Link: "br0", MAC: host.MAC{2, 0, 0, 0, 0, 1}}, host.SetUp{Link: "tap0"}, host.Plug{Link: "tap0", Bridge: "br0"})
+	if found, err := prober.ProbeRelay(t.Context(), "tap0"); !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a port of a bridge: %s, error %v, want %v", found, err, errors.ErrUnsupported)
+	}
+}
+
 // listening is a method of a [host.SwitchWatcher].
 type listening = func(ctx context.Context, link string) iter.Seq2[host.Switch, error]
 

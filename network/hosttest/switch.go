@@ -4,18 +4,26 @@ package hosttest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-var _ host.SwitchWatcher = (*Machine)(nil)
+var (
+	_ host.SwitchWatcher = (*Machine)(nil)
+	_ host.RelayProber   = (*Machine)(nil)
+)
 
 // A wire is what is at the other ends of network cards, and who listens there.
 type wire struct {
 	// switches is what they say, by the cards, as long as nobody asks; stations counts those who do.
 	switches map[string]host.Switch
 	stations map[string]int
+	// silent are the cards at switches that reflect whatever they say, and probed is what was found out about them, by links.
+	silent map[string]bool
+	probed map[string]host.Relay
 	// ears wake those who listen.
 	ears map[chan struct{}]bool
 }
@@ -32,6 +40,51 @@ func (m *Machine) SetSwitch(s host.Switch) error {
 	}
 	m.wire.switches[s.Link] = s
 	return nil
+}
+
+// SetReflecting has the switch at a network card reflect, or not, whatever it says; only who tries finds out. It stays when the
+// machine is switched off.
+func (m *Machine) SetReflecting(link string, reflects bool) error {
+	defer m.lock().Unlock()
+	if _, err := m.link(link); err != nil {
+		return err
+	}
+	if m.wire.silent == nil {
+		m.wire.silent = map[string]bool{}
+	}
+	m.wire.silent[link] = reflects
+	return nil
+}
+
+// ProbeRelay finds what was set by [Machine.SetReflecting] and [Machine.SetSwitch]; see [host.RelayProber].
+func (m *Machine) ProbeRelay(ctx context.Context, link string) (host.Relay, error) {
+	if err := ctx.Err(); err != nil {
+		return host.RelayUnknown, err
+	}
+	defer m.lock().Unlock()
+	l, err := m.link(link)
+	switch {
+	case err != nil:
+		return host.RelayUnknown, err
+	case !l.Up:
+		return host.RelayUnknown, missing("link %s that is up", link)
+	case l.Master != "":
+		return host.RelayUnknown, fmt.Errorf("link %s belongs to %s: %w", link, l.Master, errors.ErrUnsupported)
+	}
+	for _, guest := range m.standing(link) {
+		if guest.Mode == host.Passthru {
+			return host.RelayUnknown, fmt.Errorf("link %s belongs to %s: %w", link, guest.Name, errors.ErrUnsupported)
+		}
+	}
+	found := host.RelayNo
+	if m.wire.silent[m.cardBelow(link)] || m.says(link).Relay == host.RelayYes {
+		found = host.RelayYes
+	}
+	if m.wire.probed == nil {
+		m.wire.probed = map[string]host.Relay{}
+	}
+	m.wire.probed[link] = found
+	return found, nil
 }
 
 // says is what the switch at a link says now.
@@ -56,7 +109,11 @@ func (m *Machine) cardBelow(link string) string {
 func (m *Machine) switchFacts(scope host.Scope, f *host.Facts) {
 	told := map[string]bool{}
 	for _, link := range scope.Switches {
-		if s := m.says(link); !told[link] && m.links[link] != nil && s != (host.Switch{Link: link}) {
+		s := m.says(link)
+		if s.Relay == host.RelayUnknown {
+			s.Relay = m.wire.probed[link]
+		}
+		if !told[link] && m.links[link] != nil && s != (host.Switch{Link: link}) {
 			f.Switches = append(f.Switches, s)
 		}
 		told[link] = true

@@ -110,8 +110,10 @@ func (f *frames) there() error {
 }
 
 // send sends a frame from the link's own address.
-func (f *frames) send(to [6]byte, payload []byte) error {
-	frame := append(append(make([]byte, 0, headerLength+len(payload)), to[:]...), f.link.MAC[:]...)
+func (f *frames) send(to [6]byte, payload []byte) error { return f.sendFrom(f.link.MAC, to, payload) }
+
+func (f *frames) sendFrom(from, to [6]byte, payload []byte) error {
+	frame := append(append(make([]byte, 0, headerLength+len(payload)), to[:]...), from[:]...)
 	frame = append(binary.BigEndian.AppendUint16(frame, f.etherType), payload...)
 	for len(frame) < minFrame {
 		frame = append(frame, 0)

@@ -26,6 +26,8 @@ type switches struct {
 	mu       sync.Mutex
 	heard    map[string]heardSwitch
 	speakers map[int]int
+	// probed is what was found out by trying, by links that were tried.
+	probed map[string]heardSwitch
 }
 
 // speak counts one who begins to speak, or with -1 one who ends, and returns how many there are.
@@ -118,7 +120,11 @@ func (b *Backend) switchFacts(scope host.Scope, f *host.Facts) error {
 		if err != nil {
 			return err
 		}
-		if heard, ok := b.switches.at(card); ok {
+		heard, ok := b.switches.at(card)
+		if found, tried := b.switches.found(l); tried && heard.Relay == host.RelayUnknown {
+			heard.Relay, ok = found, true
+		}
+		if ok {
 			heard.Link = l.Name
 			f.Switches = append(f.Switches, heard)
 		}
@@ -144,8 +150,15 @@ func (b *Backend) cardBelow(l rtnl.Link) (rtnl.Link, error) {
 func (s *switches) at(card rtnl.Link) (host.Switch, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	heard := s.heard[card.Name]
-	return heard.Switch, heard.index == card.Index && time.Now().Before(heard.until)
+	return s.heard[card.Name].at(card)
+}
+
+// at is what holds of a card.
+func (h heardSwitch) at(card rtnl.Link) (host.Switch, bool) {
+	if h.index != card.Index || !time.Now().Before(h.until) {
+		return host.Switch{}, false
+	}
+	return h.Switch, true
 }
 
 func (s *switches) remember(card string, h heardSwitch) {
