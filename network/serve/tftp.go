@@ -30,7 +30,8 @@ const (
 	usualBlock = 512
 	mostBlock  = 65464
 	usualWait  = time.Second
-	mostWait   = 255 * time.Second
+	// mostWait is how long a client may make us wait for it, six times: a place is not kept for the silent.
+	mostWait = 5 * time.Second
 )
 
 // A tftpRequest is what a client wants to read.
