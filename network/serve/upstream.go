@@ -20,9 +20,10 @@ import (
 const (
 	// askTime is how long one server of others is waited for.
 	askTime = 2 * time.Second
-	// mostUses is how many questions, one after the other, a socket asks before another one is opened, from another port. One
-	// that is not needed for idleTime is closed.
-	mostUses = 32
+	// mostFresh is how many questions at a time each get a socket of their own, with a port that nobody can guess. When there are
+	// more, a socket asks up to mostUses questions, one after the other. One that is not needed for idleTime is closed.
+	mostFresh = 16
+	mostUses  = 32
 	idleTime = time.Second
 	dnsPort  = 53
 )
@@ -31,9 +32,11 @@ const (
 type upstream struct {
 	server *server
 
-	mu     sync.Mutex
-	idle   map[netip.AddrPort][]*asker
-	tidy   *time.Timer
+	mu   sync.Mutex
+	idle map[netip.AddrPort][]*asker
+	tidy *time.Timer
+	// open is how many questions by UDP are with others.
+	open   int
 	closed bool
 }
 
@@ -79,10 +82,7 @@ func (u *upstream) askOne(ctx context.Context, q question, packet []byte, to net
 	deadline, _ := ctx.Deadline()
 	_ = a.SetDeadline(deadline)
 	sent := append([]byte(nil), packet...)
-	if _, err := rand.Read(sent[:2]); err != nil {
-		u.server.sockets.drop(a.Conn)
-		return nil, err
-	}
+	rand.Read(sent[:2])
 	q.header.ID = binary.BigEndian.Uint16(sent)
 	var answer []byte
 	if conn, ok := a.Conn.(*net.UDPConn); ok {
@@ -90,10 +90,10 @@ func (u *upstream) askOne(ctx context.Context, q question, packet []byte, to net
 	} else {
 		answer, err = exchangeTCP(a, q, sent)
 	}
-	if err != nil || tcp {
+	if tcp {
 		u.server.sockets.drop(a.Conn)
 	} else {
-		u.keep(a)
+		u.give(a, err == nil)
 	}
 	if err != nil {
 		return nil, err
@@ -108,7 +108,8 @@ func (u *upstream) take(ctx context.Context, to netip.AddrPort, tcp bool) (*aske
 	if !tcp {
 		network = "udp"
 		u.mu.Lock()
-		if list := u.idle[to]; len(list) > 0 {
+		u.open++
+		if list := u.idle[to]; len(list) > 0 && u.open > mostFresh {
 			a := list[len(list)-1]
 			list[len(list)-1] = nil
 			u.idle[to] = list[:len(list)-1]
@@ -118,19 +119,26 @@ func (u *upstream) take(ctx context.Context, to netip.AddrPort, tcp bool) (*aske
 		u.mu.Unlock()
 	}
 	conn, err := u.server.dial(ctx, network, to)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = u.server.sockets.add(conn)
 	}
-	return &asker{Conn: conn, to: to}, u.server.sockets.add(conn)
+	if err != nil && !tcp {
+		u.mu.Lock()
+		u.open--
+		u.mu.Unlock()
+	}
+	return &asker{Conn: conn, to: to}, err
 }
 
-// keep keeps a socket for the next question.
-func (u *upstream) keep(a *asker) {
+// give takes a socket back, for the next question if that may be asked from the same port.
+func (u *upstream) give(a *asker, again bool) {
 	a.uses++
 	a.since = time.Now()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if a.uses >= mostUses || u.closed {
+	busy := u.open > mostFresh
+	u.open--
+	if !again || !busy || a.uses >= mostUses || u.closed {
 		u.server.sockets.drop(a.Conn)
 		return
 	}
