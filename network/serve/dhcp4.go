@@ -84,10 +84,10 @@ func (d *dhcp4) subnet(in *dhcpv4.DHCPv4) *host.Subnet {
 // addrOf is an address of a packet, not valid if it has none.
 func addrOf(ip net.IP) netip.Addr {
 	addr, ok := netip.AddrFromSlice(ip)
-	if !ok || addr.IsUnspecified() {
+	if addr = addr.Unmap(); !ok || addr.IsUnspecified() {
 		return netip.Addr{}
 	}
-	return addr.Unmap()
+	return addr
 }
 
 // client is what a client is known by: the identifier it gives, or else its hardware address. Programs that boot a guest one

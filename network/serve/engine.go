@@ -73,6 +73,16 @@ func (e *Engine) Start(ctx context.Context, doc host.Server, g host.Ground) (hos
 	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
 		return nil, err
 	}
+	s := e.newServer(ctx, doc, g)
+	s.load(g.Leases, time.Now())
+	if err := s.listen(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("server on %s: %w", doc.Link, err), s.Close())
+	}
+	return s, nil
+}
+
+// newServer is a server that has given out nothing, and does not listen yet.
+func (e *Engine) newServer(ctx context.Context, doc host.Server, g host.Ground) *server {
 	e.once.Do(e.prepare)
 	l := e.Limits.orDefault()
 	s := &server{engine: e, limits: l, link: doc.Link, ground: g, doc: doc}
@@ -86,11 +96,7 @@ func (e *Engine) Start(ctx context.Context, doc host.Server, g host.Ground) (hos
 	s.dhcp4 = &dhcp4{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc, l), l)}
 	s.dhcp6 = &dhcp6{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc, l), l), id: serverID(doc.Name)}
 	s.names = newNames(&s.doc)
-	s.load(g.Leases, time.Now())
-	if err := s.listen(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("server on %s: %w", doc.Link, err), s.Close())
-	}
-	return s, nil
+	return s
 }
 
 // supported refuses what is not answered here.

@@ -24,8 +24,8 @@ const (
 	// more, a socket asks up to mostUses questions, one after the other. One that is not needed for idleTime is closed.
 	mostFresh = 16
 	mostUses  = 32
-	idleTime = time.Second
-	dnsPort  = 53
+	idleTime  = time.Second
+	dnsPort   = 53
 )
 
 // An upstream asks other servers. It may be used by many goroutines.
