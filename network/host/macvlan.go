@@ -105,7 +105,7 @@ func (o AddMacvlan) String() string {
 }
 
 // Made reports whether a link of the namespace is the one that the operation makes: by its owner or, as long as it has none,
-// by its name and address. One in mode passthru is born with that of the device below.
+// by its name and address. It may not have its own name yet, see Born. One in mode passthru is born with that of the device below.
 func (o AddMacvlan) Made(l Link) bool {
 	if l.Kind != Macvlan || l.Lower != o.Lower && l.Lower != "" {
 		return false
@@ -113,8 +113,11 @@ func (o AddMacvlan) Made(l Link) bool {
 	if l.Owner != "" {
 		return l.Owner == o.Owner
 	}
-	return l.Name == o.Link && (l.MAC == o.MAC || o.Mode == Passthru && l.Mode == Passthru && l.MAC == o.Was)
+	return (l.Name == o.Link || l.Name == o.Born()) && (l.MAC == o.MAC || o.Mode == Passthru && l.Mode == Passthru && l.MAC == o.Was)
 }
+
+// Born is what the device is called before it has its name, if it needs a moment for that.
+func (o AddMacvlan) Born() string { return fmt.Sprintf("vn%x", o.MAC[:]) }
 
 // place is what the device is called on the machine as a whole.
 func (o AddMacvlan) place() string { return o.Link + " in " + o.Namespace }

@@ -24,24 +24,38 @@ func (b *Backend) addMacvlan(o host.AddMacvlan) error {
 		return err
 	}
 	return b.inGuest(o.Namespace, func(guest *rtnl.Conn, namespace int) error {
-		err := b.rt.AddMacvlan(rtnl.NewLink{Name: o.Link, MAC: o.MAC, MTU: o.MTU}, rtnl.Stacked{
+		found, err := guest.LinksNamed(o.Link)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return fmt.Errorf("link %s in %s: %w", o.Link, o.Namespace, fs.ErrExist)
+		}
+		err = b.rt.AddMacvlan(rtnl.NewLink{Name: o.Born(), MAC: o.MAC, MTU: o.MTU}, rtnl.Stacked{
 			Lower: lower.Index, Mode: o.Mode, NoPromisc: o.NoPromisc, Namespace: namespace,
 		})
 		if err != nil {
 			return fmt.Errorf("macvlan %s in %s on %s: %w", o.Link, o.Namespace, o.Lower, b.refusal(o.Mode, o.MTU, lower, err))
 		}
-		change := rtnl.Change{Alias: o.Owner}
-		if o.Mode == host.Passthru && o.MAC != host.MAC(lower.MAC) {
-			change.MAC = o.MAC
-		}
-		if change == (rtnl.Change{}) {
-			return nil
-		}
-		if err := keepsAddress(o.Lower, taken(guest.SetLink(o.Link, change))); err != nil {
-			return errors.Join(fmt.Errorf("macvlan %s in %s: %w", o.Link, o.Namespace, err), b.delMacvlanIn(guest, o))
-		}
-		return nil
+		return b.finishMacvlan(guest, o, lower)
 	})
+}
+
+// finishMacvlan gives a device its name, for which kernels before 6.14 look in the wrong namespace when it is made, and what
+// the kernel does not take in the message that makes it. If that fails the device is removed again.
+func (b *Backend) finishMacvlan(guest *rtnl.Conn, o host.AddMacvlan, lower rtnl.Link) error {
+	l, err := guest.Link(o.Born())
+	if err != nil {
+		return err
+	}
+	change := rtnl.Change{Name: o.Link, Alias: o.Owner}
+	if o.Mode == host.Passthru && o.MAC != host.MAC(lower.MAC) {
+		change.MAC = o.MAC
+	}
+	if err := keepsAddress(o.Lower, taken(guest.SetLinkIndex(l.Index, change))); err != nil {
+		return errors.Join(fmt.Errorf("macvlan %s in %s: %w", o.Link, o.Namespace, err), b.delGuestLink(guest, l.Index, o))
+	}
+	return nil
 }
 
 // delMacvlan counts a device as missing whose namespace is gone. The kernel removes it behind that; in mode passthru the
@@ -67,15 +81,21 @@ func (b *Backend) delMacvlanIn(guest *rtnl.Conn, o host.AddMacvlan) error {
 		if !o.Made(l.fact) {
 			continue
 		}
-		if err := guest.DelLink(l.index); err != nil || o.Mode != host.Passthru {
-			return err
-		}
-		if err := b.giveBack(o.Lower, o.Was); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return b.delGuestLink(guest, l.index, o)
 	}
 	return fmt.Errorf("macvlan %s in %s on %s: %w", o.Link, o.Namespace, o.Lower, fs.ErrNotExist)
+}
+
+// delGuestLink removes a device in another namespace that was just seen, and gives the one below its address back if the
+// kernel has not done so.
+func (b *Backend) delGuestLink(guest *rtnl.Conn, index int, o host.AddMacvlan) error {
+	if err := guest.DelLink(index); err != nil || o.Mode != host.Passthru {
+		return err
+	}
+	if err := b.giveBack(o.Lower, o.Was); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // vanishes is how long the kernel may take with a network namespace that nobody has any more.

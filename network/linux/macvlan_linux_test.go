@@ -83,6 +83,29 @@ func deviceIn(t *testing.T, ns *testenv.Namespace) string {
 	return name
 }
 
+// TestMacvlanHalfway takes a device back that a program has left without its name, or without its owner.
+func TestMacvlanHalfway(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"bridge", "passthru"} {
+		b, ns, _ := withCard(t)
+		guest := testenv.New(t)
+		before, guestBefore := ns.Snapshot(t), guest.Snapshot(t)
+		op := eth0(t, b, guest.Path(), mode)
+		for _, name := range []string{op.Born(), op.Link} {
+			args := []string{"link", "add", "link", "eth0", "name", op.Born(), "netns", guest.Path(), "address", op.MAC.String(), "type", "macvlan", "mode", mode}
+			ns.Output(t, "ip", args...)
+			if name != op.Born() {
+				guest.Output(t, "ip", "link", "set", op.Born(), "name", name)
+			}
+			require.False(t, op.Holds(facts(t, b, op.Scope())))
+			require.False(t, op.Inverse().Holds(facts(t, b, op.Scope())))
+			do(t, b, op.Inverse())
+			ns.Unchanged(t, before, "in the end")
+			guest.Unchanged(t, guestBefore, "in the end")
+		}
+	}
+}
+
 // TestMacvlanPromiscuity is the promiscuity of the card below, by what the guest is trusted with.
 func TestMacvlanPromiscuity(t *testing.T) {
 	t.Parallel()
