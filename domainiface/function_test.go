@@ -18,6 +18,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/hosttest"
+	"github.com/go-virtnet/virtnet/network/schema"
 )
 
 // The functions of the card of onFunctions.
@@ -127,6 +128,62 @@ func TestAttachFunction(t *testing.T) {
 	}
 }
 
+const qbh = "<virtualport type='802.1Qbh'><parameters profileid='web'/></virtualport>"
+
+// TestFunctionProfile asks the port extender through the card for the profile of a guest that has a function whole; it decides
+// about address and VLAN. All of it goes back when the guest goes.
+func TestFunctionProfile(t *testing.T) {
+	const pool = `<network><name>whole</name><forward mode='hostdev' managed='yes'><pf dev='eth8'/></forward>` + qbh + `</network>`
+	id, err := schema.ParseUUID("c7a5fdbd-edaf-9455-926a-d65c16db1809")
+	require.NoError(t, err)
+	guest := domainiface.Guest{Name: "web", UUID: id}
+	const add = `port profile add dev eth8 vf 0 profile "web" guest c7a5fdbd-edaf-9455-926a-d65c16db1809 mac 52:54:00:00:00:01`
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"by itself":    {function(first, " managed='yes'", qbh), []string{bound, add}},
+		"of a network": {whole1, []string{bound, add}},
+		"trusted":      {function(first, " managed='yes' trustGuestRxFilters='yes'", qbh), []string{bound, "link set eth8 vf 0 trust on (was trust off)", add}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, nets, store := onFunctions(t, pool)
+			before := m.String()
+			require.Equal(t, len(c.want), atomic(t, m, nets, guest, c.text))
+			port, err := domainiface.Attach(t.Context(), nets, guest, nic(t, c.text))
+			require.NoError(t, err)
+			require.Equal(t, c.want, lines(port.Built))
+			profiles := func() []host.Profile {
+				f, err := m.Facts(t.Context(), host.Scope{Profiles: []string{"eth8"}})
+				require.NoError(t, err)
+				return f.Profiles
+			}
+			has := profiles()
+			require.Len(t, has, 1)
+			// A switch that has forgotten it is asked again.
+			require.NoError(t, m.Do(t.Context(), port.Built[len(port.Built)-1].Op.Inverse()))
+			_, err = nets.Repair(t.Context(), network.RepairRequest{})
+			require.NoError(t, err)
+			require.Equal(t, has, profiles())
+			nets, err = network.Open(t.Context(), m, store)
+			require.NoError(t, err)
+			require.NoError(t, nets.DeletePort(t.Context(), port.Network, port.ID))
+			require.Empty(t, profiles())
+			require.Equal(t, before, m.String())
+		})
+	}
+	m, nets, _ := onFunctions(t)
+	before := m.String()
+	for text, want := range map[string]string{
+		function(first, " managed='yes'", qbh+"<vlan><tag id='42'/></vlan>"): "/interface/vlan: the profile in <virtualport> decides about VLANs",
+		function(first, " managed='yes'", `<virtualport type='802.1Qbg'><parameters managerid='11' typeid='1' typeidversion='2' instanceid='09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f'/></virtualport>`): "/interface/virtualport",
+	} {
+		_, err := domainiface.Attach(t.Context(), nets, guest, nic(t, text))
+		require.ErrorContains(t, err, want)
+		require.Equal(t, before, m.String())
+	}
+}
+
 // TestFunctionExact puts back what an administrator has set, all of it and nothing else.
 func TestFunctionExact(t *testing.T) {
 	m, nets, _ := onFunctions(t)
@@ -184,11 +241,10 @@ func TestAttachFunctionRefuses(t *testing.T) {
 		}, fs.ErrExist, "0001:01:00.0 is used by the host, which has address 192.0.2.7/24 there"},
 		"another driver of the host": {web, managed, func(m *hosttest.Machine) error { return m.Bind(first, "uio_pci_generic") }, fs.ErrExist,
 			"driver uio_pci_generic has 0001:01:00.0, without a network device here"},
-		"no such driver": {web, function(first, " managed='yes'", "<driver model='qat_vfio_pci'/>"), nil, errors.ErrUnsupported, "driver qat_vfio_pci"},
-		"profile": {web, function(first, " managed='yes'", "<virtualport type='802.1Qbh'><parameters profileid='p'/></virtualport>"), nil,
-			errors.ErrUnsupported, "/interface/virtualport: a profile on a virtual function"},
-		"way":       {web, function(first, " managed='yes'", "<driver name='kvm'/>"), nil, errors.ErrUnsupported, "/interface/driver/@name: a function by way of kvm"},
-		"container": {domainiface.Guest{Name: "box", Namespace: "/run/netns/box"}, managed, nil, errors.ErrUnsupported, "/interface/source: a container"},
+		"no such driver":         {web, function(first, " managed='yes'", "<driver model='qat_vfio_pci'/>"), nil, errors.ErrUnsupported, "driver qat_vfio_pci"},
+		"profile without a uuid": {web, function(first, " managed='yes'", qbh), nil, fs.ErrInvalid, "/interface/virtualport: 802.1Qbh needs a guest with a uuid"},
+		"way":                    {web, function(first, " managed='yes'", "<driver name='kvm'/>"), nil, errors.ErrUnsupported, "/interface/driver/@name: a function by way of kvm"},
+		"container":              {domainiface.Guest{Name: "box", Namespace: "/run/netns/box"}, managed, nil, errors.ErrUnsupported, "/interface/source: a container"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, nets, _ := onFunctions(t)
@@ -263,6 +319,72 @@ func TestFunctionBelow(t *testing.T) {
 		require.NoError(t, port.Detach(t.Context()))
 		require.Equal(t, before, m.String())
 	}
+}
+
+// TestFunctionBelowFixed gives a guest a function whose card has fixed its address: it gets the guest's from the card, and its
+// own again when the guest goes.
+func TestFunctionBelowFixed(t *testing.T) {
+	for name, guest := range map[string]domainiface.Guest{"machine": {Name: "web"}, "container": box} {
+		t.Run(name, func(t *testing.T) {
+			m, nets, store := onFunctions(t)
+			m.AddNamespace(box.Namespace)
+			fix := host.SetFunction{PCI: first, Generation: 1, PF: "eth8", VF: host.VF{MAC: host.MAC{2, 7}, VLAN: 5}}
+			require.NoError(t, m.Do(t.Context(), fix))
+			require.NoError(t, m.Bind(first, ""))
+			require.NoError(t, m.Bind(first, hosttest.FunctionDriver))
+			for _, op := range []host.Op{host.SetMTU{Link: "eth8v0", MTU: 1400, Was: 1500}, host.SetUp{Link: "eth8v0"}} {
+				require.NoError(t, m.Do(t.Context(), op))
+			}
+			before := m.String()
+			text := `<interface type='direct'><mac address='52:54:00:00:00:01'/><source dev='eth8v0' mode='passthrough'/><vlan><tag id='42'/></vlan></interface>`
+			require.GreaterOrEqual(t, atomic(t, m, nets, guest, text), 2)
+
+			port, err := domainiface.Attach(t.Context(), nets, guest, nic(t, text))
+			require.NoError(t, err)
+			built := lines(port.Built)
+			require.Equal(t, "link set eth8 vf 0 mac 52:54:00:00:00:01 vlan 42 (was mac 02:07:00:00:00:00 vlan 5), driver igbvf of eth8v0 starts anew", built[0])
+			require.Contains(t, built[1], "mode passthru")
+			require.Contains(t, built[1], "(eth8v0 was 52:54:00:00:00:01)")
+			// An update leaves the driver alone, and so does a repair.
+			done := len(m.Log())
+			require.NoError(t, port.Update(t.Context(), nic(t, strings.Replace(text, "'42'", "'43'", 1))))
+			require.Equal(t, []string{"link set eth8 vf 0 vlan 43 (was vlan 42)"}, logged(m, done))
+			require.NoError(t, m.Do(t.Context(), host.SetFunction{PCI: first, Generation: 1, PF: "eth8", VF: host.VF{VLAN: 9}, Was: host.VF{VLAN: 43}}))
+			_, err = nets.Repair(t.Context(), network.RepairRequest{})
+			require.NoError(t, err)
+			require.Equal(t, []string{"link set eth8 vf 0 vlan 43 (was vlan 9)"}, logged(m, done+2))
+
+			nets, err = network.Open(t.Context(), m, store)
+			require.NoError(t, err)
+			again, err := domainiface.Lookup(t.Context(), nets, "", port.ID)
+			require.NoError(t, err)
+			require.NoError(t, again.Detach(t.Context()))
+			require.Equal(t, before, m.String())
+
+			// The host uses it.
+			require.NoError(t, m.Do(t.Context(), host.AddAddr{Link: "eth8v0", Prefix: netip.MustParsePrefix("192.0.2.7/24")}))
+			before = m.String()
+			_, err = domainiface.Attach(t.Context(), nets, guest, nic(t, text))
+			require.ErrorIs(t, err, fs.ErrExist)
+			require.ErrorContains(t, err, "is used by the host, which has address 192.0.2.7/24 there")
+			require.Equal(t, before, m.String())
+
+			// One that is trusted takes any address by itself.
+			require.NoError(t, m.Do(t.Context(), host.DelAddr{Link: "eth8v0", Prefix: netip.MustParsePrefix("192.0.2.7/24")}))
+			require.NoError(t, m.Do(t.Context(), host.SetFunction{PCI: first, Generation: 1, PF: "eth8", VF: host.VF{Trust: host.On}, Was: host.VF{Trust: host.Off}}))
+			port, err = domainiface.Attach(t.Context(), nets, guest, nic(t, text))
+			require.NoError(t, err)
+			require.Equal(t, "link set eth8 vf 0 vlan 42 (was vlan 5)", lines(port.Built)[0])
+		})
+	}
+}
+
+// logged are the operations that were done since there were so many.
+func logged(m *hosttest.Machine, since int) (list []string) {
+	for _, op := range m.Log()[since:] {
+		list = append(list, op.String())
+	}
+	return list
 }
 
 // TestUpdateFunction puts a running guest into another VLAN, and leaves its driver alone.

@@ -33,19 +33,20 @@ func planAssociate(p *network.Port, mac host.MAC, lower *host.Link) host.Plan {
 }
 
 // planProfile plans that the port extender behind a card is asked for the profile of a guest, if the port has one of 802.1Qbh.
-// For a virtual function that is done through its card. Port extenders know guests by their uuids.
-func planProfile(g Guest, p *network.Port, mac host.MAC, lower *host.Link, f *host.Facts) (host.Plan, error) {
+// Link is the card, unless fn is a virtual function: for that it is done through the function's card. Port extenders know
+// guests by their uuids.
+func planProfile(g Guest, p *network.Port, mac host.MAC, link string, fn *host.Function) (host.Plan, error) {
 	v := p.VirtualPort
-	if v == nil || v.Type != virtualport.Qbh {
+	if switchType(v) != virtualport.Qbh {
 		return nil, nil
 	}
 	if g.UUID.IsZero() {
 		return nil, fmt.Errorf("/interface/virtualport: 802.1Qbh needs a guest with a uuid: %w", fs.ErrInvalid)
 	}
 	op := host.AddProfile{
-		Profile: host.Profile{Link: lower.Name, VF: host.Self, Name: v.Parameters.ProfileID, Guest: g.UUID.Bytes()}, MAC: mac,
+		Profile: host.Profile{Link: link, VF: host.Self, Name: v.Parameters.ProfileID, Guest: g.UUID.Bytes()}, MAC: mac,
 	}
-	if fn := f.Function(lower.PCI); isVirtual(fn) {
+	if isVirtual(fn) {
 		op.Link, op.VF = fn.PF, fn.Index
 	}
 	return host.Plan{{From: "/interface/virtualport", Op: op}}, nil

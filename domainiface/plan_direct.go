@@ -31,9 +31,12 @@ func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 	if err != nil {
 		return nil, err
 	}
-	plan, err := planLowerFunction(p, lower, f)
+	plan, err := planLowerFunction(p, on.mac, lower, f)
 	if err != nil {
 		return nil, err
+	}
+	if op, ok := restart(plan); ok {
+		on.was = op.VF.MAC // by then
 	}
 	if g.Namespace != "" {
 		plan = append(plan, host.Step{From: from, Op: macvlan(g, i, p, on, lower), Note: note})
@@ -53,7 +56,7 @@ func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 		plan = append(plan, host.Step{From: "/interface/source", Op: raise})
 	}
 	plan = append(plan, planAssociate(p, on.mac, lower)...)
-	profile, err := planProfile(g, p, on.mac, lower, f)
+	profile, err := planProfile(g, p, on.mac, lower.Name, f.Function(lower.PCI))
 	if err != nil {
 		return nil, err
 	}
@@ -76,21 +79,41 @@ func planMacvtap(i *Interface, p *network.Port, on footing, link string, lower *
 }
 
 // planLowerFunction puts a virtual function that a guest gets for itself into the guest's VLAN, and into none if the guest is
-// in none.
-func planLowerFunction(p *network.Port, lower *host.Link, f *host.Facts) (host.Plan, error) {
+// in none. One whose card has fixed its address gets the guest's from the card: it may not take another one by itself. Its
+// driver sees that only when it starts.
+func planLowerFunction(p *network.Port, mac host.MAC, lower *host.Link, f *host.Facts) (host.Plan, error) {
 	fn := f.Function(lower.PCI)
-	if p.Plug.Mode != schema.MacvtapPassthrough || !isVirtual(fn) || p.VirtualPort != nil && p.VirtualPort.Type == virtualport.Qbh {
+	if p.Plug.Mode != schema.MacvtapPassthrough || !isVirtual(fn) || switchType(p.VirtualPort) == virtualport.Qbh {
 		return nil, nil // the profile decides about VLANs
 	}
-	op := functionSettings(fn, p)
+	op, from := functionSettings(fn, p), "/interface/vlan"
+	if isFixed(fn, lower) && fn.VF.MAC != mac {
+		op.VF.MAC, from = mac, "/interface/mac"
+		op.Restart = host.Driver{Name: fn.Driver, Override: fn.Override, Link: lower.Name, MAC: mac, MTU: lower.MTU, Up: lower.Up}
+	}
 	if op.VF == op.Was {
 		return nil, nil
 	}
-	const from = "/interface/vlan"
 	if err := checkCard(fn, f); err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	return host.Plan{{From: from, Op: op}}, nil
+}
+
+// isFixed reports whether a card lets a function of it have no other address than the one that somebody has given it there:
+// the device has it since its driver started, or gets it when that starts again.
+func isFixed(fn *host.Function, l *host.Link) bool {
+	return !fn.VF.MAC.IsZero() && fn.VF.Trust != host.On && (fn.Fixed || fn.VF.MAC != l.MAC)
+}
+
+// restart finds the step of a plan in which the driver of a function starts anew.
+func restart(plan host.Plan) (host.SetFunction, bool) {
+	for _, step := range plan {
+		if op, ok := step.Op.(host.SetFunction); ok && op.Restart.Link != "" {
+			return op, true
+		}
+	}
+	return host.SetFunction{}, false
 }
 
 // isVirtual reports whether a card is a virtual function of another.
@@ -213,6 +236,9 @@ func (p *Port) asBefore(f *host.Facts) {
 	}
 	if on.mode == host.Passthru {
 		lower.MAC = on.was
+	}
+	if op, ok := restart(p.Built); ok {
+		lower.MAC = op.Was.MAC
 	}
 	f.Switches = nil
 	lower.Up = true

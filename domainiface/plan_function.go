@@ -10,12 +10,13 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
+	"github.com/go-virtnet/virtnet/virtualport"
 )
 
 // passthroughDriver hands a card over that needs no driver of its own for that.
 const passthroughDriver = "vfio-pci"
 
-// planFunction plans that a guest gets a virtual function of a card whole. The function is taken from its driver first: one
+// planFunction plans that a guest gets a virtual function of a card whole, with a profile of 802.1Qbh if the port has one. The function is taken from its driver first: one
 // of the host would start anew with the guest's address. So it has its own again before that driver gets it back.
 func planFunction(g Guest, i *Interface, p *network.Port, f *host.Facts) (host.Plan, error) {
 	const from = "/interface/source/address"
@@ -34,10 +35,17 @@ func planFunction(g Guest, i *Interface, p *network.Port, f *host.Facts) (host.P
 	if err != nil {
 		return nil, err
 	}
+	mac := host.MAC(i.MAC.Address)
+	profile, err := planProfile(g, p, mac, fn.PF, fn)
+	if err != nil {
+		return nil, err
+	}
 	settings := functionSettings(fn, p)
-	settings.VF.MAC = host.MAC(i.MAC.Address)
-	if fn.Link != "" && !fn.Fixed {
-		settings.Was.MAC = host.MAC{} // nobody gave it one: its driver makes up another, and is told the one that it had
+	if profile == nil {
+		settings.VF.MAC = mac
+		if fn.Link != "" && !fn.Fixed {
+			settings.Was.MAC = host.MAC{} // nobody gave it one: its driver makes up another, and is told the one that it had
+		}
 	}
 	if trusted(p) {
 		if settings.Was.Trust == host.Unknown {
@@ -45,10 +53,10 @@ func planFunction(g Guest, i *Interface, p *network.Port, f *host.Facts) (host.P
 		}
 		settings.VF.Trust = host.On
 	}
-	if settings.VF == settings.Was {
-		return plan, nil
+	if settings.VF != settings.Was {
+		plan = append(plan, host.Step{From: "/interface", Op: settings})
 	}
-	return append(plan, host.Step{From: "/interface", Op: settings}), nil
+	return append(plan, profile...), nil
 }
 
 // supportedFunction refuses what cannot be done for a guest that has a function whole.
@@ -56,8 +64,8 @@ func supportedFunction(g Guest, i *Interface, p *network.Port) error {
 	switch {
 	case g.Namespace != "":
 		return unsupported("/interface/source", "a container to a card")
-	case p.VirtualPort != nil:
-		return unsupported("/interface/virtualport", "a profile on a virtual function")
+	case p.VirtualPort != nil && p.VirtualPort.Type != virtualport.Qbh:
+		return unsupported("/interface/virtualport", "a virtual function with a profile of another kind than 802.1Qbh")
 	case i.MTU != nil && i.MTU.Size.Uint() != 0:
 		return unsupported("/interface/mtu", "a function, whose guest sets the MTU,")
 	case p.Plug.Driver != nil && p.Plug.Driver.Name != 0 && p.Plug.Driver.Name != hostdev.VFIO:
@@ -120,9 +128,13 @@ func handOver(plug *network.Plug, fn *host.Function, f *host.Facts) (host.Plan, 
 	return host.Plan{{From: from, Op: op}}, nil
 }
 
-// functionSettings puts a function into the VLAN of a port, and into none if the port is in none.
+// functionSettings puts a function into the VLAN of a port, and into none if the port is in none. With a profile of 802.1Qbh
+// that decides.
 func functionSettings(fn *host.Function, p *network.Port) host.SetFunction {
 	op := host.SetFunction{PCI: fn.PCI, Generation: fn.Generation, PF: fn.PF, Index: fn.Index, VF: fn.VF, Was: fn.VF}
+	if switchType(p.VirtualPort) == virtualport.Qbh {
+		return op
+	}
 	op.VF.VLAN, op.VF.QoS, op.VF.Proto = 0, 0, ""
 	if p.VLAN != nil {
 		op.VF.VLAN = int(p.VLAN.Single())
@@ -137,7 +149,8 @@ func (p *Port) functionBefore(f *host.Facts) {
 		switch op := step.Op.(type) {
 		case host.SetFunction:
 			if fn := f.Function(op.PCI); fn != nil {
-				fn.VF, fn.Fixed = host.SetFunction{VF: op.Was, Was: op.VF}.Next(fn.VF), true
+				fn.VF = host.SetFunction{VF: op.Was, Was: op.VF}.Next(fn.VF)
+				fn.Fixed = fn.Fixed || p.Link == "" || op.Restart.Link != ""
 			}
 		case host.SetDriver:
 			if fn := f.Function(op.PCI); fn != nil {

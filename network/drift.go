@@ -157,6 +157,7 @@ func mendOf(op host.Op, lost string, f *host.Facts) host.Op {
 		if fn := f.Function(op.PCI); fn != nil {
 			op.VF, op.Was = op.Next(fn.VF), fn.VF
 		}
+		op.Restart = host.Driver{} // its guest stands on the device
 		return op
 	case host.Serve:
 		if is := f.Server(op.Server.Name); is != nil {

@@ -238,7 +238,7 @@ func (r *replan) becomes(step host.Step) (Change, bool) {
 	case host.SetFunction:
 		was := old.(host.SetFunction) //nolint:forcetypeassert // as above
 		next := op
-		next.VF, next.Was = op.Next(was.Was), was.VF
+		next.VF, next.Was, next.Restart = op.Next(was.Was), was.VF, host.Driver{}
 		c.Op = next
 		return c, next.VF != next.Was
 	case host.AddTap, host.AddVeth, host.AddMacvtap, host.AddMacvlan, host.SetDriver:

@@ -137,7 +137,10 @@ func samples() []host.Op {
 		serve, host.Unserve(serve), host.SetServer{Server: serve.Server, Was: host.Server{Name: serve.Server.Name, Link: "br0", Options: []string{"port=0"}}},
 		host.SetBridge{Bridge: bridge, Was: host.AddBridge{Link: "br0", MAC: host.MAC{2, 1}, Owner: "virtnet 8f1c"}},
 		host.SetPlug{Plug: plug, Was: host.Plug{Link: plug.Link, Bridge: "br1", Isolated: true}},
-		host.SetFunction{PCI: host.PCI{Bus: 1, Slot: 16}, Generation: 1 << 40, PF: "eth8", Index: 3, VF: vf(), Was: host.VF{Trust: host.Off, SpoofCheck: host.On}},
+		host.SetFunction{
+			PCI: host.PCI{Bus: 1, Slot: 16}, Generation: 1 << 40, PF: "eth8", Index: 3, VF: vf(), Was: host.VF{MAC: host.MAC{2, 1}, Trust: host.Off, SpoofCheck: host.On},
+			Restart: host.Driver{Name: "igbvf", Override: "igbvf*", Link: "eth8v3", MAC: vf().MAC, MTU: 1400, Up: true},
+		},
 		host.SetDriver{
 			PCI: host.PCI{Bus: 1, Slot: 16}, Generation: 1 << 40, Driver: host.Driver{Name: "vfio-pci", Override: "vfio-pci"},
 			Was: host.Driver{Name: "igbvf", Override: "igbvf*", Link: "eth8v3", MAC: mac2, MTU: 1400, Up: true},

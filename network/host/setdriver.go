@@ -59,7 +59,7 @@ func checkDriver(name string) error {
 // Was is what has the card before.
 //
 // A card that is not there, or is another one, is fs.ErrNotExist. One that the host uses is fs.ErrExist: its network
-// device has addresses, or is a part of something else, or of its IOMMU group a driver of the host has another device,
+// device has addresses, carries macvtap devices, or is a part of something else, or of its IOMMU group a driver of the host has another device,
 // which would then stand against handing it over. A driver that the machine does not have is errors.ErrUnsupported. It may be done
 // twice, and takes up what was left half done.
 type SetDriver struct {
@@ -85,8 +85,8 @@ func (o SetDriver) Inverse() Op {
 	return o
 }
 
-// Scope is the card.
-func (o SetDriver) Scope() Scope { return Scope{PCI: []PCI{o.PCI}} }
+// Scope is the card, and what its network device may carry.
+func (o SetDriver) Scope() Scope { return Scope{PCI: []PCI{o.PCI}, Macvtaps: true} }
 
 // Holds if the driver has the card, with the network device that is to be, of that address. Its size and state are the
 // affair of who uses it.
@@ -108,11 +108,19 @@ func (o SetDriver) Refusal(f *Facts) error {
 	if err := sameFunction(fn, o.PCI, o.Generation); err != nil || fn.Driver == o.Driver.Name {
 		return err
 	}
-	if why := f.uses(fn); why != "" {
-		return fmt.Errorf("%s %s: %w", fn.PCI, why, fs.ErrExist)
+	if err := f.leftAlone(fn); err != nil {
+		return err
 	}
 	if s, ok := fn.Shared(); ok && PassesThrough(o.Driver.Name) {
 		return fmt.Errorf("%s is in IOMMU group %s with %s, which driver %s has: %w", fn.PCI, fn.Group, s.PCI, s.Driver, fs.ErrExist)
+	}
+	return nil
+}
+
+// leftAlone refuses a card that the host uses.
+func (f *Facts) leftAlone(fn *Function) error {
+	if why := f.uses(fn); why != "" {
+		return fmt.Errorf("%s %s: %w", fn.PCI, why, fs.ErrExist)
 	}
 	return nil
 }
@@ -128,6 +136,11 @@ func (f *Facts) uses(fn *Function) string {
 		return "is a port of bridge " + l.Master
 	case l.Member != "":
 		return "is a part of " + l.Member
+	}
+	for _, upper := range f.Links {
+		if upper.Lower == l.Name {
+			return "carries " + upper.Name
+		}
 	}
 	for _, a := range f.Addrs {
 		if a.Link == l.Name && (a.Prefix.Addr().Is4() || !a.Prefix.Addr().IsLinkLocalUnicast()) {

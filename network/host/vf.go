@@ -154,6 +154,10 @@ type SetFunction struct {
 	PF         string
 	Index      int
 	VF, Was    VF
+	// Restart is the driver of the host that has the function, with its network device: it starts anew, and its device has the
+	// address of the VF from then on. Many a driver does not let a device have another one that somebody has fixed. The device
+	// is down for a moment; one that the host uses, or that others stand on, is fs.ErrExist. Zero leaves the driver alone.
+	Restart Driver `json:",omitzero"`
 }
 
 // Check refuses settings that no card has, and a change of nothing.
@@ -167,18 +171,26 @@ func (o SetFunction) Check() error {
 	case set.Trust != o.Was.Trust && (set.Trust == Unknown || o.Was.Trust == Unknown),
 		set.SpoofCheck != o.Was.SpoofCheck && (set.SpoofCheck == Unknown || o.Was.SpoofCheck == Unknown):
 		return invalid("function %s: what is not known cannot be put back", o.PCI)
+	case o.Restart != Driver{} && (o.Restart.Link == "" || o.Restart.MAC != o.VF.MAC || o.Was.MAC.IsZero() || o.Was.MAC == o.VF.MAC):
+		return invalid("function %s: driver %s starts anew for address %s (was %s)", o.PCI, o.Restart, o.VF.MAC, o.Was.MAC)
 	}
-	return firstError(CheckName(o.PF), o.VF.check(), o.Was.check())
+	return firstError(CheckName(o.PF), o.VF.check(), o.Was.check(), o.Restart.check())
 }
 
 // Inverse changes it back.
 func (o SetFunction) Inverse() Op {
 	o.VF, o.Was = o.Was, o.VF
+	if o.Restart.Link != "" {
+		o.Restart.MAC = o.VF.MAC
+	}
 	return o
 }
 
-// Scope is the function, and its card, of which the kernel tells when it is changed.
-func (o SetFunction) Scope() Scope { return Scope{VFs: []PCI{o.PCI}, Links: []string{o.PF}} }
+// Scope is the function, and its card, of which the kernel tells when it is changed. What its device carries matters where
+// its driver starts anew.
+func (o SetFunction) Scope() Scope {
+	return Scope{VFs: []PCI{o.PCI}, Links: []string{o.PF}, Macvtaps: o.Restart.Link != ""}
+}
 
 // Holds if the card does for the function what the operation changes. The address of one that is trusted is its own
 // affair.
@@ -199,7 +211,24 @@ func (o SetFunction) Next(v VF) VF { return v.with(o.VF, o.Was) }
 
 // Refusal says what stands against the operation on a machine with these facts; nil if nothing does.
 func (o SetFunction) Refusal(f *Facts) error {
-	return sameFunction(f.Function(o.PCI), o.PCI, o.Generation)
+	fn := f.Function(o.PCI)
+	if err := sameFunction(fn, o.PCI, o.Generation); err != nil || !o.Restarts(f) {
+		return err
+	}
+	if fn.Driver != "" && fn.Driver != o.Restart.Name {
+		return fmt.Errorf("driver %s has %s, not %s: %w", fn.Driver, fn.PCI, o.Restart.Name, fs.ErrExist)
+	}
+	return f.leftAlone(fn)
+}
+
+// Restarts reports whether a driver has to start anew on a machine with these facts.
+func (o SetFunction) Restarts(f *Facts) bool {
+	fn := f.Function(o.PCI)
+	if o.Restart.Link == "" || fn == nil {
+		return false
+	}
+	l := f.Link(fn.Link)
+	return fn.Driver != o.Restart.Name || l == nil || l.Name != o.Restart.Link || l.MAC != o.Restart.MAC
 }
 
 // sameFunction refuses a function that is gone, or is another one.
@@ -214,5 +243,9 @@ func sameFunction(fn *Function, place PCI, generation uint64) error {
 }
 
 func (o SetFunction) String() string {
-	return fmt.Sprintf("link set %s vf %d %s (was %s)", o.PF, o.Index, o.VF.without(o.Was), o.Was.without(o.VF))
+	s := fmt.Sprintf("link set %s vf %d %s (was %s)", o.PF, o.Index, o.VF.without(o.Was), o.Was.without(o.VF))
+	if o.Restart.Link != "" {
+		s += fmt.Sprintf(", driver %s of %s starts anew", o.Restart.Name, o.Restart.Link)
+	}
+	return s
 }

@@ -42,7 +42,7 @@ func TestSuiteCoversEveryOperation(t *testing.T) {
 
 // allCases has the cases for a function among the others.
 func allCases() []opCase {
-	fn := host.Function{PCI: host.PCI{Bus: 1}, Generation: 1, PF: "eth8", Driver: "igbvf", VF: host.VF{Trust: host.Off, SpoofCheck: host.On}}
+	fn := host.Function{PCI: host.PCI{Bus: 1}, Generation: 1, PF: "eth8", Driver: "igbvf", VF: host.VF{MAC: tap0.MAC, Trust: host.Off, SpoofCheck: host.On}}
 	cases := opCases()
 	for _, c := range functionCases(fn, host.Link{Name: "eth8v0", MAC: tap0.MAC, MTU: 1500}) {
 		cases = append(cases, c)

@@ -29,6 +29,9 @@ func (m *Machine) addMacvlan(o host.AddMacvlan) error {
 	if err != nil {
 		return err
 	}
+	if err := m.keeps(below, o.MAC, o.Mode); err != nil {
+		return err
+	}
 	mtu := o.MTU
 	if mtu == 0 {
 		mtu = below.MTU

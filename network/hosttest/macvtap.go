@@ -18,6 +18,9 @@ func (m *Machine) addMacvtap(o host.AddMacvtap) error {
 	if err != nil {
 		return err
 	}
+	if err := m.keeps(below, o.MAC, o.Mode); err != nil {
+		return err
+	}
 	l := newLink(host.Link{
 		Name: o.Link, Kind: host.Macvtap, MAC: o.MAC, MTU: o.MTU, Owner: o.Owner, Lower: o.Lower, Mode: o.Mode,
 	})
@@ -53,6 +56,16 @@ func (m *Machine) below(lower, mode string, mtu int) (*link, error) {
 		}
 	}
 	return below, nil
+}
+
+// keeps refuses to give a virtual function another address by its network device, if its card has given it one and does not
+// trust it.
+func (m *Machine) keeps(below *link, mac host.MAC, mode string) error {
+	fn := m.places[below.PCI]
+	if mode == host.Passthru && fn != nil && fn.Fixed && fn.VF.Trust != host.On && below.MAC != mac {
+		return denied("%s keeps its address, which its card has given it: address %s", below.Name, mac)
+	}
+	return nil
 }
 
 // standing are the macvtap and macvlan devices on a link, here and in the namespaces of guests.

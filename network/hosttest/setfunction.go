@@ -20,8 +20,35 @@ func (m *Machine) setFunction(o host.SetFunction) error {
 	if fn.PF == "" {
 		return fmt.Errorf("function %s: it is no virtual one: %w", o.PCI, errors.ErrUnsupported)
 	}
+	if !o.Restarts(m.facts(o.Scope())) {
+		fn.VF = o.Next(fn.VF)
+		return nil
+	}
+	if other := m.links[o.Restart.Link]; other != nil && other.Name != fn.Link {
+		return exists("link %s", o.Restart.Link)
+	}
+	if err := m.unbind(fn); err != nil {
+		return err
+	}
 	fn.VF = o.Next(fn.VF)
+	fn.Override = o.Restart.Override
+	m.bind(fn, o.Restart.Name)
+	m.dress(fn, o.Restart)
 	return nil
+}
+
+// dress gives the network device of a function what it is to have.
+func (m *Machine) dress(fn *function, to host.Driver) {
+	l := m.links[fn.Link]
+	if l == nil || to.Link == "" {
+		return
+	}
+	delete(m.links, l.Name)
+	l.Name, l.MAC, l.Up = to.Link, to.MAC, to.Up
+	if to.MTU != 0 {
+		l.MTU = to.MTU
+	}
+	fn.Link, m.links[l.Name] = l.Name, l
 }
 
 func (m *Machine) setDriver(o host.SetDriver) error {
@@ -43,13 +70,6 @@ func (m *Machine) setDriver(o host.SetDriver) error {
 		}
 		m.bind(fn, o.Driver.Name)
 	}
-	if l := m.links[fn.Link]; l != nil && o.Driver.Link != "" {
-		delete(m.links, l.Name)
-		l.Name, l.MAC, l.Up = o.Driver.Link, o.Driver.MAC, o.Driver.Up
-		if o.Driver.MTU != 0 {
-			l.MTU = o.Driver.MTU
-		}
-		fn.Link, m.links[l.Name] = l.Name, l
-	}
+	m.dress(fn, o.Driver)
 	return nil
 }

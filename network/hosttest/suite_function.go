@@ -57,7 +57,10 @@ func (s Suite) testFunctionFacts(t *testing.T) {
 }
 
 // functionOps are the operations on functions: the names of their cases.
-var functionOps = []string{"SetFunction", "SetDriver"}
+var functionOps = []string{"SetFunction", restarts, "SetDriver"}
+
+// restarts is the case in which the driver of a function starts anew.
+const restarts = "SetFunction that starts the driver anew"
 
 // functionCases has the cases for the operations on functions, for one that has a network device.
 func functionCases(fn host.Function, l host.Link) map[string]opCase {
@@ -91,6 +94,7 @@ func functionCases(fn host.Function, l host.Link) map[string]opCase {
 				with(settings, func(o *host.SetFunction) { o.PCI = elsewhere }),
 			},
 		},
+		restarts: restartCase(fn, l, settings.VF.MAC),
 		"SetDriver": {
 			name: "SetDriver", op: driver, repeatable: true,
 			bad: []host.Op{
@@ -106,6 +110,26 @@ func functionCases(fn host.Function, l host.Link) map[string]opCase {
 				with(driver, func(o *host.SetDriver) { o.PCI = elsewhere }),
 			},
 		},
+	}
+}
+
+// restartCase gives a function another address by its card.
+func restartCase(fn host.Function, l host.Link, mac host.MAC) opCase {
+	op := host.SetFunction{PCI: fn.PCI, Generation: fn.Generation, PF: fn.PF, Index: fn.Index, VF: fn.VF, Was: fn.VF}
+	op.VF.MAC, op.VF.VLAN = mac, 7
+	op.Restart = host.Driver{Name: fn.Driver, Override: fn.Override, Link: l.Name, MAC: mac, MTU: l.MTU, Up: l.Up}
+	set, link := fn, l
+	set.VF, link.MAC = op.VF, mac
+	return opCase{
+		name: restarts, op: op, repeatable: true,
+		changes: fmt.Sprintf("-link %s\n-function %s\n+link %s\n+function %s\n", l, fn, link, set),
+		bad: []host.Op{
+			with(op, func(o *host.SetFunction) { o.Restart.MAC = l.MAC }),
+			with(op, func(o *host.SetFunction) { o.Restart.Link = "" }),
+			with(op, func(o *host.SetFunction) { o.Was.MAC = host.MAC{} }),
+			with(op, func(o *host.SetFunction) { o.VF.MAC, o.Restart.MAC = o.Was.MAC, o.Was.MAC }),
+		},
+		dangling: []host.Op{with(op, func(o *host.SetFunction) { o.Generation++ })},
 	}
 }
 
@@ -129,6 +153,9 @@ func (s Suite) openFunction(t *testing.T) (*bench, host.Function, host.Link) {
 
 func (s Suite) testFunctionOp(t *testing.T, name string) {
 	x, fn, l := s.openFunction(t)
+	if name == restarts {
+		fn, l = x.fixed(fn, l)
+	}
 	c := functionCases(fn, l)[name]
 	if s.lacks(c.op) {
 		x.refuses(c.op, errors.ErrUnsupported)
@@ -153,6 +180,20 @@ func (s Suite) testFunctionOp(t *testing.T, name string) {
 	c.back(x, before, after)
 }
 
+// fixed has the card of a function fix the address of its network device.
+func (x *bench) fixed(fn host.Function, l host.Link) (host.Function, host.Link) {
+	x.t.Helper()
+	if is := fn.VF; is.MAC != l.MAC {
+		is.MAC = l.MAC
+		x.do(host.SetFunction{PCI: fn.PCI, Generation: fn.Generation, PF: fn.PF, Index: fn.Index, VF: is, Was: fn.VF})
+		fn.VF = is
+	}
+	op := restartCase(fn, l, host.MAC{0x52, 0x54, 0, 0, 0, 9}).op
+	x.do(op, op.Inverse()) // it takes the address when it starts
+	f := x.facts()
+	return *f.Function(fn.PCI), *f.Link(l.Name)
+}
+
 // testBusyFunction wants functions that the host uses to stay with it.
 func (s Suite) testBusyFunction(t *testing.T) {
 	x, fn, l := s.openFunction(t)
@@ -163,11 +204,16 @@ func (s Suite) testBusyFunction(t *testing.T) {
 	x.refuses(with(op.(host.SetDriver), func(o *host.SetDriver) { o.Driver.Name = "no-such-driver" }), errors.ErrUnsupported) //nolint:forcetypeassert // it is one
 	uses := []host.Op{host.AddAddr{Link: l.Name, Prefix: netip.MustParsePrefix("192.0.2.7/24")}, plug(l.Name, "br0")}
 	x.do(br0)
+	fixed, l := x.fixed(fn, l)
+	restart := restartCase(fixed, l, host.MAC{0x52, 0x54, 0, 0, 0, 9}).op
+	uses = append(uses, with(mv0, func(o *host.AddMacvtap) { o.Lower = l.Name }))
 	for _, use := range uses {
 		x.do(use)
+		x.refuses(restart, fs.ErrExist)
 		x.refuses(op, fs.ErrExist)
 		x.do(use.Inverse())
 	}
 	x.do(op)
+	x.refuses(restart, fs.ErrExist)
 	x.do(op.Inverse())
 }

@@ -189,11 +189,14 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 			w.ns.Output(t, "ip", "link", "set", networkCard, "down")
 		}
 		w.before = w.snapshot()
-	case "function", "function below":
+	case "function", "function below", "fixed function below":
 		c := needCard(t, w.ns, 1)
+		if kind == "fixed function below" {
+			c.fix(0, guestB)
+		}
 		c.up(c.function(0))
 		w.document = c.hostdev(0, "<vlan><tag id='42'/></vlan>")
-		if kind == "function below" {
+		if kind != "function" {
 			w.document = `<interface type='direct'><source dev='` + c.function(0) + `' mode='passthrough'/><vlan><tag id='42'/></vlan></interface>`
 		}
 		w.before = w.snapshot()

@@ -215,6 +215,59 @@ func TestSetFunctionNoAddress(t *testing.T) {
 	assert.Equal(t, [6]byte{2}, k.vfs[0].MAC)
 }
 
+// TestRestartTakenBack fails at each step of a change of address by the card, after which the function is as it was, with its
+// network device. A change that a program left half done is done, or taken back.
+func TestRestartTakenBack(t *testing.T) {
+	for _, at := range []string{"/unbind", "mac ", "/bind"} {
+		t.Run(at, func(t *testing.T) {
+			b, k := openCard(t, 1)
+			k.ns.Output(t, "ip", "link", "set", "card8v0", "mtu", "1400", "address", "02:08:00:00:00:00", "up")
+			was := k.look(b)
+			link := func() host.Link {
+				f, err := b.Facts(t.Context(), host.Scope{Links: []string{"card8v0"}})
+				require.NoError(t, err)
+				require.Len(t, f.Links, 1)
+				return f.Links[0]
+			}
+			wasLink := link()
+			op := host.SetFunction{PCI: was.PCI, Generation: was.Generation, PF: was.PF, VF: was.VF, Was: was.VF}
+			op.VF.MAC, op.VF.VLAN = host.MAC{2, 9}, 7
+			op.Restart = host.Driver{Name: vfDriver, Link: "card8v0", MAC: op.VF.MAC, MTU: 1400, Up: true}
+			once := func(what string) error {
+				if strings.Contains(what, at) {
+					k.refuse = nil
+					return unix.EIO
+				}
+				return nil
+			}
+			k.refuse = once
+			require.ErrorIs(t, b.Do(t.Context(), op), unix.EIO)
+			assert.Equal(t, was, k.look(b))
+			assert.Equal(t, wasLink, link())
+
+			ever := func(what string) error {
+				if strings.Contains(what, at) {
+					return unix.EIO
+				}
+				return nil
+			}
+			for _, next := range []host.Op{op, op.Inverse()} {
+				k.refuse = ever
+				require.ErrorIs(t, b.Do(t.Context(), op), unix.EIO) // and cannot take it back either
+				k.refuse = nil
+				require.NoError(t, b.Do(t.Context(), next))
+				l := link()
+				assert.Equal(t, next.(host.SetFunction).VF, k.look(b).VF) //nolint:forcetypeassert // it is one
+				assert.Equal(t, next.(host.SetFunction).VF.MAC, l.MAC)    //nolint:forcetypeassert // as above
+				assert.Equal(t, 1400, l.MTU)
+				assert.True(t, l.Up)
+				require.NoError(t, b.Do(t.Context(), op.Inverse()))
+				assert.Equal(t, wasLink, link())
+			}
+		})
+	}
+}
+
 // TestFunctionGenerations has the functions of a card vanish and come again between plan and deed.
 func TestFunctionGenerations(t *testing.T) {
 	b, k := openCard(t, 1)

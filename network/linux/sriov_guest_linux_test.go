@@ -150,16 +150,62 @@ func TestFunctionBelow(t *testing.T) {
 	require.NoError(t, port.Detach(t.Context()))
 	c.ns.Unchanged(t, before, "after the guest")
 
+	// The card has given the function another address, which its driver has not noticed yet.
 	c.ns.Output(t, "ip", "link", "set", c.name, "vf", "0", "mac", guestB.String())
+	for range 2 {
+		port, err = attach(t, nets, "web", text)
+		require.NoError(t, err)
+		require.Contains(t, c.vf(0), guestA.String())
+		require.Contains(t, c.ns.Output(t, "ip", "link", "show", c.function(0)), guestA.String())
+		drifts, err := nets.Check(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, drifts)
+		require.NoError(t, port.Detach(t.Context()))
+		require.Contains(t, c.vf(0), guestB.String())
+		require.Contains(t, c.ns.Output(t, "ip", "link", "show", c.function(0)), guestB.String())
+		before = c.ns.Snapshot(t)
+	}
+	c.ns.Unchanged(t, before, "after the guest with the fixed address")
+	c.ns.Output(t, "ip", "addr", "add", "192.0.2.7/24", "dev", c.function(0))
 	before = c.ns.Snapshot(t)
 	_, err = attach(t, nets, "web", text)
-	require.ErrorIs(t, err, fs.ErrPermission, "the card has given the function another address")
+	require.ErrorIs(t, err, fs.ErrExist, "the host uses it")
 	c.ns.Unchanged(t, before, "after the refusal")
+}
+
+// TestFunctionUnmanaged passes over what nobody has handed over.
+func TestFunctionUnmanaged(t *testing.T) {
+	c, _, nets := openOnCard(t, 3)
+	bind := func(number int, driver string) {
+		t.Helper()
+		dir := filepath.Join("/sys/bus/pci/devices", c.functions[number])
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "driver/unbind"), []byte(c.functions[number]), 0))
+		if driver == "" {
+			return
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "driver_override"), []byte(driver), 0))
+		require.NoError(t, os.WriteFile("/sys/bus/pci/drivers_probe", []byte(c.functions[number]), 0))
+	}
+	bind(1, "")
+	bind(2, "vfio-pci")
+	n, err := network.Parse(strings.NewReader("<network><name>pool</name><forward mode='hostdev'><pf dev='" + c.name + "'/></forward></network>"))
+	require.NoError(t, err)
+	require.NoError(t, nets.Create(t.Context(), n))
+	const text = `<interface type='network'><source network='pool'/></interface>`
+	port, err := attach(t, nets, "web", text)
+	require.NoError(t, err)
+	require.Equal(t, c.functions[2], port.Document.Plug.Address.String())
+	_, err = attach(t, nets, "db", text)
+	require.ErrorIs(t, err, network.ErrFull)
+	require.ErrorContains(t, err, c.functions[0]+") is not managed, and driver igbvf has it")
+	require.ErrorContains(t, err, c.functions[1]+" is not managed, and no driver has it")
+	require.NoError(t, port.Detach(t.Context()))
+	require.Equal(t, "vfio-pci", c.driver(2))
 }
 
 // TestFunctionIsKilled is TestAttachIsKilled for guests on functions.
 func TestFunctionIsKilled(t *testing.T) {
-	for _, kind := range []string{"function", "function below"} {
+	for _, kind := range []string{"function", "function below", "fixed function below"} {
 		t.Run(kind, func(t *testing.T) {
 			mayHaveCard(t)
 			testenv.NeedProgram(t, "dnsmasq")

@@ -111,6 +111,23 @@ func (c *realCard) number(functions int) {
 	}
 }
 
+// fix has the card give a function an address, which its driver takes when it starts again.
+func (c *realCard) fix(number int, mac host.MAC) {
+	c.t.Helper()
+	c.ns.Output(c.t, "ip", "link", "set", c.name, "vf", strconv.Itoa(number), "mac", mac.String())
+	driver := filepath.Join("/sys/bus/pci/drivers/igbvf")
+	require.NoError(c.t, os.WriteFile(filepath.Join(driver, "unbind"), []byte(c.functions[number]), 0))
+	require.NoError(c.t, os.WriteFile(filepath.Join(driver, "bind"), []byte(c.functions[number]), 0))
+	testenv.WaitFor(c.t, 10*time.Second, "the network device of a function", func() bool {
+		links, err := filepath.Glob(filepath.Join("/sys/bus/pci/devices", c.functions[number], "net/*"))
+		require.NoError(c.t, err)
+		for _, link := range links {
+			c.take(filepath.Base(link), c.function(number))
+		}
+		return len(links) > 0
+	})
+}
+
 // hostdev is an interface that gives a guest a function whole.
 func (c *realCard) hostdev(number int, content string) string {
 	place, err := host.ParsePCI(c.functions[number])

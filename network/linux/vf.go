@@ -105,7 +105,8 @@ func toggleFact(on *bool) host.Toggle {
 	return host.Off
 }
 
-// setFunction changes one setting after the other, as the kernel does. One that it refuses has those before it put back.
+// setFunction changes one setting after the other, as the kernel does. One that it refuses has those before it put back, and
+// so has a driver that does not start again.
 func (b *Backend) setFunction(ctx context.Context, o host.SetFunction) error {
 	f, err := b.Facts(ctx, o.Scope())
 	if err != nil {
@@ -123,15 +124,42 @@ func (b *Backend) setFunction(ctx context.Context, o host.SetFunction) error {
 		return err
 	}
 	to := o.Next(fn.VF)
+	if !o.Restarts(f) {
+		return b.setVFs(card.Index, fn, to)
+	}
+	err = b.startAnew(ctx, card.Index, fn, to, o.Restart)
+	if err != nil && fn.Driver == o.Restart.Name {
+		was := o.Restart
+		was.MAC = o.Was.MAC
+		now := *fn
+		now.VF = to
+		err = errors.Join(err, b.startAnew(context.WithoutCancel(ctx), card.Index, &now, fn.VF, was))
+	}
+	return err
+}
+
+// startAnew changes the settings of a function while no driver has it.
+func (b *Backend) startAnew(ctx context.Context, card int, fn *host.Function, to host.VF, driver host.Driver) error {
+	if err := b.rebind(ctx, sysfs{root: b.sys}.function(fn.PCI, "", 0), ""); err != nil {
+		return err
+	}
+	if err := b.setVFs(card, fn, to); err != nil {
+		return err
+	}
+	return b.give(ctx, fn.PCI, driver)
+}
+
+// setVFs changes one setting of a function after the other.
+func (b *Backend) setVFs(card int, fn *host.Function, to host.VF) error {
 	forth, back := vfChanges(fn.VF, to), vfChanges(to, fn.VF)
 	for i, change := range forth {
-		err := b.setVF(card.Index, fn.Index, change)
+		err := b.setVF(card, fn.Index, change)
 		if err == nil {
 			continue
 		}
 		err = fmt.Errorf("function %d of %s: %w", fn.Index, fn.PF, err)
 		for _, change := range slices.Backward(back[:i]) {
-			err = errors.Join(err, b.setVF(card.Index, fn.Index, change))
+			err = errors.Join(err, b.setVF(card, fn.Index, change))
 		}
 		return err
 	}
