@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -122,16 +121,22 @@ func (p *Port) Open(ctx context.Context, queues int) ([]*os.File, error) {
 	return opener.OpenTap(ctx, p.Link, queues)
 }
 
-// Counters returns what has passed a port of Open vSwitch, as the guest sees it and as it was counted some seconds ago. A port
-// of another kind, or a backend that counts nothing, wraps errors.ErrUnsupported.
+// Counters returns what has passed the guest's device, as the guest sees it: virsh domifstat. A port of Open vSwitch tells
+// how it was some seconds ago. A device that is gone wraps fs.ErrNotExist; a virtual function, or a backend that counts
+// nothing, errors.ErrUnsupported.
 func (p *Port) Counters(ctx context.Context) (host.Counters, error) {
-	reader, ok := p.nets.Backend().(host.OVSReader)
-	onOVS := slices.ContainsFunc(p.Built, func(step host.Step) bool { _, is := step.Op.(host.AddOVSPort); return is })
-	if !ok || !onOVS {
-		return host.Counters{}, errors.ErrUnsupported
+	var made host.Op
+	for _, step := range p.Built {
+		switch step.Op.(type) {
+		case host.AddTap, host.AddVeth, host.AddMacvtap, host.AddMacvlan, host.AddOVSPort:
+			made = step.Op // the last one: the switch counts what it has dropped of what its port has taken
+		}
 	}
-	c, err := reader.OVSCounters(ctx, p.Link)
-	return c.Swapped(), err
+	reader, ok := p.nets.Backend().(host.CounterReader)
+	if !ok || made == nil {
+		return host.Counters{}, fmt.Errorf("port %s has no counters: %w", p.ID, errors.ErrUnsupported)
+	}
+	return reader.Counters(ctx, made)
 }
 
 // Detach takes the port and its device away. Detaching a port that is gone wraps fs.ErrNotExist. It is not ended by ctx

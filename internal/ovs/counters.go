@@ -10,7 +10,7 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-// Counters returns what has passed a port; see [host.OVSReader]. What the port has no counter for is 0.
+// Counters returns what has passed a port, as the switch sees it. What the port has no counter for is 0.
 func (c Client) Counters(ctx context.Context, link string) (host.Counters, error) {
 	var none host.Counters
 	conn, err := dial(ctx, c.Path)

@@ -36,6 +36,8 @@ type link struct {
 	station host.MAC
 	// neighbours are those that the machine has heard of, sorted; the list is replaced and never changed.
 	neighbours []host.Neighbour
+	// counters are what has passed the device of a guest.
+	counters host.Counters
 }
 
 func newLink(l host.Link) *link { return &link{Link: l, sysctls: map[sysctl]string{}} }

@@ -13,7 +13,8 @@ import (
 type guestLink struct {
 	host.GuestLink
 	// was is the address that the device below has without it, in mode passthru.
-	was host.MAC
+	was      host.MAC
+	counters host.Counters
 }
 
 // addMacvlan keeps the rules of the kernel about what may stand on what, as addMacvtap does.

@@ -3,7 +3,6 @@
 package hosttest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
-
-var _ host.OVSReader = (*Machine)(nil)
 
 // ovsKind is the kernel's word for the bridges of Open vSwitch.
 const ovsKind host.Kind = "openvswitch"
@@ -52,21 +49,6 @@ func (m *Machine) DropOVSPort(link string) {
 func (m *Machine) SetOVSPort(p host.OVSPort) {
 	defer m.lock().Unlock()
 	m.ovsPorts[p.Link] = p
-}
-
-// OVSCounters returns zeros, for nothing passes here; see [host.OVSReader].
-func (m *Machine) OVSCounters(ctx context.Context, link string) (host.Counters, error) {
-	if err := ctx.Err(); err != nil {
-		return host.Counters{}, err
-	}
-	defer m.look().Unlock()
-	if err := m.checkOVS(""); err != nil {
-		return host.Counters{}, err
-	}
-	if _, ok := m.ovsPorts[link]; !ok {
-		return host.Counters{}, missing("port %s of Open vSwitch", link)
-	}
-	return host.Counters{}, nil
 }
 
 func (m *Machine) ovsFacts(scope host.Scope, f *host.Facts) {

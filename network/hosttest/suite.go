@@ -50,6 +50,9 @@ type Suite struct {
 	Others func(t *testing.T, fw host.Firewall)
 	// Learn has the machine that was opened last learn of a neighbour on a link. What is learned is not tested if it is nil.
 	Learn func(t *testing.T, link string, n host.Neighbour)
+	// Send has the guest send so many frames by the device that made has made on the machine that was opened last, which are
+	// counted when it returns. What is counted is not tested if it is nil.
+	Send func(t *testing.T, made host.Op, frames int)
 	// Switch puts a network card of that name into the machine that was opened last, at a switch that reflects when it is asked
 	// and associates guests. What needs that is skipped if it is nil.
 	Switch func(t *testing.T, link string)
@@ -96,7 +99,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("MacvtapOpener", s.testMacvtapOpener)
 	t.Run("LeaseReader", s.testLeaseReader)
 	t.Run("NeighbourReader", s.testNeighbourReader)
-	t.Run("OVSReader", s.testOVSReader)
+	t.Run("CounterReader", s.testCounterReader)
 	t.Run("FirewallReader", s.testFirewall)
 	t.Run("Batcher", s.testBatcher)
 	t.Run("Watcher", s.testWatcher)

@@ -194,18 +194,72 @@ func (s Suite) testBatcher(t *testing.T) {
 	}
 }
 
-func (s Suite) testOVSReader(t *testing.T) {
-	x := s.open(t, tap0, host.AddOVSPort(port0))
-	reader, ok := x.backend.(host.OVSReader)
-	if !ok {
-		t.Skip("the backend is no OVSReader")
+// testCounterReader has guests of every kind send, and reads it as they see it.
+func (s Suite) testCounterReader(t *testing.T) {
+	tap := with(tap0, func(o *host.AddTap) { o.Owner = "" })
+	for name, c := range map[string]struct {
+		before []host.Op
+		made   host.Op
+		after  []host.Op
+		other  host.Op
+	}{
+		"tap":                  {nil, tap, []host.Op{up("tap0")}, with(tap, func(o *host.AddTap) { o.MAC = tap1.MAC })},
+		"veth":                 {nil, veth, []host.Op{up("veth0")}, with(veth, func(o *host.AddVeth) { o.MAC = tap1.MAC })},
+		"macvtap":              {[]host.Op{tap, up("tap0")}, mv0, []host.Op{up("mv0")}, with(mv0, func(o *host.AddMacvtap) { o.MAC, o.Owner = mv1.MAC, "" })},
+		"macvlan":              {[]host.Op{tap, up("tap0")}, eth0, nil, with(eth0, func(o *host.AddMacvlan) { o.Owner = "another" })},
+		"port of Open vSwitch": {[]host.Op{tap0}, host.AddOVSPort(port0), nil, with(host.AddOVSPort(port0), func(o *host.AddOVSPort) { o.Link = "tap9" })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := s.open(t, append(c.before, c.made)...)
+			reader, ok := x.backend.(host.CounterReader)
+			if !ok {
+				t.Skip("the backend is no CounterReader")
+			}
+			read := func(made host.Op, want error) host.Counters {
+				t.Helper()
+				got, err := reader.Counters(t.Context(), x.here(made))
+				if !errors.Is(err, want) {
+					t.Errorf("%s: error %v, want %v", made, err, want)
+				}
+				return got
+			}
+			x.do(c.before...)
+			read(c.made, fs.ErrNotExist)
+			x.do(c.made)
+			x.do(c.after...)
+			read(c.other, fs.ErrNotExist)
+			was := read(c.made, nil)
+			if was.Sent != (host.Traffic{}) {
+				t.Errorf("a guest that has sent nothing: %v", was)
+			}
+			if s.Send != nil {
+				s.Send(t, x.here(c.made), 3)
+				sent := read(c.made, nil).Sent
+				if sent.Packets != 3 || sent.Bytes < 3*14 || sent.Errors != 0 {
+					t.Errorf("a guest that has sent 3 frames: %v", sent)
+				}
+			}
+			x.do(c.made.Inverse())
+			read(c.made, fs.ErrNotExist)
+		})
 	}
-	x.do(tap0)
-	if _, err := reader.OVSCounters(t.Context(), port0.Link); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("counters of a port that is missing: error %v, want %v", err, fs.ErrNotExist)
-	}
-	x.do(host.AddOVSPort(port0))
-	if c, err := reader.OVSCounters(t.Context(), port0.Link); err != nil || c.Sent.Errors+c.Received.Errors != 0 {
-		t.Errorf("counters of a new port: %v, error %v", c, err)
-	}
+	t.Run("others", func(t *testing.T) {
+		x := s.open(t, br0)
+		reader, ok := x.backend.(host.CounterReader)
+		if !ok {
+			t.Skip("the backend is no CounterReader")
+		}
+		x.do(br0)
+		if _, err := reader.Counters(t.Context(), br0); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("counters of a bridge: error %v, want %v", err, errors.ErrUnsupported)
+		}
+		if _, err := reader.Counters(t.Context(), host.AddTap{}); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("counters of nothing: error %v, want %v", err, fs.ErrInvalid)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := reader.Counters(ctx, tap0); !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: error %v", err)
+		}
+	})
 }

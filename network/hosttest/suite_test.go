@@ -37,6 +37,12 @@ func TestMachine(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Send: func(t *testing.T, made host.Op, frames int) {
+				sent := host.Traffic{Packets: uint64(frames), Bytes: uint64(60 * frames)}
+				if err := m.Count(made, host.Counters{Sent: sent}); err != nil {
+					t.Fatal(err)
+				}
+			},
 			Resolver:  func(*testing.T) { m.StartResolver() },
 			Firewalld: func(*testing.T) { m.StartFirewalld("home", "work") },
 			Libvirt: func(_ *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {

@@ -4,10 +4,12 @@ package linux_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -38,6 +40,7 @@ func openAs(t testing.TB, config linux.Config) *linux.Backend {
 func TestConformance(t *testing.T) {
 	testenv.NeedRoot(t)
 	var ns *testenv.Namespace
+	var guest *testenv.Namespace
 	var sw *testenv.OpenVSwitch
 	var b *linux.Backend
 	bus := &testenv.Bus{}
@@ -86,7 +89,29 @@ func TestConformance(t *testing.T) {
 			}
 			ns.Output(t, "ip", "neighbour", "replace", n.Addr.String(), "lladdr", n.MAC.String(), "dev", link, "nud", state)
 		},
-		Namespace: func(t *testing.T) string { return testenv.New(t).Path() },
+		Namespace: func(t *testing.T) string {
+			guest = testenv.New(t)
+			guest.SetSysctl(t, "net/ipv6/conf/default/disable_ipv6", "1") // it says nothing by itself
+			return guest.Path()
+		},
+		Send: func(t *testing.T, made host.Op, frames int) {
+			if _, ok := made.(host.AddOVSPort); ok && testing.Short() {
+				testenv.Skip(t, "waits for five seconds until the switch has counted")
+			}
+			file := guestSide(t, b, ns, guest, made)
+			for range frames {
+				_, err := file.Write(frameTo(everybody, guestA, "counted"))
+				require.NoError(t, err)
+			}
+			if _, ok := made.(host.AddOVSPort); !ok {
+				return
+			}
+			testenv.WaitFor(t, 20*time.Second, "the switch has counted", func() bool {
+				c, err := b.Counters(t.Context(), made)
+				require.NoError(t, err)
+				return c.Sent.Packets > 0
+			})
+		},
 		Switch: func(t *testing.T, link string) {
 			needAgent(t)
 			outside := testenv.New(t)
@@ -140,6 +165,34 @@ func TestConformanceOfTellers(t *testing.T) {
 			}.RunOps(t, host.Associate{})
 		})
 	}
+}
+
+// guestSide is where a guest sends by the device that an operation has made, in its namespace if it has one.
+func guestSide(t *testing.T, b *linux.Backend, ns, guest *testenv.Namespace, made host.Op) *os.File {
+	t.Helper()
+	// What stands on a tap has a wire when that is open.
+	wired := func(ns *testenv.Namespace, link, lower string) {
+		openTap(t, b, lower, 1)
+		testenv.WaitFor(t, 20*time.Second, "the wire of "+link, func() bool {
+			return strings.Contains(ns.Output(t, "ip", "link", "show", link), "state UP")
+		})
+	}
+	switch made := made.(type) {
+	case host.AddTap:
+		return openTap(t, b, made.Link, 1)[0]
+	case host.AddOVSPort:
+		do(t, b, host.SetUp{Link: made.Link})
+		return openTap(t, b, made.Link, 1)[0]
+	case host.AddMacvtap:
+		wired(ns, made.Link, made.Lower)
+		return openMacvtap(t, b, made, 1)[0]
+	case host.AddMacvlan:
+		guest.Output(t, "ip", "link", "set", made.Link, "up")
+		wired(guest, made.Link, made.Lower)
+	default:
+		guest.Output(t, "ip", "link", "set", "eth0", "up")
+	}
+	return packetSocket(t, guest, "eth0")
 }
 
 // ruleset is what other programs filter, as nft reads it.

@@ -73,17 +73,25 @@ func (b *Backend) delMacvlan(ctx context.Context, o host.DelMacvlan) error {
 
 // delMacvlanIn removes the device in its namespace, whatever it is called there.
 func (b *Backend) delMacvlanIn(guest *rtnl.Conn, o host.AddMacvlan) error {
-	links, err := b.macvlansIn(guest)
+	l, err := b.findMacvlan(guest, o)
 	if err != nil {
 		return err
 	}
-	for _, l := range links {
-		if !o.Made(l.fact) {
-			continue
-		}
-		return b.delGuestLink(guest, l.index, o)
+	return b.delGuestLink(guest, l.index, o)
+}
+
+// findMacvlan finds the device in its namespace, whatever it is called there.
+func (b *Backend) findMacvlan(guest *rtnl.Conn, o host.AddMacvlan) (macvlan, error) {
+	links, err := b.macvlansIn(guest)
+	if err != nil {
+		return macvlan{}, err
 	}
-	return fmt.Errorf("macvlan %s in %s on %s: %w", o.Link, o.Namespace, o.Lower, fs.ErrNotExist)
+	for _, l := range links {
+		if o.Made(l.fact) {
+			return l, nil
+		}
+	}
+	return macvlan{}, fmt.Errorf("macvlan %s in %s on %s: %w", o.Link, o.Namespace, o.Lower, fs.ErrNotExist)
 }
 
 // delGuestLink removes a device in another namespace that was just seen, and gives the one below its address back if the

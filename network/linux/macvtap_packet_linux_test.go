@@ -85,7 +85,7 @@ func (l *lan) container(lower, mode string, mac host.MAC) (*os.File, *inbox) {
 	}
 	do(l.t, l.b, o)
 	ns.Output(l.t, "ip", "link", "set", "eth0", "up")
-	socket := l.socket(ns, "eth0")
+	socket := packetSocket(l.t, ns, "eth0")
 	return socket, newInbox(socket)
 }
 
@@ -281,7 +281,7 @@ func TestMacvtapHost(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, reflection %t", mode, hairpin), func(t *testing.T) {
 				l := newLAN(t, hairpin)
 				guest, in := l.guest("mva", "card", mode, guestA)
-				socket := l.socket(l.host, "card")
+				socket := packetSocket(t, l.host, "card")
 				inHost := newInbox(socket)
 				l.learn(guest, guestA)
 				l.learn(socket, cardMAC)
@@ -332,21 +332,21 @@ func TestMacvtapShape(t *testing.T) {
 	}
 }
 
-// socket sends and receives frames of the experimental type in a namespace, by a card there.
-func (l *lan) socket(ns *testenv.Namespace, card string) *os.File {
-	l.t.Helper()
+// packetSocket sends and receives frames of the experimental type in a namespace, by a card there.
+func packetSocket(t *testing.T, ns *testenv.Namespace, card string) *os.File {
+	t.Helper()
 	const experimental = 0xb588 // 0x88b5 in the order of the network
 	fd := -1
-	ns.Run(l.t, func() {
+	ns.Run(t, func() {
 		var err error
 		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		require.NoError(l.t, err)
+		require.NoError(t, err)
 		request, err := unix.NewIfreq(card)
-		require.NoError(l.t, err)
-		require.NoError(l.t, unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request))
-		require.NoError(l.t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: experimental, Ifindex: int(request.Uint32())}))
+		require.NoError(t, err)
+		require.NoError(t, unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request))
+		require.NoError(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: experimental, Ifindex: int(request.Uint32())}))
 	})
 	file := os.NewFile(uintptr(fd), "packet socket")
-	l.t.Cleanup(func() { file.Close() })
+	t.Cleanup(func() { file.Close() })
 	return file
 }

@@ -16,8 +16,6 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-var _ host.OVSReader = (*Backend)(nil)
-
 // ovsdb is the database of Open vSwitch.
 func (b *Backend) ovsdb() ovs.Client {
 	path := b.config.OVSDB
@@ -50,11 +48,6 @@ func (b *Backend) ovsFacts(ctx context.Context, scope host.Scope, f *host.Facts)
 	f.Shapes = slices.DeleteFunc(f.Shapes, func(s host.Shape) bool { return f.OVSPort(s.Link) != nil && s.Other != "" })
 	f.Classes = slices.DeleteFunc(f.Classes, func(c host.Class) bool { return f.OVSPort(c.Link) != nil })
 	return err
-}
-
-// OVSCounters reads what has passed a port; see [host.OVSReader].
-func (b *Backend) OVSCounters(ctx context.Context, link string) (host.Counters, error) {
-	return b.ovsdb().Counters(ctx, link)
 }
 
 // addOVSPort looks for the link before the switch does, which would say of it only that it has an error.

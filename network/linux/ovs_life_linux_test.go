@@ -64,7 +64,7 @@ func TestWithoutOVS(t *testing.T) {
 		require.NotErrorIs(t, err, fs.ErrNotExist, "a port that cannot be seen has not been taken back")
 		require.ErrorContains(t, err, "no Open vSwitch answers at "+sw.Socket+" (no such file or directory)")
 	}
-	_, err := b.OVSCounters(t.Context(), "tap0")
+	_, err := b.Counters(t.Context(), host.AddOVSPort(ovsPort))
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	f, err := b.Facts(t.Context(), host.Scope{All: true, OVS: true})
 	require.NoError(t, err)
