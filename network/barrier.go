@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/schema"
@@ -31,6 +32,8 @@ const (
 	DHCPRequest  Traffic = "from guests to the DHCP server of the host"
 	DNSRequest   Traffic = "from guests to the DNS server of the host"
 	ServerAnswer Traffic = "from the host's servers to guests"
+	// Reflected is what a guest sends to forwarded ports that lead back to itself.
+	Reflected Traffic = "from a guest to a forwarded port that leads to itself"
 	// Neighbours is what guests send each other.
 	Neighbours Traffic = "between guests of the network"
 )
@@ -48,25 +51,40 @@ const (
 	Perhaps Certainty = "perhaps"
 )
 
-// A Barrier is a rule of another program that stops packets of a network. Nothing that the network's own filter says can
-// help: the kernel drops what any chain drops.
+// A Barrier is a rule of another program, or a parameter of the kernel, that stops packets of a network. Nothing that the
+// network's own filter says can help: the kernel drops what any chain drops.
 type Barrier struct {
 	Traffic Traffic
 	Family  host.Family
 	Sure    Certainty
-	// Chain is where it stands, and Rule what it says, in nft's words.
+	// Chain is where it stands, and Rule what it says, in nft's words. Of a parameter there is only the Rule, in sysctl's.
 	Chain string
 	Rule  string
 }
 
 // String is one line.
 func (o Barrier) String() string {
-	return fmt.Sprintf("%s, %s: stopped %s by chain %s: %s", o.Family, o.Traffic, o.Sure, o.Chain, o.Rule)
+	by := o.Rule
+	if o.Chain != "" {
+		by = "chain " + o.Chain + ": " + o.Rule
+	}
+	return fmt.Sprintf("%s, %s: stopped %s by %s", o.Family, o.Traffic, o.Sure, by)
 }
 
-// Barriers judges what will stop the packets of a network among the filters of other programs. The facts have the routes
-// of the host, which tell the uplinks of a network that names none. A network whose bridge is not the host's own making
-// has no traffic that this could judge.
+// bridgeCalls are the parameters by which the kernel's bridges call the filters for IP, as Docker wants it.
+var bridgeCalls = map[host.Family]string{
+	host.IPv4: "net/bridge/bridge-nf-call-iptables",
+	host.IPv6: "net/bridge/bridge-nf-call-ip6tables",
+}
+
+// BarrierScope names the facts that [Barriers] needs.
+func BarrierScope() host.Scope {
+	return host.Scope{Routes: true, Sysctls: []string{bridgeCalls[host.IPv4], bridgeCalls[host.IPv6]}}
+}
+
+// Barriers judges what will stop the packets of a network among the filters of other programs and the parameters of the
+// kernel. The facts are those of [BarrierScope]: the routes of the host tell the uplinks of a network that names none. A
+// network whose bridge is not the host's own making has no traffic that this could judge.
 func Barriers(n *Network, f *host.Facts, fw *host.Firewall) []Barrier {
 	if !n.Managed() || n.Bridge == nil {
 		return nil
@@ -82,6 +100,7 @@ func Barriers(n *Network, f *host.Facts, fw *host.Firewall) []Barrier {
 			found = append(found, w.found...)
 		}
 	}
+	found = append(found, n.unreflected(f)...)
 	var unique []Barrier
 	for _, o := range found {
 		if !slices.Contains(unique, o) {
@@ -89,6 +108,22 @@ func Barriers(n *Network, f *host.Facts, fw *host.Firewall) []Barrier {
 		}
 	}
 	return unique
+}
+
+// unreflected are the families in which no guest gets to itself by a port of the host: where the kernel translates addresses
+// while a packet is still in the bridge, that would have to send it back to where it came from, and does not.
+func (n *Network) unreflected(f *host.Facts) (found []Barrier) {
+	if f == nil {
+		return nil
+	}
+	for _, p := range n.portForwards() {
+		family := host.FamilyOf(p.To)
+		key := bridgeCalls[family]
+		if value, _ := f.Sysctl(key); value == "1" {
+			found = append(found, Barrier{Traffic: Reflected, Family: family, Sure: Always, Rule: "sysctl " + strings.ReplaceAll(key, "/", ".") + "=1"})
+		}
+	}
+	return found
 }
 
 // A sample stands for all packets of a kind; what is zero may be anything.

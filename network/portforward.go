@@ -32,7 +32,7 @@ type PortForwards struct {
 // Two things are left out. The addresses of loopback: for them the kernel would have to take packets to 127.0.0.1 from guests too
 // (net.ipv4.conf.*.route_localnet), and they would reach what listens only there. And where the host has its bridges call the
 // filters for IP (net.bridge.bridge-nf-call-iptables), a guest does not get to itself by the host, because a bridge sends nothing
-// back to where it came from; a sibling then sees the guest's own address.
+// back to where it came from ([Barriers] says so); a sibling then sees the guest's own address.
 //
 // A forward that is taken away refuses new connections; those that are known may go on until they end.
 //

@@ -29,7 +29,7 @@ type barrierLine struct {
 	Traffic   network.Traffic   `json:"traffic"`
 	Family    string            `json:"family"`
 	Certainty network.Certainty `json:"certainty"`
-	Chain     string            `json:"chain"`
+	Chain     string            `json:"chain,omitempty"`
 	Rule      string            `json:"rule"`
 }
 
@@ -51,7 +51,7 @@ func doctor(ctx context.Context, c *call) error {
 	if err != nil {
 		return mayNot(err)
 	}
-	f, err := b.Facts(ctx, host.Scope{Routes: true})
+	f, err := b.Facts(ctx, network.BarrierScope())
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@
 package linux_test
 
 import (
+	"bytes"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 const guardedDocument = `<network><name>c</name><forward mode='route'/><bridge name='brc' stp='off'/>
@@ -63,6 +67,47 @@ func TestInput(t *testing.T) {
 	w.refuses("c1", outer4, 82)
 	require.NoError(t, w.nets.Stop(t.Context(), "c"))
 	require.NotContains(t, w.host.Output(t, "nft", "list", "ruleset"), "virtnet-input")
+}
+
+// TestInputServes has a guest that is kept from the host get all that the network itself has for it: addresses of both
+// families, the way out that is advertised when it asks, names and files, from dnsmasq and from this process.
+func TestInputServes(t *testing.T) { onBoth(t, testInputServes) }
+
+func testInputServes(t *testing.T, p *place) {
+	testenv.NeedProgram(t, "nft")
+	p.ns.Output(t, "ip", "link", "del", "br0") // the network makes it
+	nets, err := network.Open(t.Context(), p.Backend, network.Memory())
+	require.NoError(t, err)
+	root := readable(t)
+	file := bytes.Repeat([]byte("0123456789abcdef"), 1<<10) // several packets, to a port that the server chooses
+	require.NoError(t, os.WriteFile(filepath.Join(root, "boot"), file, 0o644))
+	n, err := network.Parse(strings.NewReader(`<network><name>n</name><forward mode='route'/><bridge name='br0' stp='off'/><dns><host ip='10.9.0.7'><hostname>seven</hostname></host></dns>
+<ip address='10.9.0.1' prefix='24'><tftp root='` + root + `'/><dhcp><range start='10.9.0.100' end='10.9.0.109'/></dhcp></ip>
+<ip family='ipv6' address='2001:db8:9::1' prefix='64'><dhcp><range start='2001:db8:9::100' end='2001:db8:9::109'/></dhcp></ip>
+<v:input policy='reject' xmlns:v='https://go-virtnet.github.io/schemas/network/1.0'/></network>`))
+	require.NoError(t, err)
+	require.NoError(t, nets.Create(t.Context(), n))
+	g := p.guest(t, "port1", "52:54:00:00:00:01")
+
+	require.Contains(t, lease(t, g, dhcpclient.Options{}).Addr.String(), "10.9.0.10")
+	require.Contains(t, lease6(t, g).String(), "2001:db8:9::10")
+	testenv.WaitFor(t, 30*time.Second, "a router has answered", func() bool {
+		return strings.Contains(g.Output(t, "ip", "-6", "route", "show", "default"), "default via fe80::")
+	})
+	g.Output(t, "ip", "addr", "add", "10.9.0.50/24", "dev", "eth0")
+	got, refused := fetch(t, g, "boot")
+	require.Empty(t, refused)
+	require.True(t, bytes.Equal(file, got), "%d bytes", len(got))
+	require.Equal(t, []string{"10.9.0.7"}, askAddr4(t, g, "10.9.0.1", "seven."))
+
+	p.ns.Run(t, func() {
+		l, err := net.Listen("tcp4", ":82")
+		require.NoError(t, err)
+		t.Cleanup(func() { l.Close() })
+	})
+	g.Run(t, func() { _, err = net.DialTimeout("tcp4", "10.9.0.1:82", soon) })
+	require.ErrorIs(t, err, unix.ECONNREFUSED)
+	require.NoError(t, nets.Stop(t.Context(), "n"))
 }
 
 // knowsNames asks the server of a network for a name over UDP; any answer will do.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -299,8 +300,11 @@ func TestPortForward(t *testing.T) {
 	}
 }
 
-// Where bridges call the filters for IP, siblings see each other, and nobody gets to itself.
+// Where bridges call the filters for IP, siblings see each other, and nobody gets to itself, which is told.
 func TestPortForwardWithBridgesThatCall(t *testing.T) {
+	if _, err := os.Stat("/proc/sys/net/bridge"); err != nil {
+		testenv.Lack(t, "the kernel's bridges do not call filters")
+	}
 	t.Parallel()
 	w := newTown(t)
 	w.bridgesCall("1")
@@ -314,7 +318,29 @@ func TestPortForwardWithBridgesThatCall(t *testing.T) {
 			w.answers(from, v.outer, 9002, "a1:82 to "+source)
 			w.refuses(from, v.outer, 7)
 		}
+		conn, err := w.dial("a1", "udp", net.JoinHostPort(v.outer, "8080"))
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "hello")
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Second/2))) // on a slow machine this proves less
+		_, err = conn.Read(make([]byte, 128))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded, "a guest gets to itself")
 	}
+	status, err := w.nets.Lookup(t.Context(), "a")
+	require.NoError(t, err)
+	barriers := func() (list []string) {
+		f, err := w.nets.Backend().Facts(t.Context(), network.BarrierScope())
+		require.NoError(t, err)
+		for _, b := range network.Barriers(status.Live, f, &host.Firewall{}) {
+			list = append(list, b.String())
+		}
+		return list
+	}
+	const told = "a guest to a forwarded port that leads to itself: stopped always by sysctl net.bridge.bridge-nf-call-ip"
+	require.Equal(t, []string{"ipv4, from " + told + "tables=1", "ipv6, from " + told + "6tables=1"}, barriers())
+	w.bridgesCall("0")
+	require.Empty(t, barriers())
+	w.answers("a1", outer4, 8080, "a1:80 to 10.77.1.1")
 }
 
 // listed wants that nft can read what there is, and load it again.

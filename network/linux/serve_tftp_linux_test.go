@@ -62,14 +62,21 @@ func fetch(t *testing.T, ns *testenv.Namespace, name string, options ...string) 
 	}
 }
 
-// TestTFTP reads files of the folder, and nothing outside it.
-func TestTFTP(t *testing.T) { onBoth(t, testTFTP) }
-
-func testTFTP(t *testing.T, p *place) {
+// readable is a folder that servers can read.
+func readable(t *testing.T) string {
+	t.Helper()
 	root := t.TempDir()
 	for dir := root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		require.NoError(t, os.Chmod(dir, 0o755))
 	}
+	return root
+}
+
+// TestTFTP reads files of the folder, and nothing outside it.
+func TestTFTP(t *testing.T) { onBoth(t, testTFTP) }
+
+func testTFTP(t *testing.T, p *place) {
+	root := readable(t)
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<12)
 	require.NoError(t, os.Mkdir(filepath.Join(root, "sub"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "sub", "big"), big, 0o644))
