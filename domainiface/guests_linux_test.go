@@ -20,8 +20,10 @@ import (
 
 // TestRealGuests boots a guest of QEMU on a port of each kind that a monitor opens, with the arguments and the descriptors
 // of the port. The guest takes an address by DHCP from the network's own server, and is reached from the host.
-func TestRealGuests(t *testing.T) {
-	w := newWorld(t)
+func TestRealGuests(t *testing.T) { onBothServers(t, testRealGuests) }
+
+func testRealGuests(w *world) {
+	t := w.t
 	image, err := vmtest.Find()
 	if errors.Is(err, fs.ErrNotExist) {
 		testenv.Skip(t, "needs the image of the virtual machine, which make vm makes")
@@ -45,6 +47,9 @@ func TestRealGuests(t *testing.T) {
 		"a tap on Open vSwitch": {1, `<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='ovs0'/>
 			<virtualport type='openvswitch'/><model type='virtio'/></interface>`, "1500", withOpenVSwitch},
 	} {
+		if testing.Short() && name != "tap" {
+			continue // each takes some seconds
+		}
 		t.Run(name, func(t *testing.T) {
 			nets := w.nets
 			if c.nets != nil {
@@ -85,7 +90,7 @@ func withOpenVSwitch(t *testing.T, w *world) *network.Manager {
 	sw.AddBridges(t, "ovs0")
 	w.ip(w.host, "link add cable1 type veth peer name cable2", "link set cable1 master lan0 up", "link set cable2 up")
 	sw.Vsctl(t, "add-port", "ovs0", "cable2")
-	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, OVSDB: sw.Socket})
+	backend, err := linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, OVSDB: sw.Socket, Engine: w.engine})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
 	nets, err := network.Open(t.Context(), backend, network.Memory())

@@ -18,11 +18,15 @@ import (
 	"github.com/go-virtnet/virtnet/internal/lab"
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 )
 
 // A world is a host with networks, guests on them, and a machine outside, each in a namespace of its own.
 type world struct {
+	// engine answers guests; nil is dnsmasq.
+	engine        host.Engine
 	t             *testing.T
 	host, outside *testenv.Namespace
 	backend       *linux.Backend
@@ -40,12 +44,19 @@ type guest struct {
 }
 
 // newWorld makes a host that is 203.0.113.1 and 2001:db8:f::1 on its uplink eth0, and an outside that is .2 there.
-func newWorld(t *testing.T) *world { return newWorldOn(t, &testenv.Bus{}) }
+func newWorld(t *testing.T) *world { return newWorldOn(t, &testenv.Bus{}, nil) }
 
-// newWorldOn is newWorld with a message bus on the host.
-func newWorldOn(t *testing.T, bus *testenv.Bus) *world {
+// onBothServers runs a test in a world where dnsmasq answers guests, and in one where this process does.
+func onBothServers(t *testing.T, test func(w *world)) {
+	for name, engine := range map[string]host.Engine{"dnsmasq": nil, "in process": &serve.Engine{}} {
+		t.Run(name, func(t *testing.T) { test(newWorldOn(t, &testenv.Bus{}, engine)) })
+	}
+}
+
+// newWorldOn is newWorld with a message bus on the host, and with an engine that answers guests.
+func newWorldOn(t *testing.T, bus *testenv.Bus, engine host.Engine) *world {
 	testenv.NeedRoot(t)
-	w := &world{t: t, host: testenv.New(t), outside: testenv.New(t), guests: map[string]*guest{}}
+	w := &world{t: t, engine: engine, host: testenv.New(t), outside: testenv.New(t), guests: map[string]*guest{}}
 	testenv.Connect(t, w.host, w.outside, "eth0", "eth0")
 	w.ip(w.host, "addr add 203.0.113.1/24 dev eth0", "addr add 2001:db8:f::1/64 dev eth0 nodad")
 	w.ip(w.outside, "addr add 203.0.113.2/24 dev eth0", "addr add 2001:db8:f::2/64 dev eth0 nodad",
@@ -56,7 +67,7 @@ func newWorldOn(t *testing.T, bus *testenv.Bus) *world {
 	w.runDir = filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(w.runDir)), 0o711)) // so that servers can read their files
 	var err error
-	w.backend, err = linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, SystemBus: bus.Address})
+	w.backend, err = linux.Open(linux.Config{Namespace: w.host.Path(), RunDir: w.runDir, SystemBus: bus.Address, Engine: engine})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.backend.Close()) })
 	w.store = network.Dir(filepath.Join(t.TempDir(), "state"))

@@ -36,7 +36,7 @@ const zoneDocument = `<network><name>lan</name><forward mode='nat'/><bridge name
 
 func newZoned(t *testing.T, zones map[string]string, attributes string) *zoned {
 	bus := testenv.NewBus(t, "")
-	w := &zoned{world: newWorldOn(t, bus)}
+	w := &zoned{world: newWorldOn(t, bus, nil)}
 	w.firewalld = w.host.NewFirewalld(t, bus, zones)
 	w.ip(w.host, "route add default via 203.0.113.2")
 	live := w.start(fmt.Sprintf(zoneDocument, attributes))
