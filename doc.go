@@ -15,7 +15,7 @@
 //
 // Starting libvirt's default network, and giving a guest a tap on it:
 //
-//	backend, err := linux.Open(linux.Config{})
+//	backend, err := linux.Open(linux.Config{Engine: &serve.Engine{}}) // without an engine dnsmasq answers guests
 //	nets, err := network.Open(ctx, backend, network.Dirs("/var/lib/example", "/run/example"))
 //	definition, err := network.Parse(file)
 //	err = nets.Define(ctx, definition)

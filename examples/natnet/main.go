@@ -17,6 +17,7 @@ import (
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 )
 
 const document = `
@@ -38,7 +39,7 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	backend, err := linux.Open(linux.Config{TieServers: true})
+	backend, err := linux.Open(linux.Config{Engine: &serve.Engine{}})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 )
 
 func main() { fmt.Println(show(context.Background(), os.Stdin)) }

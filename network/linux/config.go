@@ -34,7 +34,8 @@ const (
 	Native
 )
 
-// Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH.
+// Config says where and how a [Backend] works. The zero Config is the namespace of the process, with dnsmasq from PATH;
+// programs that run as long as their guests set Engine.
 type Config struct {
 	// Namespace is the file of a network namespace to work in, such as /run/netns/host or /proc/123/ns/net. Empty is the
 	// namespace that the process is in. A goroutine that moved its own thread elsewhere has to name one.
@@ -53,7 +54,9 @@ type Config struct {
 	// Empty is that of DBUS_SYSTEM_BUS_ADDRESS or, without it, the usual one; but with a Namespace it is none: what runs on
 	// the usual bus filters another one.
 	SystemBus string
-	// Engine answers guests in this process, where nil starts dnsmasq. Servers of an engine end with the backend and with the
+	// Engine answers guests in this process, as a program should that runs as long as its guests: see network/serve, whose Engine
+	// this is made for. Nil starts dnsmasq, which goes on when the program has ended; it is nil without being asked for because
+	// programs that do not want an engine must not have one in them. Servers of an engine end with the backend and with the
 	// process, and what was open is started again by the next [network.Open]; those that the other kind serves are taken
 	// over as they are changed or started, with their leases.
 	Engine host.Engine

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package linux is the backend that changes a Linux machine: links, addresses and routes by rtnetlink, the packet filter
-// by nf_tables, kernel parameters by /proc/sys, zones by firewalld and name servers by systemd-resolved if they run, and DHCP and DNS by dnsmasq.
+// by nf_tables, kernel parameters by /proc/sys, zones by firewalld and name servers by systemd-resolved if they run, and DHCP and DNS
+// by the program itself (network/serve) or by dnsmasq.
 //
-//	b, err := linux.Open(linux.Config{})
+//	b, err := linux.Open(linux.Config{Engine: &serve.Engine{}})
 //	defer b.Close()
 //	nets, err := network.Open(ctx, b, network.Dirs("/var/lib/example", "/run/example"))
 //
