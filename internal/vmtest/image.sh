@@ -13,7 +13,7 @@ keys=/usr/share/keyrings/debian-archive-keyring.gpg
 work=$dir/work
 
 root_packages='busybox-static dash kmod libc-bin util-linux procps iproute2 nftables dnsmasq-base iputils-ping tcpdump ethtool
-	openvswitch-switch lldpad'
+	openvswitch-switch ovn-central ovn-host lldpad'
 qemu_packages='qemu-system-x86 ipxe-qemu'
 # Modules by folder or by name; what they need comes with them.
 module_folders='net/8021q net/802 net/9p net/bridge net/core net/ipv4 net/ipv6 net/llc net/mpls net/netfilter net/nsh
