@@ -38,7 +38,7 @@ func says(sequence uint16, letter byte, mode vdp.Mode, status vdp.Status) vdp.Ev
 }
 
 var (
-	modeWords    = map[vdp.Mode]string{vdp.Preassociate: "preassoc", vdp.Associate: "assoc", vdp.Disassociate: "deassoc"}
+	modeWords    = map[vdp.Mode]string{vdp.Preassociate: "preassoc", vdp.PreassociateRR: "preassoc-rr", vdp.Associate: "assoc", vdp.Disassociate: "deassoc"}
 	outcomeWords = map[vdp.Outcome]string{
 		vdp.Granted: "granted", vdp.Refused: "refused", vdp.Unheard: "unheard", vdp.Unanswered: "unanswered", vdp.Ended: "ended",
 	}
@@ -107,6 +107,12 @@ func TestStation(t *testing.T) {
 			{0, ack(2), ""},
 			{ms, says(3, 'a', vdp.Associate, vdp.Answer), "ack 3, a granted"},
 		}, "assoc a"},
+		{"made ready for with resources", []step{
+			{0, want('a', vdp.PreassociateRR), "1: preassoc-rr a"},
+			{ms, ack(1), ""},
+			{ms, says(1, 'a', vdp.PreassociateRR, vdp.Answer), "ack 1, a granted"},
+			{refresh, nil, "2: preassoc-rr a"},
+		}, "preassoc-rr a"},
 		{"forgotten", after(associated,
 			step{4 * ms, want('a', vdp.Disassociate), "2: deassoc a"},
 			step{0, ack(2), ""},

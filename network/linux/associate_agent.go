@@ -141,11 +141,18 @@ func forgotten(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ECONNREFUSED)
 }
 
-// request asks, and waits for an agent that is not ready yet.
+// request asks, and waits for an agent that is not ready yet, or is at work on what a program before this one has asked.
 func (s *agentTeller) request(ctx context.Context, p rtnl.PortProfile) error {
 	for start := time.Now(); ; {
 		err := s.agent.Request(ctx, s.card.Index, s.card.Name, p)
-		if !unready(err) || p.Request == rtnl.PortDisassociate || time.Since(start) > readyPatience {
+		patience := time.Duration(0)
+		switch {
+		case errors.Is(err, unix.EBUSY):
+			patience = answerPatience
+		case unready(err) && p.Request != rtnl.PortDisassociate:
+			patience = readyPatience
+		}
+		if time.Since(start) >= patience {
 			return err
 		}
 		if err := pause(ctx, agentPeriod); err != nil {

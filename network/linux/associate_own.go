@@ -10,11 +10,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/internal/vdp"
 	"github.com/go-virtnet/virtnet/network/host"
 )
+
+// agreePatience is how long a switch has to say that it associates guests, when the station is new to it. Most take a second.
+const agreePatience = 10 * time.Second
 
 // ownTeller tells the switch by the station that the backend plays at its card.
 type ownTeller struct{ station *cardStation }
@@ -78,7 +82,7 @@ func (t *ownTeller) forget(ctx context.Context, v host.VSI) error {
 
 // agree waits for a switch that has not been heard yet.
 func (t *ownTeller) agree(ctx context.Context) error {
-	patience, cancel := context.WithTimeout(ctx, readyPatience)
+	patience, cancel := context.WithTimeout(ctx, agreePatience)
 	defer cancel()
 	select {
 	case <-t.station.agreed:

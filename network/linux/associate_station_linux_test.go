@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +32,17 @@ type playedSwitch struct {
 
 func newPlayedSwitch(t *testing.T) *playedSwitch {
 	testenv.NeedRoot(t)
-	p := &playedSwitch{}
-	p.b, p.ns, p.outside = withCard(t)
-	p.lldp, p.vdp = newPlug(t, p.outside, "eth0", lldp.EtherType), newPlug(t, p.outside, "eth0", vdp.EtherType)
+	b, ns, outside := withCard(t)
+	p := playSwitch(t, outside)
+	p.b, p.ns = b, ns
 	return p
+}
+
+// playSwitch plays it at the card eth0 of a namespace.
+func playSwitch(t *testing.T, outside *testenv.Namespace) *playedSwitch {
+	return &playedSwitch{
+		outside: outside, lldp: newPlug(t, outside, "eth0", lldp.EtherType), vdp: newPlug(t, outside, "eth0", vdp.EtherType),
+	}
 }
 
 // introduce answers stations as a bridge that says this, until the test ends.
@@ -102,6 +110,9 @@ func TestSwitchRefuses(t *testing.T) {
 		{"a switch that takes it", func(p *playedSwitch) { p.introduce(bridgeUnit); p.answer(granted) }, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && errors.Is(c.err, errors.ErrUnsupported) {
+				t.Skip("waits ten seconds for a switch")
+			}
 			t.Parallel()
 			p := newPlayedSwitch(t)
 			c.play(p)
@@ -116,6 +127,61 @@ func TestSwitchRefuses(t *testing.T) {
 			require.ErrorIs(t, err, c.err)
 			require.EqualError(t, err, c.want)
 			require.Empty(t, f.Associations)
+		})
+	}
+}
+
+// TestKilledWhileSwitchThinks kills a program that has asked for an association, which the switch grants only then: the next
+// program finds what nobody wants any more, and takes it back.
+func TestKilledWhileSwitchThinks(t *testing.T) {
+	needAgent(t)
+	t.Parallel()
+	for name, teller := range tellers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &attachWorld{killWorld: newKillWorld(t, ""), document: strings.Replace(guestAtSwitch, "eth0", networkCard, 1)}
+			outside := testenv.New(t)
+			testenv.Connect(t, w.ns, outside, networkCard, "eth0")
+			asked, killed := make(chan struct{}), make(chan struct{})
+			granted := make(chan vdp.Mode, 100)
+			p := playSwitch(t, outside)
+			p.introduce(bridgeUnit)
+			p.answer(func(v vdp.VSI) vdp.VSI {
+				if granted <- v.Mode; len(granted) == 1 {
+					close(asked)
+					<-killed
+				}
+				v.Status = vdp.Answer
+				return v
+			})
+			w.tell(teller)
+			cmd := w.attacher(-1)
+			require.NoError(t, cmd.Start())
+			w.endsWithTheTest(cmd)
+			<-asked
+			require.NoError(t, cmd.Process.Kill())
+			w.requireKilled(cmd.Wait(), nil)
+			time.AfterFunc(100*time.Millisecond, func() { close(killed) }) // so that who comes has to wait
+
+			b, err := linux.Open(w.config())
+			require.NoError(t, err)
+			defer b.Close()
+			nets, err := network.Open(t.Context(), b, network.Dir(filepath.Join(w.folder, "state")))
+			require.NoError(t, err)
+			for port, err := range nets.Ports(t.Context(), "") {
+				t.Fatal(port, err)
+			}
+			f, err := b.Facts(t.Context(), host.Scope{Associations: []string{networkCard}})
+			require.NoError(t, err)
+			require.Empty(t, f.Associations)
+			left, err := os.ReadDir(filepath.Join(w.folder, "run", ".vsi"))
+			require.NoError(t, err)
+			require.Empty(t, left)
+			last := vdp.Mode(0)
+			for len(granted) > 0 {
+				last = <-granted
+			}
+			require.Equal(t, vdp.Disassociate, last)
 		})
 	}
 }

@@ -237,17 +237,24 @@ func (w *attachWorld) snapshot() string {
 	return text
 }
 
+// tell has the switch at the card told of guests in that way.
+func (w *attachWorld) tell(teller linux.Agent) {
+	w.at = &associating{teller: teller, station: &agent{pid: filepath.Join(w.folder, "no.pid")}}
+	if teller == linux.Lldpad {
+		w.at.station = startAgent(w.t, w.ns, networkCard, agentStation)
+		w.at.station.agree(w.t, networkCard)
+	}
+}
+
 // atSwitch connects the card with a switch that associates guests, whom somebody tells it of.
 func (w *attachWorld) atSwitch(teller linux.Agent) {
 	needAgent(w.t)
 	outside := testenv.New(w.t)
 	testenv.Connect(w.t, w.ns, outside, networkCard, "eth0")
 	w.ns.SetSysctl(w.t, "net/ipv6/conf/"+networkCard+"/disable_ipv6", "1")
-	w.at = &associating{teller: teller, station: &agent{pid: filepath.Join(w.folder, "no.pid")}, bridge: startAgent(w.t, outside, "eth0", agentBridge)}
-	if teller == linux.Lldpad {
-		w.at.station = startAgent(w.t, w.ns, networkCard, agentStation)
-		w.at.station.agree(w.t, networkCard)
-	}
+	bridge := startAgent(w.t, outside, "eth0", agentBridge)
+	w.tell(teller)
+	w.at.bridge = bridge
 	w.document = strings.Replace(guestAtSwitch, "eth0", networkCard, 1)
 	require.NoError(w.t, os.MkdirAll(filepath.Join(w.folder, "run", ".vsi"), 0o711))
 }
