@@ -216,6 +216,8 @@ type wish struct {
 	static *host.StaticHost
 	// want is the address it asks for; not valid is any.
 	want netip.Addr
+	// lease is for how long, if options say it of the client; 0 is as long as of all.
+	lease host.LeaseTime
 }
 
 // propose is the address that a client should have: that of the documents, the one it has, the one it wants, any.
@@ -261,7 +263,11 @@ func term(s *host.Subnet, static *host.StaticHost, addr netip.Addr, usual host.L
 	if static != nil && static.Addr == addr && static.Lease != 0 {
 		return static.Lease
 	}
-	if r := rangeOf(s, addr); r != nil && r.Lease != 0 {
+	r := rangeOf(s, addr)
+	if r == nil && len(s.Ranges) > 0 {
+		r = &s.Ranges[0] // an address besides is given as those of the network are
+	}
+	if r != nil && r.Lease != 0 {
 		return r.Lease
 	}
 	return usual
@@ -272,33 +278,32 @@ func end(now time.Time, term host.LeaseTime) time.Time {
 	return now.Add(time.Duration(term) + time.Second - 1).Truncate(time.Second)
 }
 
-// choose finds a free address of the ranges for a client: the same for the same client, as long as it is free. If there is none
-// it is one that others are offered and have not asked for.
+// choose finds a free address for a client, in the first range that has one: the same for the same client, as long as it is free. If
+// there is none it is one that others are offered and have not asked for.
 func (b *book) choose(w wish, now time.Time) (netip.Addr, bool) {
-	size := uint64(0)
-	for _, r := range w.subnet.Ranges {
-		size += span(r)
-	}
-	if size == 0 {
+	if len(w.subnet.Ranges) == 0 {
 		return netip.Addr{}, false
 	}
 	sum := fnv.New64a()
 	sum.Write([]byte(w.client))
-	first := sum.Sum64() % size
+	first := sum.Sum64()
 	b.sweep(now)
 	if until := b.full[w.subnet.Prefix]; until.After(now) {
 		return netip.Addr{}, false
 	}
 	var last netip.Addr
-	// All but what is in the book is free: some more steps than that are enough.
-	for k := range min(size, uint64(len(b.at)+len(b.fixed)+1)) {
-		addr := pick(w.subnet.Ranges, (first+k)%size)
-		switch {
-		case b.fixed[addr]:
-		case b.free(addr, w.client, now) && len(b.at) < b.most:
-			return addr, true
-		case !last.IsValid() && b.open(addr, w.client, now):
-			last = addr
+	for _, r := range w.subnet.Ranges {
+		size := span(r)
+		// All but what is in the book is free: some more steps than that are enough.
+		for k := range min(size, uint64(len(b.at)+len(b.fixed)+1)) {
+			addr := add(r.Start, (first+k)%size)
+			switch {
+			case b.fixed[addr]:
+			case b.free(addr, w.client, now) && len(b.at) < b.most:
+				return addr, true
+			case !last.IsValid() && b.open(addr, w.client, now):
+				last = addr
+			}
 		}
 	}
 	if !last.IsValid() {
@@ -319,18 +324,6 @@ func span(r host.Range) uint64 {
 		}
 	}
 	return n + 1
-}
-
-// pick is address k of ranges one behind the other.
-func pick(ranges []host.Range, k uint64) netip.Addr {
-	for _, r := range ranges {
-		if n := span(r); k >= n {
-			k -= n
-			continue
-		}
-		return add(r.Start, k)
-	}
-	return netip.Addr{}
 }
 
 // add is the address k behind another.

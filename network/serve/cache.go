@@ -15,10 +15,9 @@ const mostTime = time.Hour
 
 // A cache remembers answers of others as long as they say. It may be used by many goroutines.
 type cache struct {
+	mu sync.Mutex
 	// most is how many answers are remembered.
-	most int
-
-	mu      sync.Mutex
+	most    int
 	entries map[cacheKey]cacheEntry
 }
 
@@ -57,6 +56,11 @@ func (c *cache) get(q question, key cacheKey, now time.Time) []byte {
 	m.Header.ID, m.Header.RecursionDesired = q.header.ID, q.header.RecursionDesired
 	m.Questions = []dnsmessage.Question{q.Question}
 	m.Answers, m.Authorities, m.Additionals = aged(m.Answers, age), aged(m.Authorities, age), aged(m.Additionals, age)
+	for i := range m.Answers {
+		if h := &m.Answers[i].Header; canonical(h.Name.String()) == key.name {
+			h.Name = q.Name // in the letters of who asks
+		}
+	}
 	packet, err := m.Pack()
 	if err != nil {
 		return nil
@@ -91,6 +95,9 @@ func (c *cache) put(key cacheKey, answer []byte, now time.Time) {
 	if c.entries == nil {
 		c.entries = map[cacheKey]cacheEntry{}
 	}
+	if c.most == 0 {
+		return
+	}
 	for old := range c.entries {
 		if len(c.entries) < c.most {
 			break
@@ -101,11 +108,12 @@ func (c *cache) put(key cacheKey, answer []byte, now time.Time) {
 	c.entries[key] = cacheEntry{message: m, stored: now, until: now.Add(time)}
 }
 
-// clear forgets everything.
-func (c *cache) clear() {
+// limit forgets everything, and remembers from now on at most so many answers.
+func (c *cache) limit(most int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.entries)
+	c.most = most
 }
 
 // lifetime is for how long an answer may be remembered: that of the record that ends first, or what the zone says of names

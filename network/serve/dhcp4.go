@@ -4,6 +4,7 @@ package serve
 
 import (
 	"encoding/hex"
+	"iter"
 	"net"
 	"net/netip"
 	"strings"
@@ -18,6 +19,7 @@ import (
 // else; it is not for use by several goroutines at a time.
 type dhcp4 struct {
 	server *host.Server
+	said   dhcpDirectives
 	book   *book
 }
 
@@ -32,17 +34,40 @@ type ask struct {
 	client string
 	name   string
 	static *host.StaticHost
+	// known is what options say of the client, nil for nothing, and tags what it is called in them.
+	known *optionHost
+	tags  tags
 }
 
 // answer returns the answer to a packet, nil for none, and what has to be written down before it leaves.
 func (d *dhcp4) answer(in *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, []host.LeaseChange) {
-	a := &ask{DHCPv4: in, now: now, subnet: d.subnet(in)}
-	if in.OpCode != dhcpv4.OpcodeBootRequest || a.subnet == nil || len(in.ClientHWAddr) == 0 {
+	out, _, changes := d.answerFrom(in, now)
+	return out, changes
+}
+
+// answerFrom is answer with the address of the host from which it comes: that in the subnet of the client.
+func (d *dhcp4) answerFrom(in *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, netip.Addr, []host.LeaseChange) {
+	a := &ask{DHCPv4: in, now: now}
+	out, changes := d.decide(a)
+	if out == nil {
+		return nil, netip.Addr{}, changes
+	}
+	return out, a.subnet.Prefix.Addr(), changes
+}
+
+func (d *dhcp4) decide(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
+	in, now := a.DHCPv4, a.now
+	if in.OpCode != dhcpv4.OpcodeBootRequest || len(in.ClientHWAddr) == 0 {
 		return nil, nil
 	}
 	a.id, a.name = hexBytes(in.GetOneOption(dhcpv4.OptionClientIdentifier)), hostName(in)
 	copy(a.mac[:], in.ClientHWAddr)
-	a.static = d.staticHost(a)
+	if d.place(a); a.subnet == nil {
+		return nil, nil
+	}
+	if d.said.inUse() && d.ignores(a) {
+		return nil, nil
+	}
 	a.client = d.client(a.static, a.mac, a.id, now)
 	switch in.MessageType() {
 	case dhcpv4.MessageTypeDiscover:
@@ -61,24 +86,51 @@ func (d *dhcp4) answer(in *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, []host
 	return nil, nil
 }
 
-// subnet is the subnet of a packet: that of the relay, of an address that the client has, or else the first that hands
-// out addresses.
-func (d *dhcp4) subnet(in *dhcpv4.DHCPv4) *host.Subnet {
-	var first *host.Subnet
-	via, own := addrOf(in.GatewayIPAddr), addrOf(in.ClientIPAddr)
+// place finds the subnet of a packet: that of the relay, or of an address that the client has. In the others of the link a client is
+// at home where the documents have a host for it, where it has an address or wants one, and else in the first from which it can
+// have one.
+func (d *dhcp4) place(a *ask) {
+	via, own := addrOf(a.GatewayIPAddr), addrOf(a.ClientIPAddr)
+	want := addrOf(a.RequestedIPAddress())
+	held := d.held(a)
+	best := 0
 	for i := range d.server.Subnets {
 		s := &d.server.Subnets[i]
 		if !s.Prefix.Addr().Is4() || !s.HasDHCP() {
 			continue
 		}
-		if via.IsValid() && s.Prefix.Contains(via) || !via.IsValid() && own.IsValid() && s.Prefix.Contains(own) {
-			return s
+		static, rank := staticHost(d.server, s.Prefix, a.id, a.mac, a.name), 1
+		in := func(addr netip.Addr) bool { return addr.IsValid() && s.Prefix.Contains(addr) }
+		switch {
+		case via.IsValid() && !in(via):
+			continue
+		case via.IsValid():
+			rank = 7
+		case in(own):
+			rank = 6
+		case static != nil:
+			rank = 5
+		case in(held):
+			rank = 4
+		case in(want) && rangeOf(s, want) != nil:
+			rank = 3
+		case len(s.Ranges) > 0:
+			rank = 2
 		}
-		if first == nil && !via.IsValid() {
-			first = s
+		if rank > best {
+			best, a.subnet, a.static = rank, s, static
 		}
 	}
-	return first
+}
+
+// held is the address that a client has, not valid if it has none.
+func (d *dhcp4) held(a *ask) netip.Addr {
+	for _, client := range []string{d.client(nil, a.mac, a.id, a.now), "mac " + a.mac.String()} {
+		if h := d.book.held(client, a.now); h != nil {
+			return h.lease.Addr
+		}
+	}
+	return netip.Addr{}
 }
 
 // addrOf is an address of a packet, not valid if it has none.
@@ -108,8 +160,9 @@ func (d *dhcp4) client(static *host.StaticHost, mac host.MAC, id string, now tim
 }
 
 // hexBytes are bytes with colons between them.
-func hexBytes(b []byte) string {
-	text := hex.EncodeToString(b)
+func hexBytes(b []byte) string { return colons(hex.EncodeToString(b)) }
+
+func colons(text string) string {
 	var s strings.Builder
 	for i := 0; i < len(text); i += 2 {
 		if i > 0 {
@@ -120,21 +173,57 @@ func hexBytes(b []byte) string {
 	return s.String()
 }
 
-// staticHost finds what the documents say of a client: by what it is known by best.
-func (d *dhcp4) staticHost(a *ask) *host.StaticHost {
-	var byName *host.StaticHost
-	for i := range a.subnet.Hosts {
-		h := &a.subnet.Hosts[i]
+// staticHost finds what the documents say of a client for whom they have an address in a network: by the identifier that it gives, its hardware address, or its name. Of
+// two hosts that are known by the same the last counts.
+func staticHost(s *host.Server, in netip.Prefix, id string, mac host.MAC, name string) *host.StaticHost {
+	var byCard, byName *host.StaticHost
+	for h := range lastFirst(s) {
 		switch {
-		case !h.MAC.IsZero() && h.MAC == a.mac:
+		case !in.Contains(h.Addr):
+		case h.DUID != "" && sameID(h.DUID, id):
 			return h
-		case h.DUID != "" && strings.EqualFold(h.DUID, a.id):
-			return h
-		case h.MAC.IsZero() && h.DUID == "" && a.name != "" && strings.EqualFold(h.Name, a.name):
+		case byCard == nil && !h.MAC.IsZero() && h.MAC == mac:
+			byCard = h
+		case byName == nil && h.MAC.IsZero() && h.DUID == "" && name != "" && strings.EqualFold(h.Name, name):
 			byName = h
 		}
 	}
+	if byCard != nil {
+		return byCard
+	}
 	return byName
+}
+
+// lastFirst yields the static hosts of all subnets, beginning with the last.
+func lastFirst(s *host.Server) iter.Seq[*host.StaticHost] {
+	return func(yield func(*host.StaticHost) bool) {
+		for i := len(s.Subnets) - 1; i >= 0; i-- {
+			for k := len(s.Subnets[i].Hosts) - 1; k >= 0; k-- {
+				if !yield(&s.Subnets[i].Hosts[k]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// sameID reports whether two identifiers are the same bytes: hexadecimal, with colons between them, with one digit or two.
+func sameID(a, b string) bool {
+	for a != "" && b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ":")
+		y, b, _ = strings.Cut(b, ":")
+		if len(x) == 2 && x[0] == '0' {
+			x = x[1:]
+		}
+		if len(y) == 2 && y[0] == '0' {
+			y = y[1:]
+		}
+		if !strings.EqualFold(x, y) {
+			return false
+		}
+	}
+	return a == b
 }
 
 // staticOf is what the documents say of an address.
@@ -154,6 +243,11 @@ func (d *dhcp4) discover(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 	addr, ok := d.book.propose(a.wish(), a.now)
 	if !ok {
 		return nil, nil
+	}
+	if d.said.rapid && a.Options.Has(dhcpv4.OptionRapidCommit) {
+		out, changes := d.give(a, addr, dhcpv4.MessageTypeAck)
+		out.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionRapidCommit, nil))
+		return out, changes
 	}
 	if h := d.book.held(a.client, a.now); h == nil || h.state != leased || h.lease.Addr != addr {
 		if h != nil && h.state == leased {
@@ -187,9 +281,9 @@ func (d *dhcp4) request(a *ask) (*dhcpv4.DHCPv4, []host.LeaseChange) {
 
 // give writes an address down as a client's.
 func (d *dhcp4) give(a *ask, addr netip.Addr, kind dhcpv4.MessageType) (*dhcpv4.DHCPv4, []host.LeaseChange) {
-	next := &holding{client: a.client, owner: a.mac.String(), state: leased, lease: host.Lease{Addr: addr, MAC: a.mac, ClientID: a.id, Hostname: a.name}}
-	if a.static != nil && a.static.Name != "" {
-		next.lease.Hostname = a.static.Name
+	next := &holding{
+		client: a.client, owner: a.mac.String(), state: leased,
+		lease: host.Lease{Addr: addr, MAC: a.mac, ClientID: a.id, Hostname: nameFor(a)},
 	}
 	if term := d.term(a, addr); kind == dhcpv4.MessageTypeAck && term != host.Infinite {
 		next.until = end(a.now, term)
@@ -208,6 +302,7 @@ func (d *dhcp4) refuse(a *ask, why string) *dhcpv4.DHCPv4 {
 		return nil
 	}
 	out := d.blank(a, dhcpv4.MessageTypeNak)
+	out.SetBroadcast() // it has no address that it could be told at
 	out.UpdateOption(dhcpv4.OptMessage(why))
 	return out
 }
@@ -261,5 +356,8 @@ func (a *ask) wish() wish {
 // term is for how long a client gets an address.
 func (d *dhcp4) term(a *ask, addr netip.Addr) host.LeaseTime {
 	const usual = host.LeaseTime(time.Hour)
+	if a.known != nil && a.known.lease != 0 {
+		return a.known.lease
+	}
 	return term(a.subnet, a.static, addr, usual)
 }

@@ -38,8 +38,11 @@ func (s *server) listenDHCP4(ctx context.Context, device *net.Interface) error {
 	return nil
 }
 
-// A reply4 is an answer to a packet.
-type reply4 struct{ in, out *dhcpv4.DHCPv4 }
+// A reply4 is an answer to a packet, and from which address of the host it comes.
+type reply4 struct {
+	in, out *dhcpv4.DHCPv4
+	from    netip.Addr
+}
 
 // serveDHCP4 answers packets until the socket is closed. What has changed by those that came together is written down
 // together, before the first answer leaves.
@@ -55,10 +58,10 @@ func (s *server) serveDHCP4(conn *net.UDPConn, out *frames) {
 			if err != nil || !rate.allows(now) {
 				continue
 			}
-			reply, more := s.dhcp4.answer(in, now)
+			reply, from, more := s.dhcp4.answerFrom(in, now)
 			changes = append(changes, more...)
 			if reply != nil {
-				replies = append(replies, reply4{in, reply})
+				replies = append(replies, reply4{in, reply, from})
 			}
 		}
 		err := s.keep(changes)
@@ -79,15 +82,8 @@ func (r reply4) send(conn *net.UDPConn, out *frames) error {
 		_, err := conn.WriteToUDPAddrPort(r.out.ToBytes(), netip.AddrPortFrom(via, dhcpPort))
 		return err
 	}
-	from, ok := netip.AddrFromSlice(r.out.ServerIPAddr.To4())
-	if id := addrOf(r.out.ServerIdentifier()); id.IsValid() {
-		from, ok = id, true
-	}
-	if !ok {
-		return nil
-	}
 	to, hardware := destination(r.in, r.out)
-	return out.send(datagram(netip.AddrPortFrom(from, dhcpPort), netip.AddrPortFrom(to, dhcpClientPort), r.out.ToBytes()), hardware)
+	return out.send(datagram(netip.AddrPortFrom(r.from, dhcpPort), netip.AddrPortFrom(to, dhcpClientPort), r.out.ToBytes()), hardware)
 }
 
 // destination is where an answer goes that no relay passes on: RFC 2131, section 4.1. Clients that have no address yet are
@@ -104,7 +100,7 @@ func destination(in, reply *dhcpv4.DHCPv4) (netip.Addr, net.HardwareAddr) {
 	case reply.MessageType() == dhcpv4.MessageTypeNak:
 	case own.IsValid():
 		return own, hardware
-	case !in.IsBroadcast() && given.IsValid():
+	case !reply.IsBroadcast() && given.IsValid():
 		return given, hardware
 	}
 	return everybody, all

@@ -5,8 +5,10 @@ package serve
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 // A dhcp6 answers DHCPv6, as dhcp4 does DHCPv4.
 type dhcp6 struct {
 	server *host.Server
+	said   dhcpDirectives
 	book   *book
 	id     dhcpv6.DUID
 }
@@ -40,6 +43,9 @@ type ask6 struct {
 	duid   string
 	mac    string
 	name   string
+	// known is what options say of the client, nil for nothing, and tags what it is called in them.
+	known *optionHost
+	tags  tags
 }
 
 // answer returns the answer to a packet, nil for none, and what has to be written down before it leaves.
@@ -59,6 +65,9 @@ func (d *dhcp6) answer(packet dhcpv6.DHCPv6, now time.Time) (dhcpv6.DHCPv6, []ho
 		a.mac = mac.String()
 	}
 	a.name = name6(in)
+	if d.said.inUse() && d.ignores(a) {
+		return nil, nil
+	}
 	out, changes := d.reply(a)
 	if out == nil {
 		return nil, nil
@@ -140,7 +149,7 @@ func (d *dhcp6) reply(a *ask6) (*dhcpv6.Message, []host.LeaseChange) {
 		return d.solicit(a, out)
 	case dhcpv6.MessageTypeRequest, dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRebind:
 		changes := d.give(a, out)
-		d.network(a, out)
+		d.finish(a, out)
 		return out, changes
 	case dhcpv6.MessageTypeConfirm:
 		return d.confirm(a, out), nil
@@ -148,6 +157,7 @@ func (d *dhcp6) reply(a *ask6) (*dhcpv6.Message, []host.LeaseChange) {
 		return out, d.giveBack(a, out)
 	case dhcpv6.MessageTypeInformationRequest:
 		d.network(a, out)
+		out.AddOption(dhcpv6.OptInformationRefreshTime(time.Duration(usual6)))
 		return out, nil
 	}
 	return nil, nil
@@ -158,7 +168,7 @@ func (d *dhcp6) solicit(a *ask6, out *dhcpv6.Message) (*dhcpv6.Message, []host.L
 	if a.GetOneOption(dhcpv6.OptionRapidCommit) != nil {
 		out.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionRapidCommit})
 		changes := d.give(a, out)
-		d.network(a, out)
+		d.finish(a, out)
 		return out, changes
 	}
 	out.MessageType = dhcpv6.MessageTypeAdvertise
@@ -175,8 +185,26 @@ func (d *dhcp6) solicit(a *ask6, out *dhcpv6.Message) (*dhcpv6.Message, []host.L
 		out.AddOption(d.with(ia, w, addr))
 	}
 	d.nothingElse(a, out)
-	d.network(a, out)
+	d.finish(a, out)
 	return out, nil
+}
+
+// finish adds to addresses what belongs to them. Without any there is nothing to be told: RFC 8415, section 18.3.9.
+func (d *dhcp6) finish(a *ask6, out *dhcpv6.Message) {
+	for _, ia := range out.Options.IANA() {
+		if ia.Options.OneAddress() == nil {
+			continue
+		}
+		if a.MessageType == dhcpv6.MessageTypeSolicit {
+			const first = 255 // nobody else answers for the network: who asks need not wait
+			out.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionPreference, OptionData: []byte{first}})
+		}
+		if a.MessageType == dhcpv6.MessageTypeSolicit || a.MessageType == dhcpv6.MessageTypeRequest {
+			out.AddOption(&dhcpv6.OptStatusCode{StatusCode: iana.StatusSuccess})
+		}
+		d.network(a, out)
+		return
+	}
 }
 
 // give writes addresses down as a client's. What a client has and cannot have any longer is told with a time of 0.
@@ -256,6 +284,9 @@ func (d *dhcp6) giveBack(a *ask6, out *dhcpv6.Message) (changes []host.LeaseChan
 // wish is what a client would have for one of its identity associations.
 func (d *dhcp6) wish(a *ask6, ia *dhcpv6.OptIANA) wish {
 	w := wish{client: client6(a.duid, binary.BigEndian.Uint32(ia.IaId[:])), subnet: a.subnet, static: d.staticHost(a)}
+	if a.known != nil {
+		w.lease = a.known.lease
+	}
 	if list := ia.Options.Addresses(); len(list) > 0 {
 		w.want = addrOf(list[0].IPv6Addr)
 	}
@@ -269,17 +300,15 @@ func client6(duid string, iaid uint32) string {
 
 // staticHost finds what the documents say of a client: by its identifier, its hardware address, or the name it gives.
 func (d *dhcp6) staticHost(a *ask6) *host.StaticHost {
-	var byName *host.StaticHost
-	for i := range a.subnet.Hosts {
-		h := &a.subnet.Hosts[i]
-		switch {
-		case h.DUID != "" && strings.EqualFold(h.DUID, a.duid), !h.MAC.IsZero() && net.HardwareAddr(h.MAC[:]).String() == a.mac:
-			return h
-		case h.MAC.IsZero() && h.DUID == "" && a.name != "" && strings.EqualFold(h.Name, a.name):
-			byName = h
-		}
+	return staticHost(d.server, a.subnet.Prefix, a.duid, a.hardware(), a.name)
+}
+
+// hardware is the hardware address of a client, zero if it is not known.
+func (a *ask6) hardware() (mac host.MAC) {
+	if hw, err := net.ParseMAC(a.mac); err == nil {
+		copy(mac[:], hw)
 	}
-	return byName
+	return mac
 }
 
 // lease is what is written down of an address.
@@ -291,9 +320,14 @@ func (d *dhcp6) lease(a *ask6, ia *dhcpv6.OptIANA, addr netip.Addr) host.Lease {
 	return l
 }
 
+// usual6 is for how long an address is given if nothing is said of it, and after what time clients ask again who need none.
+const usual6 = host.LeaseTime(24 * time.Hour)
+
 func (d *dhcp6) term(w wish, addr netip.Addr) host.LeaseTime {
-	const usual = host.LeaseTime(24 * time.Hour)
-	return term(w.subnet, w.static, addr, usual)
+	if w.lease != 0 {
+		return w.lease
+	}
+	return term(w.subnet, w.static, addr, usual6)
 }
 
 // with is an identity association with an address.
@@ -332,14 +366,74 @@ func (d *dhcp6) nothingElse(a *ask6, out *dhcpv6.Message) {
 
 // network is what a guest has to know of its network.
 func (d *dhcp6) network(a *ask6, out *dhcpv6.Message) {
-	if d.server.DNS != nil {
-		out.AddOption(dhcpv6.OptDNS(a.subnet.Prefix.Addr().AsSlice()))
+	own := a.subnet.Prefix.Addr()
+	said := d.said.chosen(a.tags, true)
+	const servers, search = 23, 24
+	if d.server.DNS != nil && said[servers] == nil {
+		out.AddOption(dhcpv6.OptDNS(own.AsSlice()))
 	}
-	if d.server.Domain != "" {
+	if d.server.Domain != "" && said[search] == nil && a.wants(search) {
 		out.AddOption(dhcpv6.OptDomainSearchList(&rfc1035label.Labels{Labels: []string{strings.TrimSuffix(d.server.Domain, ".")}}))
 	}
-	if a.name != "" && d.server.Domain != "" {
-		const byServer = 1
-		out.AddOption(&dhcpv6.OptFQDN{Flags: byServer, DomainName: &rfc1035label.Labels{Labels: []string{a.name + "." + strings.TrimSuffix(d.server.Domain, ".")}}})
+	for _, code := range slices.Sorted(maps.Keys(said)) {
+		if line := said[code]; line.forced || a.wants(dhcpv6.OptionCode(code)) {
+			out.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionCode(code), OptionData: line.value.bytes(own)})
+		}
 	}
+	d.fullName(a, out)
+}
+
+// fullName tells a client that asks for it by what name it is known, and that others are told here: RFC 4704.
+func (d *dhcp6) fullName(a *ask6, out *dhcpv6.Message) {
+	const byServer, overridden, fqdn = 1, 1 << 1, 39
+	name, asked := a.name, a.Options.FQDN()
+	if static := d.staticHost(a); static != nil && static.Name != "" {
+		name, _, _ = strings.Cut(static.Name, ".")
+	}
+	if name == "" || asked == nil && !a.wants(fqdn) {
+		return
+	}
+	value := []byte{byServer}
+	if asked != nil && asked.Flags&byServer == 0 {
+		value[0] |= overridden
+	}
+	// Before it has an address a client is told its own part of the name only.
+	whole := d.server.Domain != "" && out.MessageType != dhcpv6.MessageTypeAdvertise
+	if whole {
+		name += "." + d.server.Domain
+	}
+	wire, ok := wireName(name)
+	if !ok {
+		return
+	}
+	if !whole {
+		wire = wire[:len(wire)-1] // the root belongs to names that are whole
+	}
+	out.AddOption(&dhcpv6.OptionGeneric{OptionCode: fqdn, OptionData: append(value, wire...)})
+}
+
+// wants reports whether a client asks for an option. One that does not say what it asks for gets all.
+func (a *ask6) wants(code dhcpv6.OptionCode) bool {
+	return a.GetOneOption(dhcpv6.OptionORO) == nil || a.IsOptionRequested(code)
+}
+
+// ignores finds out what options say of a client, and reports whether it is to get no answer.
+func (d *dhcp6) ignores(a *ask6) bool {
+	mac := a.hardware()
+	a.known = d.said.host(mac, a.duid, a.name)
+	own := tags{d.server.Link, "dhcpv6"}
+	if d.staticHost(a) != nil && a.known == nil {
+		own = append(own, "known")
+	}
+	a.tags = d.said.tags(own, a.known, mac, a.name, true, func(code uint16) ([]byte, bool) {
+		o := a.GetOneOption(dhcpv6.OptionCode(code))
+		if o == nil {
+			return nil, false
+		}
+		return o.ToBytes(), true
+	})
+	if a.tags.any(d.said.ignoreNames) {
+		a.name = ""
+	}
+	return a.known != nil && a.known.ignore || a.tags.any(d.said.ignore)
 }

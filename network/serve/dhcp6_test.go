@@ -77,10 +77,12 @@ func (c *talk6) says(kind dhcpv6.MessageType, with ...dhcpv6.Modifier) string {
 		return ""
 	}
 	words := []string{out.MessageType.String()}
-	if s := out.Options.Status(); s != nil {
+	ias := out.Options.IANA()
+	given := len(ias) > 0 && len(ias[0].Options.Addresses()) > 0
+	if s := out.Options.Status(); s != nil && !given { // with an address it goes without saying
 		words = append(words, s.StatusCode.String())
 	}
-	for _, ia := range out.Options.IANA() {
+	for _, ia := range ias {
 		for _, addr := range ia.Options.Addresses() {
 			word := addrText(addr.IPv6Addr)
 			if addr.ValidLifetime == 0 {

@@ -24,6 +24,8 @@ type question struct {
 	size int
 	// proof is whether the client asks for signatures: the bit DO of RFC 3225.
 	proof bool
+	// ours is whether the answer is by the one who knows.
+	ours bool
 }
 
 // readQuestion reads a packet. What is no question is not ok, and gets no answer: it could be one, and two servers would
@@ -57,7 +59,15 @@ func readQuestion(packet []byte) (q question, ok bool) {
 }
 
 // decide is what is known here of a question. If it is not done others have to be asked.
-func (n *names) decide(q question, keepPlain bool) (code dnsmessage.RCode, found []dnsmessage.ResourceBody, ask route, done bool) {
+func (n *names) decide(q question, keepPlain bool) (code dnsmessage.RCode, found []record, ask route, done bool) {
+	code, found, ask, done = n.judge(q, keepPlain)
+	for i := range found {
+		found[i].ttl = n.ttl
+	}
+	return code, found, ask, done
+}
+
+func (n *names) judge(q question, keepPlain bool) (code dnsmessage.RCode, found []record, ask route, done bool) {
 	if q.header.OpCode != 0 || q.Class != dnsmessage.ClassINET {
 		return dnsmessage.RCodeNotImplemented, nil, route{}, true
 	}
@@ -66,17 +76,22 @@ func (n *names) decide(q question, keepPlain bool) (code dnsmessage.RCode, found
 	if known {
 		return dnsmessage.RCodeSuccess, found, route{}, true
 	}
-	ask = n.whom(name, keepPlain)
+	ask = n.whom(name, q.Type, keepPlain)
+	if bodies := addressBodies(ask.addrs, q.Type); len(bodies) > 0 {
+		return dnsmessage.RCodeSuccess, records(bodies...), route{}, true
+	}
 	if !ask.local {
 		return 0, nil, ask, false
 	}
 	switch {
 	case n.exists(name):
 		return dnsmessage.RCodeSuccess, nil, route{}, true // there is nothing of this type
-	case ask.domain == "" && !keepPlain:
+	case name == n.domain && ask.domain == n.domain:
+		return dnsmessage.RCodeSuccess, nil, route{}, true // there are names below it
+	case ask.domain == "" && !ask.plain:
 		return dnsmessage.RCodeRefused, nil, route{}, true
 	}
-	return dnsmessage.RCodeNameError, nil, route{}, true
+	return dnsmessage.RCodeNameError, nil, ask, true
 }
 
 // exists reports whether a name has any record here.
@@ -84,11 +99,14 @@ func (n *names) exists(name string) bool {
 	_, addrs := n.known(name)
 	_, txt := n.txt[name]
 	_, srv := n.srv[name]
-	return addrs || txt || srv
+	_, texts := n.texts[name]
+	_, alias := n.aliases[name]
+	return addrs || txt || srv || texts || alias
 }
 
 // reply writes an answer of our own. An answer that is too long for size, if that is not 0, is cut off and says so.
-func (q question) reply(code dnsmessage.RCode, found []dnsmessage.ResourceBody, size int) ([]byte, error) {
+func (q question) reply(code dnsmessage.RCode, found []record, size int) ([]byte, error) {
+	q.ours = q.ours || code == dnsmessage.RCodeSuccess
 	packet, err := q.pack(code, found, false)
 	if err == nil && size > 0 && len(packet) > size {
 		return q.pack(code, nil, true)
@@ -96,16 +114,24 @@ func (q question) reply(code dnsmessage.RCode, found []dnsmessage.ResourceBody, 
 	return packet, err
 }
 
-func (q question) pack(code dnsmessage.RCode, found []dnsmessage.ResourceBody, cut bool) ([]byte, error) {
+func (q question) pack(code dnsmessage.RCode, found []record, cut bool) ([]byte, error) {
 	m := dnsmessage.Message{
 		Header: dnsmessage.Header{
-			ID: q.header.ID, Response: true, OpCode: q.header.OpCode, Authoritative: code == dnsmessage.RCodeSuccess || code == dnsmessage.RCodeNameError,
+			ID: q.header.ID, Response: true, OpCode: q.header.OpCode, Authoritative: q.ours,
 			Truncated: cut, RecursionDesired: q.header.RecursionDesired, RecursionAvailable: true, RCode: code,
 		},
 		Questions: []dnsmessage.Question{q.Question},
 	}
-	for _, body := range found {
-		m.Answers = append(m.Answers, dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, Type: q.Type}, Body: body})
+	for _, r := range found {
+		answer, err := r.resource(q)
+		if err != nil {
+			return nil, err
+		}
+		if r.more {
+			m.Additionals = append(m.Additionals, answer)
+		} else {
+			m.Answers = append(m.Answers, answer)
+		}
 	}
 	if q.edns {
 		var opt dnsmessage.ResourceHeader

@@ -133,6 +133,7 @@ func (s *server) known(q question, size int) ([]byte, route) {
 	code, found, whom, done := s.names.decide(q, s.doc.DNS.KeepPlainNames)
 	s.mu.Unlock()
 	if done {
+		q.ours = whom.ours
 		answer, err := q.reply(code, found, size)
 		if err != nil {
 			answer, err = q.reply(dnsmessage.RCodeServerFailure, nil, size)

@@ -43,7 +43,7 @@ func TestReadQuestion(t *testing.T) {
 func TestReply(t *testing.T) {
 	q, ok := readQuestion(packed(t, "Info.Example.", dnsmessage.TypeTXT, edns(t, 600, false)))
 	require.True(t, ok)
-	long := []dnsmessage.ResourceBody{&dnsmessage.TXTResource{TXT: pieces(strings.Repeat("x", 700))}}
+	long := records(&dnsmessage.TXTResource{TXT: pieces(strings.Repeat("x", 700))})
 	for size, cut := range map[int]bool{0: false, 600: true, 1232: false} {
 		packet, err := q.reply(dnsmessage.RCodeSuccess, long, size)
 		require.NoError(t, err)
@@ -141,12 +141,14 @@ func TestCache(t *testing.T) {
 		cache.put(cacheKey{name: strings.Repeat("x", k%60) + ".", kind: dnsmessage.Type(k)}, answered(t, dnsmessage.RCodeSuccess, 300), start)
 	}
 	require.Len(t, cache.entries, 10)
-	cache.clear()
+	cache.limit(0)
+	require.Empty(t, cache.entries)
+	cache.put(key, answered(t, dnsmessage.RCodeSuccess, 300), start)
 	require.Empty(t, cache.entries)
 }
 
 func TestNameServers(t *testing.T) {
-	require.Equal(t, []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("fe80::1%eth0")},
+	require.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53"), netip.MustParseAddrPort("[fe80::1%eth0]:53")},
 		nameServers([]byte("# nameserver 192.0.2.7\nnameserver 192.0.2.1\nsearch example\nnameserver  fe80::1%eth0 # mine\nnameserver\nnameserver x\n")))
 }
 
@@ -166,7 +168,7 @@ func FuzzDNS(f *testing.F) {
 	f.Add([]byte("\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x00\x00\x01\x00\x01"))
 	s := office()
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		n := newNames(s)
+		n := newNames(s, &dnsDirectives{})
 		c := cache{most: 1}
 		c.put(cacheKey{}, packet, start)
 		answers(packet, question{header: dnsmessage.Header{ID: 7}, Question: dnsmessage.Question{Name: dnsmessage.MustNewName("www.example."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}})

@@ -21,18 +21,24 @@ type Engine struct {
 	// Resolvers is the file that names the servers of the machine, which are asked what nobody here knows. Empty is
 	// /etc/resolv.conf. It is followed as it changes.
 	Resolvers string
+	// Hosts is the file of names that the machine knows, and its guests with it. Empty is /etc/hosts. It is followed as it
+	// changes.
+	Hosts string
 	// Limits are how much the guests of each network can take of this process.
 	Limits Limits
 
 	once    sync.Once
-	machine resolvers
 	sockets share[*server]
 	arenas  sync.Pool
+
+	mu sync.Mutex
+	// What the machine knows is read once for all networks.
+	resolvers map[string]func() []netip.AddrPort
+	hosts     func() *machineNames
 }
 
 // prepare makes ready what all servers share.
 func (e *Engine) prepare() {
-	e.machine.path = cmp.Or(e.Resolvers, defaultResolvers)
 	e.sockets.most = e.Limits.orDefault().Sockets
 	e.sockets.each = e.sockets.most
 }
@@ -62,18 +68,29 @@ type server struct {
 	dhcp4  *dhcp4
 	dhcp6  *dhcp6
 
+	// machine is who knows servers of names outside.
+	machine machine
+
 	// mu is held for moments only. The document changes under both.
-	mu    sync.Mutex
+	mu sync.Mutex
+	// doc is what is served, with what its options say of it.
 	doc   host.Server
 	names *names
 }
 
 // Start answers for a server; see [host.Engine].
 func (e *Engine) Start(ctx context.Context, doc host.Server, g host.Ground) (host.Serving, error) {
-	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	s := e.newServer(ctx, doc, g)
+	doc, said, warnings, err := readOptions(doc)
+	if err != nil {
+		return nil, fmt.Errorf("server on %s: %w", doc.Link, err)
+	}
+	s := e.newServer(ctx, doc, said, g)
+	for _, w := range warnings {
+		s.warn(w)
+	}
 	s.load(g.Leases, time.Now())
 	if err := s.listen(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("server on %s: %w", doc.Link, err), s.Close())
@@ -82,29 +99,51 @@ func (e *Engine) Start(ctx context.Context, doc host.Server, g host.Ground) (hos
 }
 
 // newServer is a server that has given out nothing, and does not listen yet.
-func (e *Engine) newServer(ctx context.Context, doc host.Server, g host.Ground) *server {
+func (e *Engine) newServer(ctx context.Context, doc host.Server, said directives, g host.Ground) *server {
 	e.once.Do(e.prepare)
 	l := e.Limits.orDefault()
-	s := &server{engine: e, limits: l, link: doc.Link, ground: g, doc: doc}
+	s := &server{engine: e, limits: l, link: doc.Link, ground: g}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.asking = upstream{server: s}
-	s.cache.most = l.Answers
 	s.told.rate = mostWarnings
 	s.questions.most, s.questions.each = l.Questions, l.ClientQuestions
 	s.conns.most, s.conns.each = l.Conns, l.ClientConns
 	s.transfers.most, s.transfers.each = l.Transfers, l.ClientTransfers
 	s.dhcp4 = &dhcp4{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc, l), l)}
 	s.dhcp6 = &dhcp6{server: &s.doc, book: newBook(doc.Subnets, mostLeases(&doc, l), l), id: serverID(doc.Name)}
-	s.names = newNames(&s.doc)
+	s.take(doc, said)
 	return s
 }
 
-// supported refuses what is not answered here.
-func supported(s *host.Server) error {
-	if len(s.Options) > 0 {
-		return fmt.Errorf("option %q of dnsmasq: %w", s.Options[0], errors.ErrUnsupported)
+// known is who tells what the machine knows: its servers, by that file if it is not empty, and its neighbours.
+func (e *Engine) known(path string) (servers func() []netip.AddrPort, hosts func() *machineNames) {
+	path = cmp.Or(path, e.Resolvers, defaultResolvers)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hosts == nil {
+		e.hosts = neighbours(cmp.Or(e.Hosts, defaultHosts))
 	}
-	return nil
+	if e.resolvers[path] == nil {
+		e.resolvers = with(e.resolvers, path, resolvers(path))
+	}
+	return e.resolvers[path], e.hosts
+}
+
+// take makes it answer as a document and its options say.
+func (s *server) take(doc host.Server, said directives) {
+	s.doc = doc
+	s.dhcp4.said, s.dhcp6.said = said.dhcp, said.dhcp
+	s.names = newNames(&s.doc, &said.dns)
+	resolvers, hosts := s.engine.known(said.dns.resolvers)
+	if s.names != nil && !said.dns.noHosts {
+		s.names.machine = hosts
+	}
+	s.machine.set(resolvers)
+	most := s.limits.Answers
+	if said.dns.cached != nil {
+		most = min(most, *said.dns.cached)
+	}
+	s.cache.limit(most)
 }
 
 // mostLeases is how many addresses can be given out: as many as there are and some more for names that come and go.
@@ -139,8 +178,15 @@ func (s *server) load(leases []host.Lease, now time.Time) {
 
 // Set makes it answer as another document says; see [host.Serving].
 func (s *server) Set(ctx context.Context, doc host.Server) error {
-	if err := errors.Join(ctx.Err(), supported(&doc)); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	doc, said, warnings, err := readOptions(doc)
+	if err != nil {
+		return fmt.Errorf("server on %s: %w", doc.Link, err)
+	}
+	for _, w := range warnings {
+		s.warn(w)
 	}
 	s.giving.Lock()
 	defer s.giving.Unlock()
@@ -149,9 +195,7 @@ func (s *server) Set(ctx context.Context, doc host.Server) error {
 	if doc.Link != s.link || !slices.Equal(ports(&doc), ports(&s.doc)) {
 		return fmt.Errorf("server on %s: other places to listen at: %w", doc.Link, errors.ErrUnsupported)
 	}
-	s.doc = doc
-	s.names = newNames(&s.doc)
-	s.cache.clear()
+	s.take(doc, said)
 	for _, b := range []*book{s.dhcp4.book, s.dhcp6.book} {
 		b.most = mostLeases(&doc, s.limits)
 		b.reserve(doc.Subnets)

@@ -89,7 +89,7 @@ func (w *town) begin() {
 	for _, l := range w.disk {
 		leases = append(leases, l)
 	}
-	w.server = (&Engine{Limits: Limits{ClientLeases: 4}}).newServer(context.Background(), w.doc, ground)
+	w.server = (&Engine{Limits: Limits{ClientLeases: 4}}).newServer(context.Background(), w.doc, directives{}, ground)
 	w.server.load(leases, w.now)
 }
 

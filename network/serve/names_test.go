@@ -66,11 +66,13 @@ func said(n *names, q question, keepPlain bool) string {
 	}
 	words := []string{strings.TrimPrefix(code.String(), "RCode")}
 	for _, b := range found {
-		switch b := b.(type) {
+		switch b := b.body.(type) {
 		case *dnsmessage.AResource:
 			words = append(words, netip.AddrFrom4(b.A).String())
 		case *dnsmessage.AAAAResource:
 			words = append(words, netip.AddrFrom16(b.AAAA).String())
+		case *dnsmessage.CNAMEResource:
+			words = append(words, "alias "+b.CNAME.String())
 		case *dnsmessage.PTRResource:
 			words = append(words, b.PTR.String())
 		case *dnsmessage.SRVResource:
@@ -83,7 +85,7 @@ func said(n *names, q question, keepPlain bool) string {
 }
 
 func TestNames(t *testing.T) {
-	n := newNames(office())
+	n := newNames(office(), &dnsDirectives{})
 	n.lease("web", netip.MustParseAddr("10.1.1.10"), true)
 	const a, aaaa, ptr, txt, srv, mx = dnsmessage.TypeA, dnsmessage.TypeAAAA, dnsmessage.TypePTR, dnsmessage.TypeTXT, dnsmessage.TypeSRV, dnsmessage.TypeMX
 	for _, c := range []struct {
@@ -104,15 +106,15 @@ func TestNames(t *testing.T) {
 		{"60.1.1.10.in-addr.arpa.", ptr, "Success alias.lan.example."},
 		{"10.1.1.10.in-addr.arpa.", ptr, "Success web.lan.example."},
 		{"77.1.1.10.in-addr.arpa.", ptr, "NameError"},
-		{"1.2.0.192.in-addr.arpa.", ptr, "ask [192.0.2.9]"},
+		{"1.2.0.192.in-addr.arpa.", ptr, "ask [192.0.2.9:53]"},
 		{"info.lan.example.", txt, "Success 255 45"},
-		{"_ldap._tcp.lan.example.", srv, "Success 1 5 389 alias.lan.example."},
-		{"_none._tcp.lan.example.", srv, "Success 0 0 0 ."},
-		{"www.corp.example.", a, "ask [192.0.2.1 192.0.2.2]"},
-		{"corp.example.", a, "ask [192.0.2.1 192.0.2.2]"},
-		{"x.host.corp.example.", a, "ask []"},
-		{"notcorp.example.", a, "ask [192.0.2.9]"},
-		{"other.example.", mx, "ask [192.0.2.9]"},
+		{"_ldap._tcp.lan.example.", srv, "Success 1 5 389 alias.lan.example. 10.1.1.60"},
+		{"_none._tcp.lan.example.", srv, "Success 0 0 1 ."},
+		{"www.corp.example.", a, "ask [192.0.2.1:53 192.0.2.2:53]"},
+		{"corp.example.", a, "ask [192.0.2.1:53 192.0.2.2:53]"},
+		{"x.host.corp.example.", a, "ask [192.0.2.9:53]"},
+		{"notcorp.example.", a, "ask [192.0.2.9:53]"},
+		{"other.example.", mx, "ask [192.0.2.9:53]"},
 	} {
 		require.Equal(t, c.want, said(n, asks(t, c.name, c.kind), true), "%s %s", c.name, c.kind)
 	}
@@ -125,17 +127,17 @@ func TestNames(t *testing.T) {
 func TestNamesOfClosedNetwork(t *testing.T) {
 	s := lan()
 	s.DNS = &host.DNS{NoForward: true}
-	n := newNames(s)
+	n := newNames(s, &dnsDirectives{})
 	require.Equal(t, "Refused", said(n, asks(t, "www.example.", dnsmessage.TypeA), false))
 	s.DNS = &host.DNS{}
-	require.Equal(t, "ask []", said(newNames(s), asks(t, "www.", dnsmessage.TypeA), false))
+	require.Equal(t, "ask []", said(newNames(s, &dnsDirectives{}), asks(t, "www.", dnsmessage.TypeA), false))
 	s.DNS = nil
-	require.Nil(t, newNames(s))
+	require.Nil(t, newNames(s, &dnsDirectives{}))
 }
 
 // TestLeasedNames: the names of guests come and go with their addresses, and are nobody else's meanwhile.
 func TestLeasedNames(t *testing.T) {
-	n := newNames(office())
+	n := newNames(office(), &dnsDirectives{})
 	first, second, six := netip.MustParseAddr("10.1.1.10"), netip.MustParseAddr("10.1.1.11"), netip.MustParseAddr("fd00::1")
 	of := func(name string) []netip.Addr { list, _ := n.known(name); return list }
 	n.lease("web", first, true)

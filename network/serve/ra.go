@@ -5,7 +5,7 @@ package serve
 import (
 	"encoding/binary"
 	"net"
-	"strings"
+	"net/netip"
 	"time"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -29,6 +29,8 @@ const (
 
 	routerHops = 64
 	etherLen   = 6
+	// ownBits is how long the prefix is in which guests choose addresses: RFC 4862, with that of RFC 2464.
+	ownBits = 64
 	// routerTime is for how long an advertisement makes the host a router, in seconds: three times as long as the longest
 	// silence between two of them.
 	routerTime = 1800
@@ -45,10 +47,12 @@ func advertises(s *host.Server) bool {
 	return false
 }
 
-func advertised(s *host.Subnet) bool { return s.Prefix.Addr().Is6() && (s.HasDHCP() || !s.Silent) }
+func advertised(s *host.Subnet) bool {
+	return s.Prefix.Addr().Is6() && (s.HasDHCP() || !s.Silent && s.Prefix.Bits() <= ownBits)
+}
 
 // advertisement is what a router says of a network, without the sum, which is the kernel's: RFC 4861, section 4.2.
-func advertisement(s *host.Server, hardware net.HardwareAddr, mtu int) []byte {
+func advertisement(s *host.Server, d *dhcpDirectives, hardware net.HardwareAddr, mtu int) []byte {
 	life := uint16(routerTime)
 	if s.NoRouter {
 		life = 0
@@ -74,14 +78,38 @@ func advertisement(s *host.Server, hardware net.HardwareAddr, mtu int) []byte {
 	if len(hardware) == etherLen {
 		m = append(append(m, optionHardware, 1), hardware...)
 	}
-	if s.DNS == nil {
-		return m
+	const servers, search = 23, 24
+	said := d.chosen(tags{s.Link}, true)
+	switch {
+	case said[servers] != nil:
+		m = append(m, saidServers(s, said[servers])...)
+	case s.DNS != nil:
+		m = append(m, serversOption(s)...)
 	}
-	m = append(m, serversOption(s)...)
-	if s.Domain != "" {
-		m = append(m, domainsOption(s.Domain)...)
+	wire, ok := wireName(s.Domain)
+	switch {
+	case said[search] != nil:
+		m = append(m, domainsOption(said[search].value.data)...)
+	case ok && s.DNS != nil:
+		m = append(m, domainsOption(wire)...)
 	}
 	return m
+}
+
+// saidServers tells the servers of names that options name for DHCPv6.
+func saidServers(s *host.Server, line *optionLine) []byte {
+	var own netip.Addr
+	for i := range s.Subnets {
+		if sub := &s.Subnets[i]; advertised(sub) && !own.IsValid() {
+			own = sub.Prefix.Addr()
+		}
+	}
+	list := line.value.bytes(own)
+	if len(list) == 0 {
+		return nil
+	}
+	o := binary.BigEndian.AppendUint32([]byte{optionServers, byte(1 + len(list)/8), 0, 0}, forever)
+	return append(o, list...)
 }
 
 // prefixOption tells a prefix. Guests choose addresses in it by themselves unless they are handed out.
@@ -95,9 +123,13 @@ func prefixOption(s *host.Subnet) []byte {
 			life = min(life, uint32(min(time.Duration(r.Lease)/time.Second, forever)))
 		}
 	}
-	o := []byte{optionPrefix, 4, byte(s.Prefix.Bits()), flags}
+	prefix := s.Prefix
+	if !s.HasDHCP() && prefix.Bits() < ownBits {
+		prefix = netip.PrefixFrom(prefix.Addr(), ownBits)
+	}
+	o := []byte{optionPrefix, 4, byte(prefix.Bits()), flags}
 	o = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(o, life), life)
-	return append(append(o, 0, 0, 0, 0), s.Prefix.Masked().Addr().AsSlice()...)
+	return append(append(o, 0, 0, 0, 0), prefix.Masked().Addr().AsSlice()...)
 }
 
 // serversOption tells the servers of names: the host, in each network.
@@ -112,13 +144,9 @@ func serversOption(s *host.Server) []byte {
 	return o
 }
 
-// domainsOption tells the domain in which names are looked for.
-func domainsOption(domain string) []byte {
-	o := binary.BigEndian.AppendUint32([]byte{optionDomains, 0, 0, 0}, forever)
-	for label := range strings.SplitSeq(strings.TrimSuffix(domain, "."), ".") {
-		o = append(append(o, byte(len(label))), label...)
-	}
-	o = append(o, 0)
+// domainsOption tells the domains in which names are looked for.
+func domainsOption(wire []byte) []byte {
+	o := append(binary.BigEndian.AppendUint32([]byte{optionDomains, 0, 0, 0}, forever), wire...)
 	for len(o)%8 != 0 {
 		o = append(o, 0)
 	}

@@ -144,7 +144,7 @@ func (s *server) advertise(conn *net.IPConn, device *net.Interface, asked <-chan
 // speak sends an advertisement. It fails as long as the host has no address of its own on the link.
 func (s *server) speak(conn *net.IPConn, device *net.Interface, to *net.IPAddr) bool {
 	s.mu.Lock()
-	m := advertisement(&s.doc, device.HardwareAddr, device.MTU)
+	m := advertisement(&s.doc, &s.dhcp6.said, device.HardwareAddr, device.MTU)
 	s.mu.Unlock()
 	_, err := conn.WriteToIP(m, to)
 	return err == nil

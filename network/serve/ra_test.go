@@ -40,7 +40,7 @@ func TestAdvertisement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.True(t, advertises(&c.server))
-			require.Equal(t, strings.ReplaceAll(c.want, " ", ""), hex.EncodeToString(advertisement(&c.server, hardware, 1400)))
+			require.Equal(t, strings.ReplaceAll(c.want, " ", ""), hex.EncodeToString(advertisement(&c.server, &dhcpDirectives{}, hardware, 1400)))
 		})
 	}
 	require.False(t, advertises(&host.Server{Subnets: []host.Subnet{{Prefix: prefix, Silent: true}, {Prefix: netip.MustParsePrefix("10.0.0.1/8")}}}))

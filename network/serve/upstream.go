@@ -54,11 +54,10 @@ type asker struct {
 func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, tcp bool) ([]byte, error) {
 	servers := r.servers
 	if len(servers) == 0 {
-		servers = u.server.engine.machine.servers()
+		servers = u.server.machine.servers()
 	}
 	err := errors.New("nobody to ask")
-	for _, server := range servers {
-		to := netip.AddrPortFrom(server, dnsPort)
+	for _, to := range servers {
 		var answer []byte
 		if answer, err = u.askOne(ctx, q, packet, to, tcp); err == nil {
 			return answer, nil
