@@ -20,12 +20,9 @@ import (
 func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Facts, vepa network.VEPAPolicy) (host.Plan, error) {
 	const from = "/interface"
 	lower := f.Link(p.Plug.Dev.String())
-	mode, note := p.Plug.Mode, ""
-	if mode == schema.MacvtapVEPA {
-		var err error
-		if mode, note, err = vepa.Choose(f.Switch(lower.Name)); err != nil {
-			return nil, fmt.Errorf("/interface/source/@mode: %w", err)
-		}
+	mode, note, err := chooseMode(p.Plug.Mode, f.Switch(lower.Name), vepa)
+	if err != nil {
+		return nil, fmt.Errorf("/interface/source/@mode: %w", err)
 	}
 	on, err := footingOf(i, mode, lower)
 	if err != nil {
@@ -65,6 +62,18 @@ func planDirect(g Guest, i *Interface, p *network.Port, link string, f *host.Fac
 		return plan, nil
 	}
 	return append(plan, host.Step{From: from, Op: host.SetUp{Link: link}}), nil
+}
+
+// chooseMode returns the mode in which a guest is attached at a switch, and what is to be said about it. Mode private keeps
+// guests apart on this host only.
+func chooseMode(asked schema.MacvtapMode, s host.Switch, vepa network.VEPAPolicy) (mode schema.MacvtapMode, note string, err error) {
+	switch {
+	case asked == schema.MacvtapVEPA:
+		return vepa.Choose(s)
+	case asked == schema.MacvtapPrivate && s.Relay == host.RelayYes:
+		note = "the switch at " + s.Link + " reflects: guests in mode private reach each other through it"
+	}
+	return asked, note, nil
 }
 
 // planMacvtap plans the device of a virtual machine, of which the host has no IPv6.

@@ -19,7 +19,9 @@ import (
 type Reception struct {
 	// MAC is the address of the card. The zero MAC is that of the interface.
 	MAC schema.MAC
-	// Promiscuous takes everything. It is needed as well for a guest that puts itself into VLANs.
+	// Promiscuous takes everything. It is needed as well for a guest that puts itself into VLANs, and for one with further
+	// addresses on a device of the host that it has for itself: in mode passthrough that takes everything until the guest has
+	// said what it wants.
 	Promiscuous bool
 	// AllMulticast takes what is for any group: for "all", and where the table of groups overflowed.
 	AllMulticast bool
@@ -73,9 +75,9 @@ func (r Reception) receive(made host.AddMacvtap) host.Receive {
 	return own
 }
 
-// ownReceive is what a device takes whose guest has not asked for anything.
+// ownReceive is what a device takes whose guest has not asked for anything: in mode passthru all that there is.
 func ownReceive(made host.AddMacvtap) host.Receive {
-	return host.Receive{Link: made.Link, MAC: made.MAC}
+	return host.Receive{Link: made.Link, MAC: made.MAC, Promiscuous: made.Mode == host.Passthru}
 }
 
 // withReceive is a plan of a port whose device takes r. What it takes by itself is no step.

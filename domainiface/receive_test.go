@@ -5,6 +5,7 @@ package domainiface_test
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,4 +81,34 @@ func TestReceive(t *testing.T) {
 	tap, err := domainiface.Attach(t.Context(), lan, domainiface.Guest{Name: "web"}, nic(t, `<interface type='network' trustGuestRxFilters='yes'><source network='lan'/></interface>`))
 	require.NoError(t, err)
 	require.ErrorIs(t, tap.Receive(t.Context(), wants), errors.ErrUnsupported)
+}
+
+// TestReceivePassthrough has a device that a guest has for itself take everything until the guest has said what it wants, and
+// again when it is not trusted any more.
+func TestReceivePassthrough(t *testing.T) {
+	m, nets, _ := onCards(t)
+	before := m.String()
+	text := `<interface type='direct' trustGuestRxFilters='yes'><mac address='52:54:00:00:00:01'/><source dev='eth1' mode='passthrough'/></interface>`
+	port, err := domainiface.Attach(t.Context(), nets, domainiface.Guest{Name: "web"}, nic(t, text))
+	require.NoError(t, err)
+	takes := func() string {
+		t.Helper()
+		f, err := m.Facts(t.Context(), host.Scope{Receives: []string{port.Link}})
+		require.NoError(t, err)
+		drift, err := nets.Check(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, drift)
+		return f.Receives[0].String()
+	}
+	const everything, own = "macvtap0 address 52:54:00:00:00:01 promisc on allmulticast off", "macvtap0 address 52:54:00:00:00:01 promisc off allmulticast off"
+	require.Equal(t, everything, takes())
+	require.NoError(t, port.Receive(t.Context(), domainiface.Reception{}))
+	require.Equal(t, own, takes())
+	require.NoError(t, port.Receive(t.Context(), domainiface.Reception{Promiscuous: true}))
+	require.Equal(t, everything, takes())
+	require.NoError(t, port.Receive(t.Context(), domainiface.Reception{}))
+	require.NoError(t, port.Update(t.Context(), nic(t, strings.Replace(text, "'yes'", "'no'", 1))))
+	require.Equal(t, everything, takes())
+	require.NoError(t, port.Detach(t.Context()))
+	require.Equal(t, before, m.String())
 }

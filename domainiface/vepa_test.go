@@ -74,6 +74,28 @@ func TestVEPAPolicy(t *testing.T) {
 	}
 }
 
+// TestPrivateIsWarned tells in the plan that a switch which reflects leads from guest to guest, as mode private is to keep it
+// from.
+func TestPrivateIsWarned(t *testing.T) {
+	const warning = "the switch at eth0 reflects: guests in mode private reach each other through it"
+	for relay, want := range map[host.Relay]string{host.RelayYes: warning, host.RelayNo: "", host.RelayPossible: "", host.RelayUnknown: ""} {
+		for _, mode := range []string{"private", "bridge", "vepa", "passthrough"} {
+			m, nets, _ := withBox(t)
+			require.NoError(t, m.SetSwitch(host.Switch{Link: "eth0", Relay: relay}))
+			for _, guest := range []domainiface.Guest{{Name: "web"}, box} {
+				port, err := domainiface.Attach(t.Context(), nets, guest, nic(t, `<interface type='direct'><source dev='eth0' mode='`+mode+`'/></interface>`))
+				require.NoError(t, err)
+				if mode != "private" {
+					want = ""
+				}
+				require.Equal(t, want, port.Built[0].Note, "%s, mode %s", relay, mode)
+				require.NoError(t, port.Detach(t.Context()))
+			}
+			want = map[bool]string{true: warning}[relay == host.RelayYes]
+		}
+	}
+}
+
 // TestVEPAPolicyIsTold finds out that a switch reflects which does not say so, and another one does not.
 func TestVEPAPolicyIsTold(t *testing.T) {
 	m := hosttest.New("eth0", "eth1")

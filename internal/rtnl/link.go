@@ -47,6 +47,8 @@ type Link struct {
 	VLAN int
 	// Mode is that of a macvtap or macvlan device, in the word of "ip link ... mode"; empty on others.
 	Mode string
+	// NoPromisc is set on such a device that leaves the one below what that takes, see [Stacked].
+	NoPromisc bool
 	// Parent is what the hardware is called on its Bus, such as 0000:03:00.0 on pci; both are empty if the link is no
 	// hardware.
 	Parent, Bus string
@@ -338,8 +340,11 @@ var modes = map[uint32]string{1: "private", 2: "vepa", 4: "bridge", 8: "passthru
 
 func (l *Link) parseMacvlan(ad *netlink.AttributeDecoder) error {
 	for ad.Next() {
-		if ad.Type() == unix.IFLA_MACVLAN_MODE {
+		switch ad.Type() {
+		case unix.IFLA_MACVLAN_MODE:
 			l.Mode = modes[ad.Uint32()]
+		case unix.IFLA_MACVLAN_FLAGS:
+			l.NoPromisc = ad.Uint16()&noPromisc != 0
 		}
 	}
 	return nil

@@ -76,7 +76,7 @@ func (c *Conn) AddMacvlan(n NewLink, s Stacked) error { return c.addStacked(n, "
 func (c *Conn) addStacked(n NewLink, kind string, s Stacked) error {
 	return c.addLink(n, kind, func(ae *netlink.AttributeEncoder) error {
 		if s.NoPromisc {
-			ae.Uint16(unix.IFLA_MACVLAN_FLAGS, 1) // MACVLAN_FLAG_NOPROMISC
+			ae.Uint16(unix.IFLA_MACVLAN_FLAGS, noPromisc)
 		}
 		for number, word := range modes {
 			if word == s.Mode {
@@ -195,6 +195,16 @@ func (c *Conn) SetTakes(index int, promiscuous, allMulticast bool) error {
 	return c.change(request{kind: unix.RTM_SETLINK, body: linkHeader(index, flags, unix.IFF_PROMISC|unix.IFF_ALLMULTI)})
 }
 
+// noPromisc is the kernel's MACVLAN_FLAG_NOPROMISC.
+const noPromisc = 1
+
+// SetNoPromisc has a macvtap device in mode passthru leave the one below what that takes, or have it take everything.
+func (c *Conn) SetNoPromisc(index int, on bool) error {
+	return c.setKind(index, "macvtap", func(ae *netlink.AttributeEncoder) {
+		ae.Uint16(unix.IFLA_MACVLAN_FLAGS, uint16(boolean[uint8](on)*noPromisc))
+	})
+}
+
 // SetBridge changes the options of a bridge but for [Conn.SetVLANFiltering]. With STP on, the kernel accepts only some delays.
 func (c *Conn) SetBridge(index int, o BridgeOptions) error {
 	delay := func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_BR_FORWARD_DELAY, uint32(o.ForwardDelay)) }
@@ -215,9 +225,14 @@ func (c *Conn) SetVLANFiltering(index int, on bool) error {
 }
 
 func (c *Conn) setBridge(index int, options ...func(*netlink.AttributeEncoder)) error {
+	return c.setKind(index, "bridge", options...)
+}
+
+// setKind changes options of a link that are those of its kind.
+func (c *Conn) setKind(index int, kind string, options ...func(*netlink.AttributeEncoder)) error {
 	body, err := linkBody(index, 0, 0, func(ae *netlink.AttributeEncoder) {
 		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
-			ae.String(unix.IFLA_INFO_KIND, "bridge")
+			ae.String(unix.IFLA_INFO_KIND, kind)
 			ae.Nested(unix.IFLA_INFO_DATA, func(ae *netlink.AttributeEncoder) error {
 				for _, option := range options {
 					option(ae)

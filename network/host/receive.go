@@ -14,7 +14,8 @@ type Receive struct {
 	Link string
 	// MAC is the address of the device, which is that of its guest.
 	MAC MAC
-	// Promiscuous takes everything, AllMulticast everything that is for a group.
+	// Promiscuous takes everything, AllMulticast everything that is for a group. A device in mode passthru is born promiscuous;
+	// otherwise the device below takes what it would take without it, and what is for the groups.
 	Promiscuous  bool `json:",omitempty"`
 	AllMulticast bool `json:",omitempty"`
 	// Groups are those whose frames are taken, sorted.
@@ -64,6 +65,7 @@ func (r Receive) check(link string) error {
 // SetReceive changes what a device takes, as its guest asks who may do that:
 //
 //	ip link set LINK address MAC promisc on|off allmulticast on|off
+//	ip link set LINK type macvtap promisc|nopromisc     in mode passthru
 //	bridge fdb add|del GROUP dev LINK self
 //
 // Was is what it replaces. A missing link is fs.ErrNotExist, and an address that another device on the same card has

@@ -36,6 +36,8 @@ func takes(r host.Receive) host.SetReceive {
 
 func with0Link(r host.Receive, link string) host.Receive { r.Link = link; return r }
 
+func promiscuous(r host.Receive) host.Receive { r.Promiscuous = true; return r }
+
 func groups0(groups ...host.MAC) host.Receive {
 	r := own0
 	r.Groups = groups
@@ -104,6 +106,13 @@ func macvtapCases() []opCase {
 		before:     []host.Op{tap0, mv0, up("tap0"), up("mv0")},
 		op:         takes(groups0(host.MAC{1, 0, 0x5e, 1, 2, 3}, host.MAC{0x33, 0x33, 0, 0, 0, 9})),
 		changes:    "-receive " + own0.String() + "\n+receive " + own0.String() + " groups 01:00:5e:01:02:03,33:33:00:00:00:09\n",
+		repeatable: true,
+	}, {
+		name:   "SetReceive in mode passthru",
+		before: []host.Op{tap0, alone(mv0), up("tap0"), up("mv0")},
+		op:     host.SetReceive{Link: "mv0", Receive: own0, Was: promiscuous(own0)},
+		changes: "-receive mv0 address 52:54:00:00:00:05 promisc on allmulticast off\n" +
+			"+receive mv0 address 52:54:00:00:00:05 promisc off allmulticast off\n",
 		repeatable: true,
 	}, {
 		name:   "Raise",

@@ -28,6 +28,7 @@ func (m *Machine) addMacvtap(o host.AddMacvtap) error {
 		l.MTU = below.MTU
 	}
 	l.queues = max(o.Queues, 1)
+	l.takes.Promiscuous = o.Mode == host.Passthru
 	if err := m.addLink(l); err != nil {
 		return err
 	}

@@ -63,14 +63,26 @@ func (b *Backend) receiveAs(l rtnl.Link, is, want host.Receive) error {
 			}
 		}
 	}
+	promiscuous := want.Promiscuous
+	if l.Mode == host.Passthru {
+		if l.NoPromisc == want.Promiscuous {
+			if err := b.rt.SetNoPromisc(l.Index, !want.Promiscuous); err != nil {
+				return err
+			}
+		}
+		promiscuous = false // it would not lead to anything
+	}
 	// Last, and also if nothing is another: until it is told its flags, a macvtap device takes what was for groups that it is
 	// not in any more.
-	return b.rt.SetTakes(l.Index, want.Promiscuous, want.AllMulticast)
+	return b.rt.SetTakes(l.Index, promiscuous, want.AllMulticast)
 }
 
 // receive is what a link takes.
 func (b *Backend) receive(l rtnl.Link) (host.Receive, error) {
 	r := host.Receive{Link: l.Name, MAC: l.MAC, Promiscuous: l.Promiscuous, AllMulticast: l.AllMulticast}
+	if l.Mode == host.Passthru {
+		r.Promiscuous = !l.NoPromisc
+	}
 	err := b.enter(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/dev_mcast")
 		r.Groups = groupsOf(string(text), l.Name)
