@@ -7,7 +7,7 @@ import "fmt"
 // AddTap makes a persistent tap device, down and in no bridge:
 //
 //	ip tuntap add dev LINK mode tap [multi_queue] [vnet_hdr] [user USER] [group GROUP]
-//	ip link set LINK address MAC mtu MTU alias OWNER
+//	ip link set LINK address MAC mtu MTU alias OWNER addrgenmode none
 //
 // It exists from the moment all of this is done, or not at all. Its guest side is opened with a [TapOpener].
 type AddTap struct {

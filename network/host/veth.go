@@ -13,7 +13,7 @@ import (
 // down as well:
 //
 //	ip link add LINK address MAC mtu MTU type veth peer name PEER address PEERMAC netns NAMESPACE
-//	ip link set LINK alias OWNER
+//	ip link set LINK alias OWNER addrgenmode none
 type AddVeth struct {
 	Link string
 	MAC  MAC

@@ -41,6 +41,21 @@ func (b *Backend) finish(name string, kind host.Kind, mac host.MAC, change rtnl.
 	return nil
 }
 
+// setSilent is setLink for a device through which only a guest is to speak: the kernel makes up no IPv6 address for it, and
+// says nothing there.
+func (b *Backend) setSilent(name string, change rtnl.Change) error {
+	silent := change
+	silent.SilentIPv6 = true
+	err := b.setLink(name, silent)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if change == (rtnl.Change{}) { // it has no IPv6
+		return nil
+	}
+	return b.setLink(name, change)
+}
+
 // delLink removes a link that an operation with this name, kind and hardware address made. Any other counts as missing.
 func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
 	l, err := b.rt.Link(name)

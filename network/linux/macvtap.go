@@ -44,19 +44,11 @@ func (b *Backend) below(kind host.Kind, link, name string) (rtnl.Link, error) {
 
 // finishMacvtap gives a device what the kernel does not take in the message that makes it.
 func (b *Backend) finishMacvtap(o host.AddMacvtap, lower rtnl.Link) error {
-	change := rtnl.Change{Alias: o.Owner, SilentIPv6: true}
+	change := rtnl.Change{Alias: o.Owner}
 	if o.Mode == host.Passthru && o.MAC != host.MAC(lower.MAC) {
 		change.MAC = o.MAC
 	}
-	err := b.setLink(o.Link, change)
-	if errors.Is(err, errors.ErrUnsupported) {
-		change.SilentIPv6 = false // it has none
-		if change == (rtnl.Change{}) {
-			return nil
-		}
-		err = b.setLink(o.Link, change)
-	}
-	return keepsAddress(o.Lower, err)
+	return keepsAddress(o.Lower, b.setSilent(o.Link, change))
 }
 
 // keepsAddress tells why the kernel does not give a link another address.

@@ -49,7 +49,7 @@ func (b *Backend) addTap(o host.AddTap) error {
 			return fmt.Errorf("tap %s for user or group %d: %w", o.Link, *allow.id, rtnl.Translate(err))
 		}
 	}
-	if err := b.setLink(o.Link, rtnl.Change{MAC: o.MAC, MTU: o.MTU, Alias: o.Owner}); err != nil {
+	if err := b.setSilent(o.Link, rtnl.Change{MAC: o.MAC, MTU: o.MTU, Alias: o.Owner}); err != nil {
 		return err
 	}
 	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {

@@ -47,7 +47,7 @@ func TestAddTap(t *testing.T) {
 			c.tap.Link, c.tap.MAC = "tap0", tapMAC
 			do(t, b, c.tap)
 			got := ns.Output(t, "ip", "-d", "link", "show", "tap0")
-			for _, want := range append(c.want, "state DOWN", tapMAC.String()) {
+			for _, want := range append(c.want, "state DOWN", "addrgenmode none", tapMAC.String()) {
 				require.Contains(t, got, want)
 			}
 			for _, unwanted := range c.wantLess {

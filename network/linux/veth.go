@@ -5,6 +5,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
@@ -27,7 +28,10 @@ func (b *Backend) addVeth(o host.AddVeth) error {
 	if err != nil {
 		return fmt.Errorf("veth %s with peer %s in %s: %w", o.Link, o.Peer, o.Namespace, err)
 	}
-	return b.finish(o.Link, host.Veth, o.MAC, rtnl.Change{Alias: o.Owner})
+	if err := b.setSilent(o.Link, rtnl.Change{Alias: o.Owner}); err != nil {
+		return errors.Join(err, b.delLink(o.Link, host.Veth, o.MAC))
+	}
+	return nil
 }
 
 func (b *Backend) delVeth(o host.DelVeth) error { return b.delLink(o.Link, host.Veth, o.MAC) }
