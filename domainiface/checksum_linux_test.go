@@ -36,6 +36,7 @@ func TestReplyChecksums(t *testing.T) {
 <dhcp><range start='10.88.0.100' end='10.88.0.199'/></dhcp></ip></network>`)
 	require.NoError(t, lab.Echo(t.Context(), w.host.Path()))
 	gateway := netip.MustParseAddr("10.88.0.1")
+	require.Contains(t, w.host.Output(t, "ip", "link", "show", "lan0"), "qdisc noqueue", "nothing waits where nothing is limited")
 	machine := w.boot("web", 0)
 	received := capture(t, machine, "eth0")
 	got := w.lease(machine, dhcpclient.Options{})

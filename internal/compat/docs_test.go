@@ -202,7 +202,7 @@ func readingsText(t *testing.T) string {
 		assert.Empty(t, lax, "accepted in Compat mode: %s", r.example.text)
 		fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", r.what, r.libvirt, r.we, r.example.text)
 	}
-	return b.String() + everyMode + acceptedText(t) + behaviourText(t)
+	return b.String() + everyMode + acceptedText(t) + behaviourText(t) + correctedText(t)
 }
 
 // everyMode is what no test of one document can show.
