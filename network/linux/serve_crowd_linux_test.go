@@ -18,12 +18,13 @@ import (
 	"github.com/go-virtnet/virtnet/internal/dhcpclient"
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/linux"
 	"github.com/go-virtnet/virtnet/network/serve"
 )
 
-// crowdDocument is network k of many, with two addresses for guests and a name.
-func crowdDocument(t testing.TB, k int, served bool) *network.Network {
+// startDocument is network k, with two addresses for guests and a name, or without a server.
+func startDocument(t testing.TB, k int, served bool) *network.Network {
 	t.Helper()
 	inside := `<dns enable='no'/>`
 	dhcp := ""
@@ -33,7 +34,7 @@ func crowdDocument(t testing.TB, k int, served bool) *network.Network {
 		dhcp = fmt.Sprintf(`<dhcp><range start='%s.10' end='%s.11'/></dhcp>`, subnet, subnet)
 	}
 	def, err := network.Parse(strings.NewReader(fmt.Sprintf(
-		`<network><name>crowd%d</name><bridge name='crowd%d' delay='0'/>%s<ip address='%s.1' prefix='24'>%s</ip></network>`, k, k, inside, subnet, dhcp)))
+		`<network><name>net%d</name><bridge name='started%d' delay='0'/>%s<ip address='%s.1' prefix='24'>%s</ip></network>`, k, k, inside, subnet, dhcp)))
 	require.NoError(t, err)
 	return def
 }
@@ -45,7 +46,7 @@ type footprint struct{ memory, goroutines, descriptors int }
 func ours(t testing.TB) footprint {
 	t.Helper()
 	var m runtime.MemStats
-	for range 3 { // stacks shrink by one half each time
+	for range 3 { // stacks shrink by one part each time
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
@@ -57,6 +58,19 @@ func ours(t testing.TB) footprint {
 // mostIdle is how much memory a network may take that is served and has nothing to do, with everything that is known of it.
 const mostIdle = 64 << 10
 
+// crowdServer serves network k of many.
+func crowdServer(k int) host.Serve {
+	op := serve4()
+	op.Server.Name, op.Server.Link = fmt.Sprintf("net-%d", k), fmt.Sprintf("crowd%d", k)
+	addr := netip.AddrFrom4([4]byte{10, byte(100 + k/256), byte(k), 1})
+	op.Server.Subnets[0] = host.Subnet{
+		Prefix: netip.PrefixFrom(addr, 24),
+		Ranges: []host.Range{{Start: addr.Next(), End: addr.Next().Next()}},
+	}
+	op.Server.DNS.Hosts = []host.NameRecord{{Addr: addr, Names: []string{"gate.example"}}}
+	return op
+}
+
 // TestCrowd serves hundreds of networks at once from this process, and each answers its guest. An idle one takes little, and
 // nothing is left when they have ended. (So many programs would not start: a user has 128 instances of inotify, and each takes
 // one.)
@@ -66,19 +80,12 @@ func TestCrowd(t *testing.T) {
 	if testing.Short() {
 		count = 50
 	}
-	nets, err := network.Open(t.Context(), p.Backend, network.Memory())
-	require.NoError(t, err)
-	name := func(k int) string { return fmt.Sprintf("crowd%d", k) }
-	for k := range count {
-		require.NoError(t, nets.Define(t.Context(), crowdDocument(t, k, true)))
-	}
-	require.NoError(t, nets.Start(t.Context(), name(0)))
-	require.NoError(t, nets.Stop(t.Context(), name(0)))
-	guests := testenv.New(t)
+	guests := p.crowd(t, count)
+	do(t, p.Backend, crowdServer(0), crowdServer(0).Inverse())
 	before := ours(t)
 	begin := time.Now()
 	for k := range count {
-		require.NoError(t, nets.Start(t.Context(), name(k)))
+		do(t, p.Backend, crowdServer(k))
 	}
 	started := time.Since(begin)
 	idle := ours(t)
@@ -86,23 +93,20 @@ func TestCrowd(t *testing.T) {
 	t.Logf("each of %d takes %s to start, and then %d bytes, %.1f goroutines and %.1f descriptors",
 		count, started/time.Duration(count), each, float64(idle.goroutines-before.goroutines)/float64(count), float64(idle.descriptors-before.descriptors)/float64(count))
 	require.LessOrEqual(t, each, mostIdle)
-
-	p.crowd(t, guests, count)
 	for k := range count {
-		subnet := netip.AddrFrom4([4]byte{10, byte(100 + k/256), byte(k), 1})
+		addr := crowdServer(k).Server.Subnets[0].Prefix.Addr()
 		guests.Run(t, func() {
 			got, err := dhcpclient.Lease(t.Context(), fmt.Sprintf("guest%d", k), dhcpclient.Options{Retransmit: 200 * time.Millisecond})
 			require.NoError(t, err)
-			require.Equal(t, subnet, got.Server)
+			require.Equal(t, addr, got.Server)
 		})
-		require.Equal(t, []string{subnet.String()}, askAddr4(t, p.ns, subnet.String(), "gate.example."))
+		require.Equal(t, []string{addr.String()}, askAddr4(t, p.ns, addr.String(), "gate.example."))
 	}
 	served := ours(t)
 	t.Logf("each takes %d bytes when it has served a guest", (served.memory-before.memory)/count)
 	require.LessOrEqual(t, (served.memory-before.memory)/count, mostIdle)
-
 	for k := range count {
-		require.NoError(t, nets.Stop(t.Context(), name(k)))
+		do(t, p.Backend, crowdServer(k).Inverse())
 	}
 	testenv.WaitFor(t, 20*time.Second, "as many goroutines and descriptors as before", func() bool {
 		after := ours(t)
@@ -114,16 +118,19 @@ func TestCrowd(t *testing.T) {
 	p.empty(t)
 }
 
-// crowd plugs a guest into each of these networks: the devices guest0, guest1 ... of one namespace.
-func (p *place) crowd(t *testing.T, guests *testenv.Namespace, count int) {
+// crowd makes the bridges of these networks, and plugs a guest into each: the devices guest0, guest1 ... of one namespace.
+func (p *place) crowd(t *testing.T, count int) *testenv.Namespace {
 	t.Helper()
+	guests := testenv.New(t)
 	var here, there strings.Builder
 	for k := range count {
+		fmt.Fprintf(&here, "link add crowd%d up type bridge forward_delay 0\naddr add %s dev crowd%d\n", k, crowdServer(k).Server.Subnets[0].Prefix, k)
 		fmt.Fprintf(&here, "link add port%d type veth peer name guest%d netns %s\nlink set port%d master crowd%d up\n", k, k, guests.Path(), k, k)
 		fmt.Fprintf(&there, "link set guest%d up\n", k)
 	}
 	p.ns.Output(t, "ip", "-batch", batch(t, here.String()))
 	guests.Output(t, "ip", "-batch", batch(t, there.String()))
+	return guests
 }
 
 func batch(t *testing.T, lines string) string {
@@ -150,11 +157,11 @@ func TestStartServed(t *testing.T) {
 		nets, err := network.Open(t.Context(), b, network.Memory())
 		require.NoError(t, err)
 		for k, served := range []bool{false, true} {
-			require.NoError(t, nets.Define(t.Context(), crowdDocument(t, k, served)))
+			require.NoError(t, nets.Define(t.Context(), startDocument(t, k, served)))
 		}
 		for round := range most {
 			for k := range times {
-				name := fmt.Sprintf("crowd%d", k)
+				name := fmt.Sprintf("net%d", k)
 				begin := time.Now()
 				require.NoError(t, nets.Start(t.Context(), name))
 				times[k] = append(times[k], float64(time.Since(begin).Microseconds()))

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// anyPacket is as long as a packet can be.
-	anyPacket = 1 << 16
+	// mostPacket is how long a packet can be that is read. Nobody asks a question, or answers one, that is longer.
+	mostPacket = 1 << 14
 	// mostTogether is how many packets are answered together.
 	mostTogether = 32
 )
@@ -29,14 +29,14 @@ type packet struct {
 // while it answers: who waits for packets needs no memory for them.
 type arena struct {
 	packets []packet
-	bytes   [2 * anyPacket]byte
+	bytes   [2 * mostPacket]byte
 }
 
 // fill reads what has come to a socket, but does not wait for it.
 func (a *arena) fill(fd int) error {
 	a.packets = a.packets[:0]
-	for used := 0; len(a.packets) < mostTogether && used <= anyPacket; {
-		n, from, err := unix.Recvfrom(fd, a.bytes[used:used+anyPacket], unix.MSG_DONTWAIT)
+	for used := 0; len(a.packets) < mostTogether && used <= mostPacket; {
+		n, from, err := unix.Recvfrom(fd, a.bytes[used:used+mostPacket], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -44,6 +44,8 @@ func (a *arena) fill(fd int) error {
 			return nil
 		case err != nil:
 			return err
+		case n > mostPacket:
+			continue
 		}
 		a.packets = append(a.packets, packet{a.bytes[used : used+n : used+n], sender(from)})
 		used += n
