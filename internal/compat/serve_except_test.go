@@ -12,14 +12,15 @@ func (d difference) String() string { return d.kind + ", " + d.part }
 var differences = map[difference]string{
 	{"DHCPv4", "option 61"}: "RFC 6842 wants the client's identifier back, and dnsmasq does not give it",
 
-	{"DHCPv4", "from"}:                        "dnsmasq lets the kernel choose the sender among the addresses of a link with several subnets; here it is the one that the guest is told of",
-	{"DHCPv6", "option 24"}:                   "dnsmasq does not tell the domain to guests that ask for it, though it tells it to those of IPv4",
-	{"DHCPv6 SOLICIT", "option 7"}:            "dnsmasq does not say that it is the only server where it hands out no address of IPv4, and guests wait for others",
-	{"DHCPv6 SOLICIT", "option 13"}:           "dnsmasq says outside of the association that it has no address; RFC 8415, section 18.3.9, wants it inside",
-	{"DHCPv6 SOLICIT", "option 3"}:            "as above",
-	{"DHCPv6 rapid SOLICIT", "option 7"}:      "as above",
-	{"DHCPv6 rapid SOLICIT", "option 13"}:     "as above",
-	{"DHCPv6 RELEASE of nothing", "option 3"}: "dnsmasq repeats the address that is none; RFC 8415, section 18.3.7, wants nothing there but the status",
+	{"DHCPv4", "from"}: "dnsmasq lets the kernel choose the sender among the addresses of a link with several subnets; here it is the one that the guest is told of",
+	{"DHCPv4 INFORM without a list", "option 51"}: "RFC 2131, section 4.3.5, forbids to tell a time to who has not asked for an address",
+	{"DHCPv6", "option 24"}:                       "dnsmasq does not tell the domain to guests that ask for it, though it tells it to those of IPv4",
+	{"DHCPv6 SOLICIT", "option 7"}:                "dnsmasq does not say that it is the only server where it hands out no address of IPv4, and guests wait for others",
+	{"DHCPv6 SOLICIT", "option 13"}:               "dnsmasq says outside of the association that it has no address; RFC 8415, section 18.3.9, wants it inside",
+	{"DHCPv6 SOLICIT", "option 3"}:                "as above",
+	{"DHCPv6 rapid SOLICIT", "option 7"}:          "as above",
+	{"DHCPv6 rapid SOLICIT", "option 13"}:         "as above",
+	{"DHCPv6 RELEASE of nothing", "option 3"}:     "dnsmasq repeats the address that is none; RFC 8415, section 18.3.7, wants nothing there but the status",
 
 	{"DNS foreign name that fails", "answered here only"}: "dnsmasq keeps a failure to itself where the servers are asked in order, and clients wait for nothing",
 	{"DNS domain", "flags"}:                               "dnsmasq does not say that the one who knows is it, of a domain that is its own",

@@ -167,6 +167,7 @@ func (l *asking) life4(kind string, g guest4) {
 	})
 	step("REQUEST to renew", dhcpv4.MessageTypeRequest, func() []dhcpv4.Modifier { return append(ask(), has()) })
 	step("INFORM", dhcpv4.MessageTypeInform, func() []dhcpv4.Modifier { return append(ask(), has()) })
+	step("INFORM without a list", dhcpv4.MessageTypeInform, func() []dhcpv4.Modifier { return []dhcpv4.Modifier{has()} })
 	step("RELEASE", dhcpv4.MessageTypeRelease, func() []dhcpv4.Modifier { return []dhcpv4.Modifier{has(), of} })
 }
 

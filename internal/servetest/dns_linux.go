@@ -152,8 +152,9 @@ func dnsAnswer(t testing.TB, packet []byte) Answer {
 }
 
 // An Upstream is a server of names that knows everything: each name has an address that tells by which address the server
-// was asked, but for those that begin with "nx", which do not exist, "fail", of which it says that it has failed, "mute", about which it
-// says nothing, and "long", of which there is more than a packet of 512 bytes holds.
+// was asked, but for those that begin with "nx", which do not exist, "fail", of which it says that it has failed, and "long", of which
+// there is more than a packet of 512 bytes holds. At the first of its addresses it fails at those that begin with "first", and
+// says nothing about those that begin with "mute".
 type Upstream struct {
 	close []io.Closer
 }
@@ -249,14 +250,14 @@ func knows(packet []byte, who byte, tcp bool) []byte {
 	q := m.Questions[0]
 	m.Response, m.RecursionAvailable = true, true
 	name := strings.ToLower(q.Name.String())
-	if strings.HasPrefix(name, "mute") {
+	if strings.HasPrefix(name, "mute") && who == 1 {
 		return nil
 	}
 	count := 1
 	zone := dnsmessage.MustNewName("zone.example.")
 	h := dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 300}
 	switch {
-	case strings.HasPrefix(name, "fail"):
+	case strings.HasPrefix(name, "fail"), strings.HasPrefix(name, "first") && who == 1:
 		m.RCode, count = dnsmessage.RCodeServerFailure, 0
 	case strings.HasPrefix(name, "nx"):
 		m.RCode, count = dnsmessage.RCodeNameError, 0

@@ -50,16 +50,19 @@ type asker struct {
 }
 
 // ask passes a question on as it is, and returns the answer as it comes, with the number of the question. The servers are
-// tried in their order, as long as one does not answer.
+// tried in their order, as long as one does not answer or says that it cannot.
 func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, tcp bool) ([]byte, error) {
 	servers := r.servers
 	if len(servers) == 0 {
 		servers = u.server.machine.servers()
 	}
 	err := errors.New("nobody to ask")
-	for _, to := range servers {
+	for k, to := range servers {
 		var answer []byte
 		if answer, err = u.askOne(ctx, q, packet, to, tcp); err == nil {
+			if helpless(answer) && k < len(servers)-1 {
+				continue
+			}
 			return answer, nil
 		}
 		err = fmt.Errorf("%s: %w", to, err)
@@ -68,6 +71,13 @@ func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, 
 		}
 	}
 	return nil, err
+}
+
+// helpless reports whether an answer says that a server cannot answer, or will not.
+func helpless(answer []byte) bool {
+	const codeMask = 0x0f
+	code := dnsmessage.RCode(answer[3] & codeMask)
+	return code == dnsmessage.RCodeServerFailure || code == dnsmessage.RCodeRefused
 }
 
 // askOne asks one server, under a number that cannot be guessed, from a port that the kernel chooses.
