@@ -251,7 +251,16 @@ func (w *town) check() {
 // FuzzGiving plays a town: no address is held by two guests, what a guest is told is written down before it leaves, and each static
 // host keeps its own.
 func FuzzGiving(f *testing.F) {
-	f.Add([]byte{7, 1, 0x15, 7, 3, 0x35, 0x48, 3, 0x15, 0x80, 1, 0, 0x81, 0, 0, 0x88, 0, 0, 7, 3, 0x15})
+	const begin, swap, disk = 31 << 3, 30 << 3, 29 << 3
+	const ask, wants13, wants10 = byte(dhcpv4.MessageTypeRequest), 0x19, 0x16
+	const six, ask6, wants11 = 1 << 3, byte(dhcpv6.MessageTypeRequest), 0x30
+	f.Add([]byte{7, ask, wants13, begin, 0, 0, 6, ask, wants13, 7, ask, wants13})                                // what was given out before the end
+	f.Add([]byte{six | 7, ask6, wants11, begin, 0, 0, six | 6, ask6, wants11, six | 7, ask6, wants11})           // and of the other family
+	f.Add([]byte{disk, 0, 1, 7, ask, wants13, disk, 0, 0, 7, ask, wants13, begin, 0, 0, 6, ask, wants13})        // a disk that was full
+	f.Add([]byte{7, ask, wants10, swap, 0, 1, 7, ask, wants10, 2, ask, wants10, swap, 0, 2, 2, ask, wants10})    // an address that becomes a static host's
+	f.Add([]byte{7, ask, wants13, 7, byte(dhcpv4.MessageTypeRelease), 0x40 | 0x20 | 5, 6, ask, wants13})         // given back
+	f.Add([]byte{7, ask, wants13, 7, 0xf0, 0, 7, 0xf0, 0, 6, ask, wants13, begin, 0, 0, 7, ask, wants13})        // time passes
+	f.Add([]byte{7, ask, wants13, 7, byte(dhcpv4.MessageTypeDecline), 0x20 | wants13, 6, ask, wants13, 7, 1, 0}) // somebody else's
 	f.Add([]byte("any words will do, they are as good as any others, and the more the better it is for everybody"))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		w := newTown(t)
