@@ -23,7 +23,7 @@ import (
 
 // A fabric is a host at a switch that an lldpad plays, with somebody who tells the switch of guests.
 type fabric struct {
-	t           *testing.T
+	t           testing.TB
 	teller      linux.Agent
 	config      linux.Config
 	b           *linux.Backend
@@ -32,7 +32,7 @@ type fabric struct {
 	agent, bridge *agent
 }
 
-func newFabric(t *testing.T, teller linux.Agent) *fabric {
+func newFabric(t testing.TB, teller linux.Agent) *fabric {
 	needAgent(t)
 	f := &fabric{t: t, teller: teller, ns: testenv.New(t), outside: testenv.New(t)}
 	testenv.Connect(t, f.ns, f.outside, "eth0", "eth0")
@@ -258,4 +258,26 @@ func TestWithoutLldpad(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorContains(t, err, "lldpad does not run")
 	f.requireNoRecords()
+}
+
+// BenchmarkAssociate associates a guest and has it forgotten, by each teller.
+func BenchmarkAssociate(b *testing.B) {
+	for name, teller := range tellers {
+		b.Run(name, func(b *testing.B) {
+			f := newFabric(b, teller)
+			i := 0
+			guest := func() host.Associate {
+				v := vsi
+				v.Instance[14], v.Instance[15] = byte(i>>8), byte(i)
+				i++
+				return host.Associate{VSI: v}
+			}
+			first := guest()
+			do(b, f.b, first, first.Inverse()) // agrees with the switch
+			for b.Loop() {
+				op := guest()
+				do(b, f.b, op, op.Inverse())
+			}
+		})
+	}
 }

@@ -35,7 +35,7 @@ type agent struct {
 }
 
 // needAgent skips a test without the programs of the Debian package lldpad.
-func needAgent(t *testing.T) {
+func needAgent(t testing.TB) {
 	t.Helper()
 	testenv.NeedRoot(t)
 	for _, program := range []string{"lldpad", "lldptool", "unshare", "nsenter"} {
@@ -53,13 +53,13 @@ const (
 
 // startAgent starts lldpad with a role on a link and waits until it can be asked. It ends with the test, also when that is
 // killed, or when stop is called.
-func startAgent(t *testing.T, ns *testenv.Namespace, link, role string) *agent {
+func startAgent(t testing.TB, ns *testenv.Namespace, link, role string) *agent {
 	t.Helper()
 	return startAgentIn(t, t.TempDir(), ns, link, role)
 }
 
 // startAgentIn starts an agent that has that folder for /run.
-func startAgentIn(t *testing.T, run string, ns *testenv.Namespace, link, role string) *agent {
+func startAgentIn(t testing.TB, run string, ns *testenv.Namespace, link, role string) *agent {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "lldpad.conf")
@@ -104,7 +104,7 @@ var vsiLine = regexp.MustCompile(`vsi:0x\S+ flags:\S+ vsi_mode:(\d),.* ([0-9a-f-
 // guests are those that an agent which plays the bridge has taken in on a link. It keeps in its list those that it was told to
 // forget, until it would have to be reminded of them, and only its log tells them apart: where that is written at once, by
 // stdbuf.
-func (a *agent) guests(t *testing.T, link string) (ids []string) {
+func (a *agent) guests(t testing.TB, link string) (ids []string) {
 	t.Helper()
 	text, err := os.ReadFile(a.pid)
 	require.NoError(t, err)
@@ -153,7 +153,7 @@ func (a *agent) neighbour(link string) string {
 }
 
 // agree waits until a station has heard of the bridge at the other end of a link.
-func (a *agent) agree(t *testing.T, link string) {
+func (a *agent) agree(t testing.TB, link string) {
 	t.Helper()
 	testenv.WaitFor(t, 30*time.Second, "the agents know each other", func() bool { return strings.Contains(a.neighbour(link), "mode:bridge") })
 }
