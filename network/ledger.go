@@ -155,7 +155,7 @@ func (l *ledger) giveBack(ctx context.Context, c *claims) error {
 	}
 	for _, op := range unused {
 		if err := l.backend.Do(ctx, op); err != nil {
-			return err
+			return &host.StepError{Step: host.Step{Op: op, From: "/network/forward"}, Err: err}
 		}
 		if op.IPv6 {
 			c.Enabled.IPv6 = false

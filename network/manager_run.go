@@ -66,7 +66,7 @@ func (m *Manager) start(ctx context.Context, n *Network) error {
 func (m *Manager) plugAgain(ctx context.Context, r *record, into socket) error {
 	ids, err := m.portIDs(ctx, r.Name)
 	if err != nil {
-		return err
+		return fmt.Errorf("network %q runs, but its ports: %w", r.Name, err)
 	}
 	var errs []error
 	for _, id := range ids {

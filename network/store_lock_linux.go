@@ -58,7 +58,7 @@ func claimTemporary(f *os.File) (ours bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
 	}
 	var stat unix.Stat_t
 	err = unix.Fstat(int(f.Fd()), &stat)

@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
@@ -91,7 +93,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 	}
 	for _, look := range looks {
 		if err := look(ctx, scope, f); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("look at the host: %w", err)
 		}
 	}
 	f.Sort()
@@ -102,7 +104,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
 	if scope.All || scope.Addrs || scope.Routes || scope.VLANs || len(scope.Links) > 0 {
 		if err := b.linkFacts(scope, f); err != nil {
-			return err
+			return fmt.Errorf("links: %w", err)
 		}
 	}
 	if err := b.switchFacts(scope, f); err != nil {
@@ -139,6 +141,45 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	err := b.do(ctx, op)
+	if err == nil || explained(err) {
+		return err
+	}
+	return b.resolve(context.WithoutCancel(ctx), op, err)
+}
+
+// explained reports whether an error is an answer: nothing was done then. Another one leaves that open, such as an answer that was
+// lost on its way.
+func explained(err error) bool {
+	return slices.ContainsFunc([]error{fs.ErrExist, fs.ErrNotExist, fs.ErrInvalid, fs.ErrPermission, errors.ErrUnsupported}, func(answer error) bool {
+		return errors.Is(err, answer)
+	})
+}
+
+// resolve looks what has become of an operation that ended with an error which does not tell: it may have been done, or a part of it,
+// which is taken back.
+func (b *Backend) resolve(ctx context.Context, op host.Op, err error) error {
+	inverse := op.Inverse()
+	scope := op.Scope()
+	if inverse != nil {
+		scope = scope.And(inverse.Scope())
+	}
+	f, lookErr := b.Facts(ctx, scope)
+	switch {
+	case lookErr != nil:
+		return errors.Join(err, lookErr)
+	case op.Holds(f):
+		return nil
+	case inverse == nil || inverse.Holds(f):
+		return err
+	}
+	if undo := b.do(ctx, inverse); undo != nil && !errors.Is(undo, fs.ErrNotExist) {
+		return errors.Join(err, undo)
+	}
+	return err
+}
+
+func (b *Backend) do(ctx context.Context, op host.Op) error {
 	switch op := op.(type) {
 	case host.AddBridge:
 		return b.addBridge(op)

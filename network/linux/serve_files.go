@@ -108,6 +108,9 @@ func (f serverFiles) lock(create bool) (*os.File, error) {
 		if create && errors.Is(err, fs.ErrNotExist) {
 			continue // Another has removed the folder in between.
 		}
+		if err != nil && create {
+			_ = os.Remove(string(f)) // which it refuses if there is something in it
+		}
 		if err != nil {
 			return nil, err
 		}

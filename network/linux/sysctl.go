@@ -45,7 +45,7 @@ func readSysctl(key string) (string, error) {
 	}
 	value, err := sysctlFile(path, unix.O_RDONLY, func(fd int) ([]byte, error) {
 		value := make([]byte, 256) // much more than any number
-		n, err := unix.Read(fd, value)
+		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, value) })
 		return value[:max(n, 0)], err
 	})
 	if errors.Is(err, unix.EISDIR) {
@@ -61,7 +61,7 @@ func writeSysctl(key, value string) error {
 		return err
 	}
 	_, err = sysctlFile(path, unix.O_WRONLY, func(fd int) ([]byte, error) {
-		_, err := unix.Write(fd, []byte(value))
+		_, err := ignoringEINTR(func() (int, error) { return unix.Write(fd, []byte(value)) })
 		return nil, err
 	})
 	return err
@@ -71,7 +71,7 @@ func writeSysctl(key, value string) error {
 // registered for that, which takes longer than all the rest; nobody waits for a parameter.
 func sysctlFile(path string, flags int, use func(fd int) ([]byte, error)) ([]byte, error) {
 	operation := "open"
-	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	fd, err := ignoringEINTR(func() (int, error) { return unix.Open(path, flags|unix.O_CLOEXEC, 0) })
 	var result []byte
 	if err == nil {
 		operation = "use"
