@@ -268,7 +268,7 @@ func (m *Manager) planPort(ctx context.Context, req PortRequest, p *Port, r *por
 			return err
 		}
 	}
-	floor, err := planFloor(p)
+	floor, err := planFloor(p, f.Shaping)
 	if err != nil {
 		return err
 	}

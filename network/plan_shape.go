@@ -54,6 +54,7 @@ func PlanShape(b *qos.Bandwidth, from, link string, own bool, can host.Shaping) 
 	if s.IsZero() {
 		return nil, nil
 	}
+	s.BPF = can.NoU32 && (s.Means == host.Redirect || s.Means == host.Police)
 	if !s.Egress.IsZero() || s.Means == host.Redirect {
 		if len(can.Queues) == 0 {
 			return nil, fail(errors.ErrUnsupported, "%s: the kernel of the host can shape nothing", from)
@@ -100,9 +101,9 @@ func throttled(r *qos.Rate) host.Limit {
 }
 
 // planFloor guarantees a port what its document says, in the class that it was given on the bridge of its network.
-func planFloor(p *Port) (host.Plan, error) {
+func planFloor(p *Port, can host.Shaping) (host.Plan, error) {
 	const from = "/networkport/bandwidth/inbound/@floor"
-	if p.Bandwidth == nil || p.Bandwidth.Inbound == nil || p.Bandwidth.Inbound.Floor.Uint() == 0 || p.Bandwidth.ClassID.Uint() == 0 {
+	if !p.hasFloor() {
 		return nil, nil
 	}
 	id := p.Bandwidth.ClassID.Uint()
@@ -113,6 +114,11 @@ func planFloor(p *Port) (host.Plan, error) {
 		return nil, fmt.Errorf("%s: the port has no address or no bridge: %w", from, fs.ErrInvalid)
 	}
 	return host.Plan{{From: from, Op: host.AddClass{
-		Link: p.Plug.Bridge.String(), ID: uint16(id), MAC: host.MAC(p.MAC.Address), Rate: p.Bandwidth.Inbound.Floor.Uint(),
+		Link: p.Plug.Bridge.String(), ID: uint16(id), MAC: host.MAC(p.MAC.Address), Rate: p.Bandwidth.Inbound.Floor.Uint(), BPF: can.NoU32,
 	}}}, nil
+}
+
+// hasFloor reports whether a port has a class in which it is guaranteed something.
+func (p *Port) hasFloor() bool {
+	return p.Bandwidth != nil && p.Bandwidth.Inbound != nil && p.Bandwidth.Inbound.Floor.Uint() != 0 && p.Bandwidth.ClassID.Uint() != 0
 }

@@ -32,6 +32,7 @@ func TestPlanShape(t *testing.T) {
 	all := host.Shaping{Queues: []host.Queue{host.FQCoDel, host.SFQ, host.BFIFO}, Means: []host.Means{host.Redirect, host.Police}}
 	bare := host.Shaping{Queues: []host.Queue{host.BFIFO}}
 	policing := host.Shaping{Queues: []host.Queue{host.SFQ, host.BFIFO}, Means: []host.Means{host.Police}}
+	noU32 := host.Shaping{Queues: []host.Queue{host.BFIFO}, Means: []host.Means{host.Redirect, host.Police}, NoU32: true}
 	throttling := host.Shaping{Means: []host.Means{host.Throttle}}
 	in, out := rate(1000, 5000, 1024), rate(128, 256, 0)
 	for _, c := range []struct {
@@ -58,6 +59,10 @@ func TestPlanShape(t *testing.T) {
 			"tc shape add l ingress rate 128kbps ceil 128kbps burst 128kb by police", ""},
 		{"both, one policed", &qos.Bandwidth{Inbound: in, Outbound: rate(8, 0, 4)}, false, policing,
 			"tc shape add l egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 8kbps ceil 8kbps burst 64kb by police queue sfq", ""},
+		{"without u32", &qos.Bandwidth{Inbound: in, Outbound: out}, false, noU32,
+			"tc shape add l egress rate 1000kbps ceil 5000kbps burst 1024kb ingress rate 128kbps ceil 256kbps burst 2kb by ifb match bpf queue bfifo", ""},
+		{"inbound without u32 needs no filter", &qos.Bandwidth{Inbound: in}, false, noU32,
+			"tc shape add l egress rate 1000kbps ceil 5000kbps burst 1024kb queue bfifo", ""},
 		{"outbound by the packet filter lets pass what a second brings", &qos.Bandwidth{Outbound: rate(8000, 9000, 64)}, false, throttling,
 			"tc shape add l ingress rate 8000kbps ceil 8000kbps burst 7813kb by nft", ""},
 		{"outbound by the packet filter with a burst", &qos.Bandwidth{Outbound: rate(8, 0, 70)}, false, throttling,
@@ -145,6 +150,17 @@ func TestShapeOnAPoorMachine(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.True(t, strings.HasPrefix(err.Error(), "/network/bandwidth: "), "%v", err)
 	require.Equal(t, before, m.String())
+}
+
+// TestFloorsWithoutU32 guarantees a rate on a machine whose kernel has another classifier.
+func TestFloorsWithoutU32(t *testing.T) {
+	m := hosttest.New("eth0")
+	m.Shaping = &host.Shaping{Queues: []host.Queue{host.BFIFO}, Means: []host.Means{host.Police}, NoU32: true}
+	nets := open(t, m, network.Memory())
+	require.NoError(t, nets.Create(t.Context(), parse(t, limited)))
+	_, err := nets.CreatePort(t.Context(), floorOn("net1", 200, 1))
+	require.NoError(t, err)
+	require.Contains(t, shapes(t, m), "by police match bpf queue bfifo\nclass dev virbr0 classid 1:3 rate 200kbps dst 52:54:00:00:00:01 match bpf\n")
 }
 
 // TestFloorsOfPorts follows two guarantees through the life of their network.

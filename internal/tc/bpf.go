@@ -17,6 +17,7 @@ import (
 // The attributes of filters of kind bpf, as far as they are programs of the classic kind, and those of the action csum.
 const (
 	bpfAct    = 1
+	bpfClass  = 3
 	bpfLength = 4
 	bpfOps    = 5
 
@@ -29,8 +30,8 @@ const (
 	unspec = 0xffffffff // TC_ACT_UNSPEC: the next filter is asked
 )
 
-// fillPreference is the priority of the filter that fills in checksums: one priority holds filters of one kind.
-const fillPreference = preference + 1
+// bpfPreference is the priority of filters of kind bpf: one priority holds filters of one kind.
+const bpfPreference = preference + 1
 
 // toClients finds what servers of DHCP and DHCPv6 send to their clients. It looks at the frame from its beginning.
 var toClients = []bpf.Instruction{
@@ -66,6 +67,38 @@ func program(instructions []bpf.Instruction) (ops []byte, err error) {
 	return ops, nil
 }
 
+// all finds every packet, and to finds what is sent to a station.
+var all = []bpf.Instruction{bpf.RetConstant{Val: 0xffffffff}}
+
+func to(mac [6]byte) []bpf.Instruction {
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: 0, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: binary.BigEndian.Uint32(mac[:]), SkipFalse: 3},
+		bpf.LoadAbsolute{Off: 4, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(binary.BigEndian.Uint16(mac[4:])), SkipFalse: 1},
+		bpf.RetConstant{Val: 0xffffffff},
+		bpf.RetConstant{Val: 0},
+	}
+}
+
+// bpfAt is the place of a filter of kind bpf.
+func bpfAt(index int, parent Handle, handle uint32) place {
+	return place{index: index, parent: parent, handle: handle, kind: "bpf", preference: bpfPreference}
+}
+
+// addProgram adds a filter of kind bpf, with what becomes of the packets that it finds.
+func (c *Conn) addProgram(index int, parent Handle, finds []bpf.Instruction, then func(*netlink.AttributeEncoder)) error {
+	ops, err := program(finds)
+	if err != nil {
+		return err
+	}
+	return c.addFilter(bpfAt(index, parent, 0), func(ae *netlink.AttributeEncoder) {
+		ae.Uint16(bpfLength, uint16(len(finds)))
+		ae.Bytes(bpfOps, ops)
+		then(ae)
+	})
+}
+
 // fills are the parameters of the action that fills in the checksums of UDP, and lets the next filter decide.
 func fills() []byte {
 	parms := make([]byte, csumSize)
@@ -76,64 +109,74 @@ func fills() []byte {
 
 // AddFill fills in the checksums of what a link with a place for filters sends to clients of DHCP and DHCPv6.
 func (c *Conn) AddFill(index int) error {
-	ops, err := program(toClients)
-	if err != nil {
-		return err
-	}
-	return c.addFilter(fillPlace(index, 0), func(ae *netlink.AttributeEncoder) {
-		ae.Uint16(bpfLength, uint16(len(toClients)))
-		ae.Bytes(bpfOps, ops)
+	return c.addProgram(index, Egress, toClients, func(ae *netlink.AttributeEncoder) {
 		action(ae, bpfAct, "csum", func(ae *netlink.AttributeEncoder) { ae.Bytes(csumParms, fills()) })
 	})
 }
 
-func fillPlace(index int, handle uint32) place {
-	return place{index: index, parent: Egress, handle: handle, kind: "bpf", preference: fillPreference}
-}
-
-// Fills are the handles of the filters of a link that AddFill has made.
-func (c *Conn) Fills(index int) (handles []uint32, err error) {
+// Fills are the filters of a link that AddFill has made.
+func (c *Conn) Fills(index int) (found []Filter, err error) {
 	filters, err := c.Filters(index, Egress)
 	for _, f := range filters {
 		if f.Fills {
-			handles = append(handles, f.Handle)
+			found = append(found, f)
 		}
 	}
-	return handles, err
+	return found, err
 }
 
-// DelFill takes such a filter away.
-func (c *Conn) DelFill(index int, handle uint32) error {
-	return c.delFilter(fillPlace(index, handle))
-}
-
-// parseFill is whether the options of a filter of kind bpf are those of AddFill.
-func parseFill(options []byte) (same bool, err error) {
-	ops, err := program(toClients)
-	if err != nil {
-		return false, err
-	}
-	var is, parms []byte
-	err = attributes(options, func(attribute uint16, b []byte) error {
+// parseProgram reads the options of a filter of kind bpf.
+func parseProgram(options []byte, f *Filter) error {
+	var ops []byte
+	err := attributes(options, func(attribute uint16, b []byte) error {
 		switch attribute {
+		case bpfClass:
+			f.Class = Handle(field(b, 0))
 		case bpfOps:
-			is = slices.Clone(b)
+			ops = slices.Clone(b)
 		case bpfAct:
-			return attributes(b, func(_ uint16, b []byte) error {
-				return readAction(b, func(kind string, data []byte) error {
-					if kind != "csum" {
-						return nil
-					}
-					return attributes(data, func(attribute uint16, b []byte) error {
-						if attribute == csumParms {
-							parms = slices.Clone(b)
-						}
-						return nil
-					})
-				})
-			})
+			return attributes(b, func(_ uint16, b []byte) error { return parseAction(b, f) })
 		}
 		return nil
 	})
-	return slices.Equal(is, ops) && field(parms, csumAction) == unspec && field(parms, csumUpdate) == csumUDP, err
+	if err != nil || f.Other != "" {
+		return err
+	}
+	redirects, polices := f.Redirect != 0, f.Police != Police{}
+	switch {
+	case f.Fills:
+		err = f.finds(ops, toClients)
+	case redirects != polices:
+		err = f.finds(ops, all)
+	case !redirects && len(ops) == 6*8:
+		var mac [6]byte
+		binary.BigEndian.PutUint32(mac[:], field(ops, 8+4))
+		binary.BigEndian.PutUint16(mac[4:], uint16(field(ops, 3*8+4)))
+		if err = f.finds(ops, to(mac)); f.Other == "" {
+			f.MAC = mac
+		}
+	default:
+		f.Other = "filter bpf"
+	}
+	return err
+}
+
+// finds says what a filter is if its program is another.
+func (f *Filter) finds(ops []byte, packets []bpf.Instruction) error {
+	want, err := program(packets)
+	if !slices.Equal(ops, want) {
+		f.Other = "filter bpf with another program"
+	}
+	return err
+}
+
+func parseFill(b []byte, f *Filter) error {
+	return attributes(b, func(attribute uint16, b []byte) error {
+		if attribute == csumParms {
+			if f.Fills = field(b, csumAction) == unspec && field(b, csumUpdate) == csumUDP; !f.Fills {
+				f.Other = "action csum"
+			}
+		}
+		return nil
+	})
 }

@@ -27,6 +27,8 @@ type Filter struct {
 	Redirect int
 	// Police is how much it lets through; zero lets everything.
 	Police Police
+	// BPF is whether it is of kind bpf, and not u32.
+	BPF bool
 	// Fills is whether it fills in the checksums of what it matches, as AddFill has it.
 	Fills bool
 	// Other says what else it is; empty if it is as this package makes it.
@@ -144,8 +146,12 @@ func (c *Conn) addFilter(p place, options func(*netlink.AttributeEncoder)) error
 	return nil
 }
 
-// AddDestination puts what is sent to a station into a class of the root of a link.
-func (c *Conn) AddDestination(index int, mac [6]byte, class Handle) error {
+// AddDestination puts what is sent to a station into a class of the root of a link: of kind u32 by a table, however many
+// there are, and of kind bpf one after the other.
+func (c *Conn) AddDestination(index int, mac [6]byte, class Handle, bpf bool) error {
+	if bpf {
+		return c.addProgram(index, MakeHandle(1, 0), to(mac), func(ae *netlink.AttributeEncoder) { ae.Uint32(bpfClass, uint32(class)) })
+	}
 	if err := c.addTable(index); err != nil {
 		return err
 	}
@@ -178,8 +184,8 @@ func (c *Conn) addTable(index int) error {
 }
 
 // AddRedirect sends everything that comes in by a link out by another.
-func (c *Conn) AddRedirect(index, to int) error {
-	return c.addAction(index, "mirred", func(ae *netlink.AttributeEncoder) {
+func (c *Conn) AddRedirect(index, to int, bpf bool) error {
+	return c.addAction(index, "mirred", bpf, func(ae *netlink.AttributeEncoder) {
 		parms := make([]byte, 28)
 		binary.NativeEndian.PutUint32(parms[8:], stolen)
 		binary.NativeEndian.PutUint32(parms[20:], redirect)
@@ -189,7 +195,10 @@ func (c *Conn) AddRedirect(index, to int) error {
 }
 
 // addAction has an action of this kind see everything that comes in by a link.
-func (c *Conn) addAction(index int, kind string, options func(*netlink.AttributeEncoder)) error {
+func (c *Conn) addAction(index int, kind string, bpf bool, options func(*netlink.AttributeEncoder)) error {
+	if bpf {
+		return c.addProgram(index, Ingress, all, func(ae *netlink.AttributeEncoder) { action(ae, bpfAct, kind, options) })
+	}
 	return c.addFilter(u32At(index, Ingress, 0), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(u32Sel, selector(terminal, 0, 0, everything()))
 		action(ae, u32Act, kind, options)
@@ -208,13 +217,13 @@ func action(ae *netlink.AttributeEncoder, attribute uint16, kind string, options
 	})
 }
 
-// DelFilter takes a filter of kind u32 away.
-func (c *Conn) DelFilter(index int, parent Handle, handle uint32) error {
-	return c.delFilter(u32At(index, parent, handle))
-}
-
-func (c *Conn) delFilter(p place) error {
-	body, err := filterBody(p, nil)
+// DelFilter takes a filter away that was found there.
+func (c *Conn) DelFilter(index int, parent Handle, f Filter) error {
+	at := u32At(index, parent, f.Handle)
+	if f.BPF {
+		at = bpfAt(index, parent, f.Handle)
+	}
+	body, err := filterBody(at, nil)
 	if err != nil {
 		return err
 	}
@@ -244,10 +253,9 @@ func (c *Conn) Filters(index int, parent Handle) (all []Filter, err error) {
 func parseFilter(body []byte) (f Filter, skip bool, err error) {
 	var sel []byte
 	var isList bool
-	_, handle, _, info, kind, err := parse(body, func(kind string, data []byte) (err error) {
-		if kind == "bpf" {
-			f.Fills, err = parseFill(data)
-			return err
+	_, handle, _, info, kind, err := parse(body, func(kind string, data []byte) error {
+		if f.BPF = kind == "bpf"; f.BPF {
+			return parseProgram(data, &f)
 		}
 		if kind != "u32" {
 			return nil
@@ -268,8 +276,8 @@ func parseFilter(body []byte) (f Filter, skip bool, err error) {
 	}, nil)
 	f.Handle = uint32(handle)
 	switch {
-	case kind == "bpf" && info>>16 == fillPreference && f.Fills:
-		return f, false, err
+	case f.BPF && info>>16 == bpfPreference:
+		return f, handle == 0, err
 	case kind != "u32" || info>>16 != preference:
 		return Filter{Other: fmt.Sprintf("filter %s pref %d", kind, info>>16)}, handle == 0, err
 	}
@@ -330,6 +338,8 @@ func parseAction(b []byte, f *Filter) error {
 			return parseRedirect(data, f)
 		case "police":
 			return parsePolice(data, f)
+		case "csum":
+			return parseFill(data, f)
 		}
 		f.Other = "action " + kind
 		return nil

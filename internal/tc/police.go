@@ -34,8 +34,8 @@ const (
 )
 
 // AddPolice drops what comes in by a link too fast.
-func (c *Conn) AddPolice(index int, p Police) error {
-	return c.addAction(index, "police", func(ae *netlink.AttributeEncoder) {
+func (c *Conn) AddPolice(index int, p Police, bpf bool) error {
+	return c.addAction(index, "police", bpf, func(ae *netlink.AttributeEncoder) {
 		parms := make([]byte, policeSize)
 		binary.NativeEndian.PutUint32(parms[policeAction:], shot)
 		binary.NativeEndian.PutUint32(parms[policeBurst:], p.Burst)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,6 +59,41 @@ func TestParseDestination(t *testing.T) {
 	require.Zero(t, parseDestination(nil))
 }
 
+// TestParseProgram wants filters of kind bpf to be told apart by their programs.
+func TestParseProgram(t *testing.T) {
+	mac := [6]byte{0x52, 0x54, 0, 1, 2, 3}
+	read := func(finds []bpf.Instruction, then func(*netlink.AttributeEncoder)) Filter {
+		ops, err := program(finds)
+		require.NoError(t, err)
+		body, err := filterBody(bpfAt(3, MakeHandle(1, 0), 7), func(ae *netlink.AttributeEncoder) { ae.Bytes(bpfOps, ops); then(ae) })
+		require.NoError(t, err)
+		f, skip, err := parseFilter(body)
+		require.NoError(t, err)
+		require.False(t, skip)
+		require.True(t, f.BPF)
+		return f
+	}
+	class := func(ae *netlink.AttributeEncoder) { ae.Uint32(bpfClass, 0x10003) }
+	csum := func(parms []byte) func(*netlink.AttributeEncoder) {
+		return func(ae *netlink.AttributeEncoder) {
+			action(ae, bpfAct, "csum", func(ae *netlink.AttributeEncoder) { ae.Bytes(csumParms, parms) })
+		}
+	}
+	require.Equal(t, Filter{Handle: 7, BPF: true, Class: MakeHandle(1, 3), MAC: mac}, read(to(mac), class))
+	require.Equal(t, Filter{Handle: 7, BPF: true, Fills: true}, read(toClients, csum(fills())))
+	other := to(mac)
+	other[5] = bpf.RetConstant{Val: 1}
+	for what, f := range map[string]Filter{
+		"filter bpf with another program": read(other, class),
+		"filter bpf":                      read(toClients, class),
+		"action csum":                     read(toClients, csum(make([]byte, csumSize))),
+	} {
+		require.Equal(t, what, f.Other)
+		require.Zero(t, f.MAC)
+	}
+	require.NotEmpty(t, read(all, csum(fills())).Other)
+}
+
 // FuzzParse wants whatever the kernel says not to end the program.
 func FuzzParse(f *testing.F) {
 	f.Add(class(f, 1<<40, 1<<41))
@@ -73,6 +109,11 @@ func FuzzParse(f *testing.F) {
 			return nil
 		})
 	})
+	require.NoError(f, err)
+	f.Add(body)
+	ops, err := program(to([6]byte{2}))
+	require.NoError(f, err)
+	body, err = filterBody(bpfAt(3, MakeHandle(1, 0), 1), func(ae *netlink.AttributeEncoder) { ae.Bytes(bpfOps, ops) })
 	require.NoError(f, err)
 	f.Add(body)
 	f.Add([]byte{})

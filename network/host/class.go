@@ -18,6 +18,8 @@ type Class struct {
 	MAC MAC
 	// Rate is what is guaranteed, in kilobytes of 1000 bytes per second.
 	Rate uint64
+	// BPF has the filter be of kind bpf, for a kernel without u32. Those are tried one after the other.
+	BPF bool `json:",omitempty"`
 }
 
 // MinClass is the lowest number of a class.
@@ -25,7 +27,7 @@ const MinClass = 3
 
 // String is the class in one line.
 func (c Class) String() string {
-	return fmt.Sprintf("dev %s classid 1:%x rate %dkbps dst %s", c.Link, c.ID, c.Rate, c.MAC)
+	return fmt.Sprintf("dev %s classid 1:%x rate %dkbps dst %s", c.Link, c.ID, c.Rate, c.MAC) + byBPF(c.BPF)
 }
 
 func (c Class) check() error {

@@ -104,7 +104,9 @@ func samples() []host.Op {
 	plug := host.Plug{Link: "tap0", Bridge: "br0", Isolated: true, NoLearning: true, NoFlood: true, Station: mac1, VLANs: host.NewVLANs(5, true, 7, 8)}
 	address := host.AddAddr{Link: "br0", Prefix: prefix("10.0.0.1/24")}
 	route := host.AddRoute{Dest: prefix("2001:db8:1::/48"), Gateway: addr("2001:db8::9"), Link: "br0", Metric: 1<<32 - 1}
-	class := host.Class{Link: "br0", ID: 0xffff, MAC: mac1, Rate: host.MaxRate}
+	class := host.Class{Link: "br0", ID: 0xffff, MAC: mac1, Rate: host.MaxRate, BPF: true}
+	shaped := shape("br0")
+	shaped.BPF = true
 	profile := host.AddProfile{Profile: host.Profile{Link: "eth0", VF: 3, Name: "web", Guest: host.UUID{15: 7}}, MAC: mac1}
 	associate := host.Associate{Pre: true, VSI: host.VSI{
 		Link: "eth0", Instance: host.UUID{9, 0xb1, 0x1c, 15: 0x4f}, Manager: 11, Type: 1193047, Version: 2, MAC: mac1, VLAN: 5,
@@ -130,7 +132,7 @@ func samples() []host.Op {
 		host.SetFilter{Network: "8f1c", Filter: filter(), Was: host.Filter{Network: "8f1c", Link: "br0"}},
 		host.SetZone{Link: "br0", Zone: "home", Was: "work"},
 		register, host.Unregister(register),
-		host.SetShape{Link: "br0", Shape: shape("br0"), Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
+		host.SetShape{Link: "br0", Shape: shaped, Was: host.Shape{Link: "br0", Egress: host.NewLimit(1, 0, 0), Queue: host.BFIFO}},
 		host.AddClass(class), host.DelClass(class), host.SetClass{Class: class, Was: host.Class{Link: "br0", ID: 0xffff, MAC: mac2, Rate: 7}},
 		host.FillChecksums{Link: "br0"}, host.UnfillChecksums{Link: "br0"},
 		associate, host.Disassociate(associate), profile, host.DelProfile(profile),

@@ -41,10 +41,22 @@ type Shaping struct {
 	// Queues and Means are those there are, the best first.
 	Queues []Queue `json:",omitempty"`
 	Means  []Means `json:",omitempty"`
+	// NoU32 is a kernel without the classifier u32. Its filters are of kind bpf.
+	NoU32 bool `json:",omitempty"`
 }
 
 // String is what there is, the best first.
-func (s Shaping) String() string { return fmt.Sprintf("queues %v means %v", s.Queues, s.Means) }
+func (s Shaping) String() string {
+	return fmt.Sprintf("queues %v means %v", s.Queues, s.Means) + byBPF(s.NoU32)
+}
+
+// byBPF says of what kind filters are that are not of the usual one.
+func byBPF(bpf bool) string {
+	if bpf {
+		return " match bpf"
+	}
+	return ""
+}
 
 // A Limit is what may pass in one direction: Rate over time, and after a pause Burst at the speed of Ceil. Rates are
 // kilobytes per second, of 1000 bytes; Burst is kibibytes, of 1024. The zero Limit is none. See [NewLimit].
@@ -138,6 +150,8 @@ type Shape struct {
 	Queue Queue `json:",omitempty"`
 	// Means is how Ingress is shaped; empty if it is not.
 	Means Means `json:",omitempty"`
+	// BPF has the filter of Redirect or Police be of kind bpf, for a kernel without u32.
+	BPF bool `json:",omitempty"`
 	// Other is set in facts only: what is not as an operation of this package leaves it, because somebody else changed it
 	// or an operation was cut short. It holds tc's words.
 	Other string `json:",omitempty"`
@@ -152,7 +166,7 @@ func (s Shape) Equal(t Shape) bool {
 		return s.IsZero() == t.IsZero()
 	}
 	return s.Link == t.Link && s.Egress.Equal(t.Egress) && s.Ingress.Equal(t.Ingress) &&
-		s.Queue == t.Queue && s.Means == t.Means && s.Other == t.Other
+		s.Queue == t.Queue && s.Means == t.Means && s.BPF == t.BPF && s.Other == t.Other
 }
 
 // String is the shape in one line.
@@ -162,7 +176,7 @@ func (s Shape) String() string {
 		text += " egress " + s.Egress.String()
 	}
 	if !s.Ingress.IsZero() {
-		text += " ingress " + s.Ingress.String() + " by " + string(s.Means)
+		text += " ingress " + s.Ingress.String() + " by " + string(s.Means) + byBPF(s.BPF)
 	}
 	if s.Queue != "" {
 		text += " queue " + string(s.Queue)
@@ -186,6 +200,8 @@ func (s Shape) check(link string) error {
 		return invalid("shape %s", s)
 	case s.Ingress.IsZero() != (s.Means == "") || s.Means != "" && s.Means != Redirect && !drops:
 		return invalid("shape %s: means %q", s, s.Means)
+	case s.BPF && s.Means != Redirect && s.Means != Police:
+		return invalid("shape %s: it has no filter", s)
 	case drops && s.Ingress.Ceil != s.Ingress.Rate:
 		return invalid("shape %s: policing has no ceiling above the rate", s)
 	case s.Means == Throttle && (s.Ingress.Rate > MaxThrottle || s.Ingress.Burst*1024 < s.Ingress.Rate*1000):

@@ -60,6 +60,7 @@ func TestShapesAreEqual(t *testing.T) {
 		"egress":  change(s, func(s *host.Shape) { s.Egress.Rate++ }),
 		"ingress": change(s, func(s *host.Shape) { s.Ingress.Ceil++ }),
 		"queue":   change(s, func(s *host.Shape) { s.Queue = host.SFQ }),
+		"filter":  change(s, func(s *host.Shape) { s.BPF = true }),
 		"means":   change(s, func(s *host.Shape) { s.Means = host.Police }),
 		"other":   change(s, func(s *host.Shape) { s.Other = "x" }),
 		"none":    {},

@@ -33,6 +33,8 @@ func shapeCases() []opCase {
 	faster.Class.Rate = 4000
 	moved := host.SetClass{Class: class3, Was: class3}
 	moved.Class.MAC[5] = 0x77
+	byBPF := host.SetClass{Class: class3, Was: class3}
+	byBPF.Class.BPF = true
 	elsewhere := func(s host.Shape) host.Shape { s.Link = "br9"; return s }
 	return []opCase{{
 		name:    "SetShape",
@@ -47,6 +49,7 @@ func shapeCases() []opCase {
 			with(setShape(shape0, host.Shape{}), func(o *host.SetShape) { o.Shape.Ingress.Burst = host.MaxBurst }),
 			with(setShape(shape0, host.Shape{}), func(o *host.SetShape) { o.Shape.Means = host.Police }),
 			with(setShape(shape0, host.Shape{}), func(o *host.SetShape) { o.Shape.Queue = "pfifo_fast" }),
+			setShape(filtered(shape1), host.Shape{}),
 			with(setShape(shape0, host.Shape{}), func(o *host.SetShape) { o.Shape.Other = "x" }),
 		},
 		dangling: []host.Op{host.SetShape{Link: "br9", Shape: elsewhere(shape0)}, setShape(shape0, shape1)},
@@ -61,6 +64,12 @@ func shapeCases() []opCase {
 		before:  []host.Op{tap0, up("tap0")},
 		op:      host.SetShape{Link: "tap0", Shape: with0(shape2, "tap0")},
 		changes: "+shape tap0 ingress rate 12500000kbps ceil 25000000kbps burst 4096kb by ifb queue bfifo\n",
+	}, {
+		name:       "SetShape with another filter",
+		before:     []host.Op{br0, setShape(shape0, host.Shape{})},
+		op:         setShape(filtered(shape0), shape0),
+		changes:    "-shape " + shape0.String() + "\n+shape " + filtered(shape0).String() + "\n",
+		repeatable: true,
 	}, {
 		name:       "SetShape in place of another",
 		before:     []host.Op{br0, setShape(shape0, host.Shape{})},
@@ -97,6 +106,17 @@ func shapeCases() []opCase {
 			{br0, setShape(shape0, host.Shape{}), with(add, func(o *host.AddClass) { o.MAC[5] = 9 })},
 		},
 	}, {
+		name:    "AddClass by bpf",
+		before:  []host.Op{br0, setShape(shape0, host.Shape{}), host.AddClass(class4)},
+		op:      host.AddClass(byBPF.Class),
+		changes: "+class dev br0 classid 1:3 rate 200kbps dst 52:54:00:00:00:03 match bpf\n",
+	}, {
+		name:       "SetClass to bpf",
+		before:     []host.Op{br0, setShape(shape0, host.Shape{}), add},
+		op:         byBPF,
+		changes:    "-class " + class3.String() + "\n+class " + byBPF.Class.String() + "\n",
+		repeatable: true,
+	}, {
 		name:       "SetClass",
 		before:     []host.Op{br0, setShape(shape0, host.Shape{}), add, host.AddClass(class4)},
 		op:         faster,
@@ -118,6 +138,9 @@ func shapeCases() []opCase {
 
 // with0 is a shape of another link.
 func with0(s host.Shape, link string) host.Shape { s.Link = link; return s }
+
+// filtered is a shape whose filter is of kind bpf.
+func filtered(s host.Shape) host.Shape { s.BPF = true; return s }
 
 // other is a shape with other numbers.
 func other(s host.Shape) host.Shape {
@@ -198,9 +221,10 @@ func (s Suite) testShaping(t *testing.T) {
 		x.same("after "+op.Inverse().String(), before)
 	}
 	everything, last := everything(), host.Shape{}
-	for _, queue := range everything.Queues {
+	for i, queue := range everything.Queues {
 		for _, means := range everything.Means {
 			shape := host.Shape{Link: "br0", Egress: host.NewLimit(1000, 5000, 1024), Ingress: host.NewLimit(128, 0, 256), Queue: queue, Means: means}
+			shape.BPF = means != host.Throttle && (can.NoU32 || i > 0) // both, where there are both
 			if !slices.Contains(can.Queues, queue) || !slices.Contains(can.Means, means) {
 				x.refuses(setShape(shape, host.Shape{}), errors.ErrUnsupported)
 				continue

@@ -23,7 +23,7 @@ func (m *Machine) shaping() host.Shaping {
 	if m.Shaping == nil {
 		return everything()
 	}
-	return host.Shaping{Queues: slices.Clone(m.Shaping.Queues), Means: slices.Clone(m.Shaping.Means)}
+	return host.Shaping{Queues: slices.Clone(m.Shaping.Queues), Means: slices.Clone(m.Shaping.Means), NoU32: m.Shaping.NoU32}
 }
 
 // DropShape takes a link's shape away with its classes, as "tc qdisc del dev LINK root" does.
@@ -80,6 +80,9 @@ func (m *Machine) setShape(o host.SetShape) error {
 	if o.Shape.Queue != "" && !slices.Contains(can.Queues, o.Shape.Queue) || o.Shape.Means != "" && !slices.Contains(can.Means, o.Shape.Means) {
 		return fmt.Errorf("shape %s: the machine has %s: %w", o.Shape, can, errors.ErrUnsupported)
 	}
+	if can.NoU32 && !o.Shape.BPF && (o.Shape.Means == host.Redirect || o.Shape.Means == host.Police) {
+		return fmt.Errorf("shape %s: the machine has no classifier u32: %w", o.Shape, errors.ErrUnsupported)
+	}
 	m.shapes[o.Link] = o.Shape
 	return nil
 }
@@ -135,6 +138,9 @@ func (m *Machine) putClass(c host.Class, others []host.Class) error {
 	ceil := m.shapes[c.Link].Egress.Ceil
 	if guaranteed, ok := host.Guaranteed(append(others, c)); !ok || guaranteed > ceil {
 		return refused("class %s: with the others of the link more than %d kB/s", c, ceil)
+	}
+	if m.shaping().NoU32 && !c.BPF {
+		return fmt.Errorf("class %s: the machine has no classifier u32: %w", c, errors.ErrUnsupported)
 	}
 	m.classes = append(m.classes, c)
 	return nil

@@ -93,7 +93,7 @@ func (b *Backend) fillChecksums(ctx context.Context, o host.FillChecksums) error
 }
 
 // fillsOf finds a link and the filters there that fill checksums in.
-func (b *Backend) fillsOf(link string) (l rtnl.Link, fills []uint32, err error) {
+func (b *Backend) fillsOf(link string) (l rtnl.Link, fills []tc.Filter, err error) {
 	if l, err = b.rt.Link(link); err == nil {
 		fills, err = b.tc.Fills(l.Index)
 	}
@@ -128,8 +128,8 @@ func (b *Backend) unfillChecksums(o host.UnfillChecksums) error {
 	if len(fills) == 0 {
 		return fmt.Errorf("checksums of link %s: %w", o.Link, fs.ErrNotExist)
 	}
-	for _, handle := range fills {
-		if err := b.tc.DelFill(l.Index, handle); err != nil {
+	for _, f := range fills {
+		if err := b.tc.DelFilter(l.Index, tc.Egress, f); err != nil {
 			return fmt.Errorf("checksums of link %s: %w", o.Link, err)
 		}
 	}

@@ -72,6 +72,9 @@ func (b *Backend) canShape(s host.Shape) error {
 	if s.Queue != "" && !slices.Contains(can.Queues, s.Queue) || s.Means != "" && !slices.Contains(can.Means, s.Means) {
 		return fmt.Errorf("shape %s: the kernel has %s: %w", s, can, errors.ErrUnsupported)
 	}
+	if can.NoU32 && !s.BPF && (s.Means == host.Redirect || s.Means == host.Police) {
+		return fmt.Errorf("shape %s: the kernel has no classifier u32: %w", s, errors.ErrUnsupported)
+	}
 	return nil
 }
 

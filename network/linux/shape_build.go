@@ -122,13 +122,13 @@ func (b *Backend) putClass(now *shaped, c host.Class) error {
 	if err := b.tc.SetQueue(index, class, queueOf(t.queue, c.Rate, t.limit.Ceil)); err != nil {
 		return err
 	}
-	if t.destination(c.ID) != c.MAC {
-		if err := b.tc.AddDestination(index, c.MAC, class); err != nil {
+	if mac, bpf := t.destination(c.ID); mac != c.MAC || bpf != c.BPF {
+		if err := b.tc.AddDestination(index, c.MAC, class, c.BPF); err != nil {
 			return err
 		}
 		for _, f := range t.destinations {
-			if f.Class == class && f.MAC != c.MAC {
-				if err := b.tc.DelFilter(index, root, f.Handle); err != nil {
+			if f.Class == class && (f.MAC != c.MAC || f.BPF != c.BPF) {
+				if err := b.tc.DelFilter(index, root, f); err != nil {
 					return err
 				}
 			}
@@ -142,7 +142,7 @@ func (b *Backend) putClass(now *shaped, c host.Class) error {
 func (b *Backend) takeClass(now *shaped, id uint16) error {
 	for _, f := range now.egress.destinations {
 		if f.Class == tc.MakeHandle(1, id) {
-			if err := b.tc.DelFilter(now.link.Index, root, f.Handle); err != nil {
+			if err := b.tc.DelFilter(now.link.Index, root, f); err != nil {
 				return err
 			}
 		}

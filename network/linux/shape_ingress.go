@@ -24,7 +24,7 @@ func (b *Backend) buildIngress(now *shaped, want host.Shape) error {
 	case host.Redirect:
 		err = b.redirect(now, want)
 	case host.Police:
-		err = b.police(now, want.Ingress)
+		err = b.police(now, want)
 	case host.Throttle:
 		err = b.throttle(now, want.Ingress)
 	}
@@ -59,25 +59,37 @@ func (b *Backend) redirect(now *shaped, want host.Shape) error {
 			return fmt.Errorf("link %s: %w", now.device.Name, err)
 		}
 	}
-	if slices.ContainsFunc(now.filters, now.redirects) {
+	if slices.ContainsFunc(now.filters, now.wanted(want)) {
 		return nil
 	}
 	if err := b.addClsact(now); err != nil {
 		return err
 	}
-	return b.tc.AddRedirect(now.link.Index, now.device.Index)
+	return b.tc.AddRedirect(now.link.Index, now.device.Index, want.BPF)
 }
 
 // police has what comes in too fast dropped.
-func (b *Backend) police(now *shaped, limit host.Limit) error {
-	want := policeOf(limit)
-	if slices.ContainsFunc(now.filters, polices(want)) {
+func (b *Backend) police(now *shaped, want host.Shape) error {
+	if slices.ContainsFunc(now.filters, now.wanted(want)) {
 		return nil
 	}
 	if err := b.addClsact(now); err != nil {
 		return err
 	}
-	return b.tc.AddPolice(now.link.Index, want)
+	return b.tc.AddPolice(now.link.Index, policeOf(want.Ingress), want.BPF)
+}
+
+// wanted finds the filter that a shape has on what is received.
+func (s *shaped) wanted(want host.Shape) func(tc.Filter) bool {
+	return func(f tc.Filter) bool {
+		switch {
+		case f.BPF != want.BPF:
+			return false
+		case want.Means == host.Redirect:
+			return s.redirects(f)
+		}
+		return want.Means == host.Police && f.Police == policeOf(want.Ingress) && f.Other == ""
+	}
 }
 
 // throttle has what comes in too fast dropped by the packet filter.
@@ -115,11 +127,6 @@ func (s *shaped) redirects(f tc.Filter) bool {
 	return s.device.Index != 0 && f.Redirect == s.device.Index
 }
 
-// polices finds the filter that lets so much through.
-func polices(p tc.Police) func(tc.Filter) bool {
-	return func(f tc.Filter) bool { return f.Police == p && f.Other == "" }
-}
-
 // ours reports whether a filter on what comes in was made to shape.
 func (s *shaped) ours(f tc.Filter) bool {
 	return s.redirects(f) || f.Redirect == tc.Lost || f.Police != tc.Police{}
@@ -147,18 +154,12 @@ func (b *Backend) release(now *shaped, want host.Shape) error {
 	if now.device.Index == 0 && !slices.ContainsFunc(now.filters, now.ours) {
 		return nil
 	}
-	wanted := func(tc.Filter) bool { return false }
-	switch want.Means {
-	case host.Redirect:
-		wanted = now.redirects
-	case host.Police:
-		wanted = polices(policeOf(want.Ingress))
-	}
+	wanted := now.wanted(want)
 	for _, f := range now.filters {
 		if !now.ours(f) || wanted(f) {
 			continue
 		}
-		if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f.Handle); err != nil {
+		if err := b.tc.DelFilter(now.link.Index, tc.Ingress, f); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,7 @@ func (s *shaped) shape() host.Shape {
 		}
 	}
 	for _, f := range s.filters {
+		shape.BPF = shape.BPF || s.ours(f) && f.BPF
 		switch {
 		case f.Redirect == tc.Lost:
 			other = append(other, "a filter to a link that is gone")
@@ -324,7 +325,7 @@ func (t *tree) read(name string, classes []tc.Class, queues []tc.Qdisc) {
 		}
 	}
 	for i := range t.classes {
-		t.classes[i].MAC = t.destination(t.classes[i].ID)
+		t.classes[i].MAC, t.classes[i].BPF = t.destination(t.classes[i].ID)
 	}
 	slices.SortFunc(t.classes, func(a, b host.Class) int { return int(a.ID) - int(b.ID) })
 	for handle, want := range t.rates() {
@@ -347,12 +348,12 @@ func (t *tree) read(name string, classes []tc.Class, queues []tc.Qdisc) {
 	slices.Sort(t.other)
 }
 
-// destination is the station whose traffic goes to a class.
-func (t *tree) destination(id uint16) host.MAC {
+// destination is the station whose traffic goes to a class, and whether the filter is of kind bpf.
+func (t *tree) destination(id uint16) (mac host.MAC, bpf bool) {
 	for _, f := range t.destinations {
 		if f.Class == tc.MakeHandle(1, id) && f.Other == "" {
-			return f.MAC
+			return f.MAC, f.BPF
 		}
 	}
-	return host.MAC{}
+	return host.MAC{}, false
 }

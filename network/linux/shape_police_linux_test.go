@@ -21,13 +21,19 @@ import (
 
 // TestPoliceHolds has a guest send as much as it can where what it sends cannot wait, and counts what arrives.
 func TestPoliceHolds(t *testing.T) {
-	for means, burst := range map[host.Means]uint64{host.Police: 64, host.Throttle: 300} {
-		t.Run(string(means), func(t *testing.T) { policeHolds(t, means, burst) })
+	for name, c := range map[string]struct {
+		means host.Means
+		burst uint64
+		bpf   bool
+	}{
+		"police": {host.Police, 64, false}, "police by bpf": {host.Police, 64, true}, "nft": {host.Throttle, 300, false},
+	} {
+		t.Run(name, func(t *testing.T) { policeHolds(t, c.means, c.burst, c.bpf) })
 	}
 }
 
 // policeHolds wants the rate to be kept, and after a pause the burst, in kibibytes, to pass at once.
-func policeHolds(t *testing.T, means host.Means, burst uint64) {
+func policeHolds(t *testing.T, means host.Means, burst uint64, bpf bool) {
 	t.Helper()
 	s := newShaper(t, 1)
 	f, err := s.backend.Facts(t.Context(), host.Scope{Shaping: true})
@@ -38,7 +44,7 @@ func policeHolds(t *testing.T, means host.Means, burst uint64) {
 	s.ns.Output(t, "ip", "addr", "add", "192.0.2.1/24", "dev", "br0")
 	s.guests[0].Output(t, "ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
 	limit := host.NewLimit(250, 0, burst)
-	s.do(t, host.SetShape{Link: "veth0", Shape: host.Shape{Link: "veth0", Ingress: limit, Means: means}})
+	s.do(t, host.SetShape{Link: "veth0", Shape: host.Shape{Link: "veth0", Ingress: limit, Means: means, BPF: bpf}})
 
 	const header = 20 + 8 // of IP and UDP, which count
 	var arrived atomic.Int64
@@ -75,22 +81,23 @@ func policeHolds(t *testing.T, means host.Means, burst uint64) {
 		send(2 * time.Second)
 		return near("what arrives", 250, float64(arrived.Load()-before)/time.Since(start).Seconds()/1000, 0.05)
 	})
-	s.do(t, host.SetShape{Link: "veth0", Was: host.Shape{Link: "veth0", Ingress: limit, Means: means}})
+	s.do(t, host.SetShape{Link: "veth0", Was: host.Shape{Link: "veth0", Ingress: limit, Means: means, BPF: bpf}})
 	before := arrived.Load()
 	send(time.Second)
 	require.Greater(t, arrived.Load()-before, int64(500_000), "without a limit")
 }
 
-// A withMeans is a backend that says that it can shape what comes in by these means only.
+// A withMeans is a backend that says that it can shape what comes in by these means only, and has no u32.
 type withMeans struct {
 	*linux.Backend
 	means host.Means
+	noU32 bool
 }
 
 func (b withMeans) Facts(ctx context.Context, s host.Scope) (*host.Facts, error) {
 	f, err := b.Backend.Facts(ctx, s)
 	if err == nil && s.Shaping {
-		f.Shaping.Means = []host.Means{b.means}
+		f.Shaping.Means, f.Shaping.NoU32 = []host.Means{b.means}, b.noU32
 	}
 	return f, err
 }
@@ -100,12 +107,20 @@ func (b withMeans) Facts(ctx context.Context, s host.Scope) (*host.Facts, error)
 func TestEachMeans(t *testing.T) {
 	testenv.NeedProgram(t, "nft")
 	testenv.NeedProgram(t, "tc")
-	for means, breaks := range map[host.Means][]string{
-		host.Redirect: {"tc", "filter", "del", "dev", "br1", "ingress"},
-		host.Police:   {"tc", "filter", "del", "dev", "br1", "ingress"},
-		host.Throttle: {"nft", "flush", "chain", "netdev", "virtnet", "in-br1"},
+	filter := []string{"tc", "filter", "del", "dev", "br1", "ingress"}
+	for name, c := range map[string]struct {
+		means  host.Means
+		noU32  bool
+		breaks []string
+	}{
+		"ifb":           {host.Redirect, false, filter},
+		"ifb by bpf":    {host.Redirect, true, filter},
+		"police":        {host.Police, false, filter},
+		"police by bpf": {host.Police, true, filter},
+		"nft":           {host.Throttle, true, []string{"nft", "flush", "chain", "netdev", "virtnet", "in-br1"}},
 	} {
-		t.Run(string(means), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			means := c.means
 			b, ns := open(t)
 			f, err := b.Facts(t.Context(), host.Scope{Shaping: true})
 			require.NoError(t, err)
@@ -113,7 +128,7 @@ func TestEachMeans(t *testing.T) {
 				testenv.Lack(t, "the kernel has no %s for what comes in", means)
 			}
 			before := ns.Snapshot(t)
-			nets, err := network.Open(t.Context(), withMeans{b, means}, network.Memory())
+			nets, err := network.Open(t.Context(), withMeans{b, means, c.noU32}, network.Memory())
 			require.NoError(t, err)
 			n, err := network.Parse(strings.NewReader(`<network><name>net1</name><bridge name='br1' stp='off'/><bandwidth><outbound average='128'/></bandwidth><ip address='10.9.1.1' prefix='24'/></network>`))
 			require.NoError(t, err)
@@ -121,10 +136,11 @@ func TestEachMeans(t *testing.T) {
 			plan, err := nets.Plan(t.Context(), "net1")
 			require.NoError(t, err)
 			require.Contains(t, plan.String(), " by "+string(means))
+			require.Equal(t, strings.HasSuffix(name, "by bpf"), strings.Contains(plan.String(), " match bpf"))
 			require.NoError(t, nets.Start(t.Context(), "net1"))
 			whole := ns.Snapshot(t)
 
-			ns.Output(t, breaks[0], breaks[1:]...)
+			ns.Output(t, c.breaks[0], c.breaks[1:]...)
 			drift, err := nets.Check(t.Context())
 			require.NoError(t, err)
 			require.Len(t, drift, 1)

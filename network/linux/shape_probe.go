@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +42,9 @@ func (b *Backend) shaping() (host.Shaping, error) {
 		}
 		b.shapes.can, b.shapes.known = can, true
 	}
-	return host.Shaping{Queues: append([]host.Queue(nil), b.shapes.can.Queues...), Means: append([]host.Means(nil), b.shapes.can.Means...)}, nil
+	can := b.shapes.can
+	can.Queues, can.Means = slices.Clone(can.Queues), slices.Clone(can.Means)
+	return can, nil
 }
 
 // probeShaping makes a link for each thing that is tried. A user that may make no namespace of its own cannot shape either.
@@ -70,6 +73,7 @@ func probeShaping() (can host.Shaping, err error) {
 			can.Queues = append(can.Queues, queue)
 		}
 	}
+	can.NoU32 = c.AddDestination(index, shapeMAC("a"), whole, false) != nil
 	if err := c.AddClsact(index); err != nil {
 		return can, nil // an older kernel, which has no place for what comes in and for what goes out
 	}
@@ -77,10 +81,10 @@ func probeShaping() (can host.Shaping, err error) {
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return can, err
 	}
-	if err == nil && c.AddRedirect(index, device) == nil {
+	if err == nil && c.AddRedirect(index, device, can.NoU32) == nil {
 		can.Means = append(can.Means, host.Redirect)
 	}
-	if c.AddPolice(index, policeOf(host.NewLimit(1000, 0, 0))) == nil {
+	if c.AddPolice(index, policeOf(host.NewLimit(1000, 0, 0)), can.NoU32) == nil {
 		can.Means = append(can.Means, host.Police)
 	}
 	filters := nft.New(enter)

@@ -305,8 +305,9 @@ func TestFloorsHold(t *testing.T) {
 	for name, etherType := range map[string]uint16{"IPv4": unix.ETH_P_IP, "IPv6": unix.ETH_P_IPV6, "something else": 0x88b5} {
 		t.Run(name, func(t *testing.T) {
 			s := newShaper(t, 3)
+			bpf := etherType != unix.ETH_P_IP // both classifiers, where there are both
 			s.do(t, s.best(t, host.Shape{Link: "br0", Egress: host.NewLimit(2500, 5000, 0)}),
-				host.AddClass{Link: "br0", ID: 3, MAC: guestMAC(0), Rate: 1000}, host.AddClass{Link: "br0", ID: 0x1234, MAC: guestMAC(1), Rate: 400})
+				host.AddClass{Link: "br0", ID: 3, MAC: guestMAC(0), Rate: 1000, BPF: bpf}, host.AddClass{Link: "br0", ID: 0x1234, MAC: guestMAC(1), Rate: 400, BPF: bpf})
 			var streams []stream
 			for i := range s.guests {
 				streams = append(streams, newStream(t, s.ns, "br0", guestMAC(i), etherType))
