@@ -19,6 +19,9 @@ type guestLink struct {
 
 // addMacvlan keeps the rules of the kernel about what may stand on what, as addMacvtap does.
 func (m *Machine) addMacvlan(o host.AddMacvlan) error {
+	if _, err := m.ground(o.Lower); err != nil {
+		return err
+	}
 	if !m.namespaces[o.Namespace] {
 		return missing("network namespace %s", o.Namespace)
 	}

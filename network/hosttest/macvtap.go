@@ -11,6 +11,9 @@ import (
 
 // addMacvtap keeps the rules of the kernel about what may stand on what.
 func (m *Machine) addMacvtap(o host.AddMacvtap) error {
+	if _, err := m.ground(o.Lower); err != nil {
+		return err
+	}
 	if m.links[o.Link] != nil {
 		return exists("link %s", o.Link)
 	}
@@ -38,13 +41,22 @@ func (m *Machine) addMacvtap(o host.AddMacvtap) error {
 	return nil
 }
 
+// ground finds a device that others could stand on, which is looked for before anything else.
+func (m *Machine) ground(lower string) (*link, error) {
+	l, err := m.link(lower)
+	if err == nil && (l.Kind == host.Macvtap || l.Kind == host.Macvlan) {
+		err = refused("%s is no device that others could stand on", lower)
+	}
+	return l, err
+}
+
 // below finds the device that a macvtap or macvlan device of that mode and MTU is to stand on.
 func (m *Machine) below(lower, mode string, mtu int) (*link, error) {
-	below, err := m.link(lower)
+	below, err := m.ground(lower)
 	switch {
 	case err != nil:
 		return nil, err
-	case below.Name == loopback || below.Kind == host.Macvtap || below.Kind == host.Macvlan:
+	case below.Name == loopback:
 		return nil, refused("%s is no device that others could stand on", lower)
 	case below.Master != "":
 		return nil, exists("%s is a port of %s, as which it", lower, below.Master)
