@@ -28,7 +28,7 @@ func compareGuestLinks(a, b GuestLink) int {
 //
 // Nothing of it is seen in this namespace. It ends with its own, and its guest may rename it, switch it on and give it other
 // settings. What may stand together on one device is said at [AddMacvtap]; so are the errors. A name that is taken in the
-// namespace is fs.ErrExist, and a missing namespace fs.ErrNotExist.
+// namespace is fs.ErrExist, a missing namespace fs.ErrNotExist, and the namespace of LOWER itself fs.ErrInvalid.
 //
 // In mode passthru MAC becomes the address of LOWER as well, until the device goes.
 type AddMacvlan struct {

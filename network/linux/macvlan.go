@@ -24,14 +24,10 @@ func (b *Backend) addMacvlan(o host.AddMacvlan) error {
 		return err
 	}
 	return b.inGuest(o.Namespace, func(guest *rtnl.Conn, namespace int) error {
-		found, err := guest.LinksNamed(o.Link)
-		if err != nil {
+		if err := b.freeIn(guest, o); err != nil {
 			return err
 		}
-		if len(found) > 0 {
-			return fmt.Errorf("link %s in %s: %w", o.Link, o.Namespace, fs.ErrExist)
-		}
-		err = b.rt.AddMacvlan(rtnl.NewLink{Name: o.Born(), MAC: o.MAC, MTU: o.MTU}, rtnl.Stacked{
+		err := b.rt.AddMacvlan(rtnl.NewLink{Name: o.Born(), MAC: o.MAC, MTU: o.MTU}, rtnl.Stacked{
 			Lower: lower.Index, Mode: o.Mode, NoPromisc: o.NoPromisc, Namespace: namespace,
 		})
 		if err != nil {
@@ -39,6 +35,26 @@ func (b *Backend) addMacvlan(o host.AddMacvlan) error {
 		}
 		return b.finishMacvlan(guest, o, lower)
 	})
+}
+
+// freeIn refuses a namespace that has a link of the name, and the one of the device below, where guests are not looked for.
+func (b *Backend) freeIn(guest *rtnl.Conn, o host.AddMacvlan) error {
+	here, err := b.rt.Cookie()
+	if err != nil {
+		return err
+	}
+	there, err := guest.Cookie()
+	if err != nil {
+		return err
+	}
+	if here == there && here != 0 {
+		return fmt.Errorf("macvlan %s: %s is the namespace of %s itself: %w", o.Link, o.Namespace, o.Lower, fs.ErrInvalid)
+	}
+	found, err := guest.LinksNamed(o.Link)
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("link %s in %s: %w", o.Link, o.Namespace, fs.ErrExist)
+	}
+	return err
 }
 
 // finishMacvlan gives a device its name, for which kernels before 6.14 look in the wrong namespace when it is made, and what

@@ -159,6 +159,9 @@ func TestMacvlanRefusals(t *testing.T) {
 	nowhere.Namespace = "/nonexistent/namespace"
 	refuse(t, b, ns, fs.ErrNotExist, nowhere)
 	refuse(t, b, ns, fs.ErrNotExist, nowhere.Inverse())
+	own := op
+	own.Namespace = ns.Path()
+	require.ErrorContains(t, refuse(t, b, ns, fs.ErrInvalid, own), "is the namespace of eth0 itself")
 	none := filepath.Join(t.TempDir(), "unmounted")
 	require.NoError(t, os.WriteFile(none, nil, 0o600))
 	unmounted := op
