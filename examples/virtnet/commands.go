@@ -56,8 +56,9 @@ func onNetworks() []*command {
 			examples: []string{"virtnet plan net.xml"},
 			prints:   planPage{}, verb: plain(plan)},
 		{name: "up", args: "[FILE|NAME]", most: 1, about: "define the network in a file, or take a defined one, and start it",
-			text: "All of it is done, or nothing. A network that is defined already is defined anew; one that runs stays as it is until it\n" +
-				"is stopped. Without an argument, the networks are started that --autostart has marked, and all are listed (so that\n" +
+			text: "All of it is done, or nothing, but for what a network is whole without, such as names for the host's resolver: what was\n" +
+				"left out is said, with the reason. A network that is defined already is defined anew; one that runs stays as it is until\n" +
+				"it is stopped. Without an argument, the networks are started that --autostart has marked, and all are listed (so that\n" +
 				"--json prints an array): that is for when the host has started.",
 			examples: []string{"virtnet up net.xml", "virtnet up --autostart default", "virtnet up"},
 			prints:   networkLine{}, verb: &up{}},
@@ -105,7 +106,7 @@ func onWhatRuns() []*command {
 			examples: []string{"virtnet repair --dry-run", "virtnet repair --watch"},
 			prints:   []network.Drift{}, verb: &drift{}},
 		{name: "doctor", args: "[FILE|NAME]", most: 1, about: "print what other firewalls on this host will stop of a network's traffic",
-			text: "It names the chain and the rule. Without an argument it asks about the network that most hosts have, libvirt's default.\n" +
+			text: "It names the chain and the rule, or the parameter of the kernel. Without an argument it asks about the network that most hosts have, libvirt's default.\n" +
 				"The exit status is 1 if anything stands in the way.",
 			examples: []string{"virtnet doctor lan", "virtnet doctor net.xml"},
 			prints:   diagnosis{}, verb: plain(doctor)},
