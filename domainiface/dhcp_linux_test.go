@@ -53,10 +53,10 @@ func (w *world) define(document string) string {
 }
 
 // TestLeases lets guests take leases of a network, live by them, and ask its server for names.
-func TestLeases(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
+func TestLeases(t *testing.T) { onBothServers(t, testLeases) }
+
+func testLeases(w *world) {
+	t := w.t
 	upstream := w.nameServer()
 	w.start(`<network><name>lan</name><forward mode='nat'/><bridge name='lan0' stp='off'/><mtu size='1400'/>
 <domain name='lab.example' localOnly='yes'/>
@@ -114,10 +114,10 @@ func TestLeases(t *testing.T) {
 }
 
 // TestGuestAddresses looks at a guest with a lease that also has addresses of its own.
-func TestGuestAddresses(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
+func TestGuestAddresses(t *testing.T) { onBothServers(t, testGuestAddresses) }
+
+func testGuestAddresses(w *world) {
+	t := w.t
 	w.start(`<network><name>lan</name><bridge name='lan0' stp='off'/>
 <ip address='10.87.0.1' prefix='24'><dhcp><range start='10.87.0.100' end='10.87.0.110'><lease expiry='2' unit='hours'/></range>
 <host mac='52:54:00:00:00:02' name='fixed' ip='10.87.0.50'/></dhcp></ip>
@@ -155,10 +155,10 @@ func TestGuestAddresses(t *testing.T) {
 }
 
 // TestPlainNamesLeave is the other side of forwardPlainNames='no'.
-func TestPlainNamesLeave(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
+func TestPlainNamesLeave(t *testing.T) { onBothServers(t, testPlainNamesLeave) }
+
+func testPlainNamesLeave(w *world) {
+	t := w.t
 	upstream := w.nameServer()
 	w.start(`<network><name>lan</name><forward mode='nat'/><bridge name='lan0' stp='off'/>
 <dns><forwarder addr='203.0.113.2'/></dns><ip address='10.88.0.1' prefix='24'/></network>`)
@@ -167,10 +167,10 @@ func TestPlainNamesLeave(t *testing.T) {
 }
 
 // TestIsolatedIsServed: an isolated network has addresses and names of its own, and no way out, not even for questions.
-func TestIsolatedIsServed(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
+func TestIsolatedIsServed(t *testing.T) { onBothServers(t, testIsolatedIsServed) }
+
+func testIsolatedIsServed(w *world) {
+	t := w.t
 	upstream := w.nameServer()
 	// The server reads this as another user, who sees nothing of the folders of tests.
 	folder, err := os.MkdirTemp("", "resolvers-*")
@@ -200,10 +200,10 @@ func TestIsolatedIsServed(t *testing.T) {
 }
 
 // TestRouterAdvertisement lets the kernel of guests configure itself by what the network advertises.
-func TestRouterAdvertisement(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
+func TestRouterAdvertisement(t *testing.T) { onBothServers(t, testRouterAdvertisement) }
+
+func testRouterAdvertisement(w *world) {
+	t := w.t
 	for _, c := range []struct{ name, forward, subnet string }{
 		{"routed", `<forward mode='route'/>`, "2001:db8:88:1:"},
 		{"isolated", "", "2001:db8:88:2:"},
@@ -237,10 +237,10 @@ const kept = `<network><name>lan</name><bridge name='lan0' stp='off'/><ip addres
 var chosen = netip.MustParsePrefix("10.88.0.177/24")
 
 // TestLeasesAreKept over a stop and a start, and forgotten with the network.
-func TestLeasesAreKept(t *testing.T) {
-	testenv.NeedProgram(t, "dnsmasq")
-	t.Parallel()
-	w := newWorld(t)
+func TestLeasesAreKept(t *testing.T) { onBothServers(t, testLeasesAreKept) }
+
+func testLeasesAreKept(w *world) {
+	t := w.t
 	ctx := t.Context()
 	w.define(kept)
 	web := w.attachMAC("web", "lan", "52:54:00:00:00:01")

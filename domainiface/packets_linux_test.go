@@ -49,7 +49,12 @@ func newWorld(t *testing.T) *world { return newWorldOn(t, &testenv.Bus{}, nil) }
 // onBothServers runs a test in a world where dnsmasq answers guests, and in one where this process does.
 func onBothServers(t *testing.T, test func(w *world)) {
 	for name, engine := range map[string]host.Engine{"dnsmasq": nil, "in process": &serve.Engine{}} {
-		t.Run(name, func(t *testing.T) { test(newWorldOn(t, &testenv.Bus{}, engine)) })
+		t.Run(name, func(t *testing.T) {
+			if engine == nil {
+				testenv.NeedProgram(t, "dnsmasq")
+			}
+			test(newWorldOn(t, &testenv.Bus{}, engine))
+		})
 	}
 }
 

@@ -182,7 +182,11 @@ func (b *Backend) resolve(ctx context.Context, op host.Op, err error) error {
 func (b *Backend) do(ctx context.Context, op host.Op) error {
 	switch op := op.(type) {
 	case host.AddBridge:
-		return b.addBridge(op)
+		err := b.addBridge(op)
+		if err == nil {
+			b.followDevice(ctx, op.Link)
+		}
+		return err
 	case host.DelBridge:
 		return b.delBridge(op)
 	case host.AddTap:

@@ -15,6 +15,7 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/hosttest"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,6 +36,23 @@ func openAs(t testing.TB, config linux.Config) *linux.Backend {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
+}
+
+// TestConformanceHere: servers in this process pass the tests of the operations that are about servers.
+func TestConformanceHere(t *testing.T) {
+	testenv.NeedRoot(t)
+	var ns *testenv.Namespace
+	var b *linux.Backend
+	hosttest.Suite{
+		Open: func(t *testing.T) host.Backend {
+			ns = testenv.New(t)
+			b = openAs(t, linux.Config{Namespace: ns.Path(), Engine: &serve.Engine{}})
+			return b
+		},
+		Libvirt: func(t *testing.T, l host.Libvirt, leases []host.Lease) host.LibvirtServer {
+			return playLibvirt(t, ns, b.LibvirtFolder(), l, leases)
+		},
+	}.RunOps(t, host.Serve{}, host.SetServer{}, host.TakeServer{})
 }
 
 func TestConformance(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 )
 
 const registeredNetwork = `<network><name>lan</name><bridge name='lan0' stp='off'/><domain name='lab.example' localOnly='yes' register='yes'/>
@@ -44,12 +45,18 @@ func resolve(t *testing.T, bus *testenv.Bus, name string) (string, error) {
 
 // TestRegister has a real systemd-resolved ask the server of a network for the name of a guest, lose it, and get it again.
 func TestRegister(t *testing.T) {
+	t.Run("dnsmasq", func(t *testing.T) { testRegister(t, linux.Config{}) })
+	t.Run("in process", func(t *testing.T) { testRegister(t, linux.Config{Engine: &serve.Engine{}}) })
+}
+
+func testRegister(t *testing.T, config linux.Config) {
 	testenv.NeedRoot(t)
 	testenv.NeedResolved(t)
 	testenv.NeedProgram(t, "dnsmasq")
 	ns, bus := testenv.New(t), testenv.NewBus(t, "")
 	resolver := ns.NewResolved(t, bus)
-	b := openAs(t, linux.Config{Namespace: ns.Path(), SystemBus: bus.Address})
+	config.Namespace, config.SystemBus = ns.Path(), bus.Address
+	b := openAs(t, config)
 	nets, err := network.Open(t.Context(), b, network.Memory())
 	require.NoError(t, err)
 	n, err := network.Parse(strings.NewReader(registeredNetwork))

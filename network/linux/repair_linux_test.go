@@ -42,7 +42,7 @@ type repairWorld struct {
 	whole string
 }
 
-func newRepairWorld(t *testing.T) *repairWorld {
+func newRepairWorld(t *testing.T, change ...func(*linux.Config)) *repairWorld {
 	t.Helper()
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
@@ -53,7 +53,11 @@ func newRepairWorld(t *testing.T) *repairWorld {
 		ip link add eth9 type veth peer name eth8; for l in docker0 eth8 eth9; do ip link set $l addrgenmode none; done; ip link set docker0 up; ip link set eth8 up; ip link set eth9 up; ip route add 10.55.0.0/16 dev eth9
 		nft add table ip others; nft add chain ip others c '{ type filter hook forward priority 0; }'; nft add rule ip others c ip saddr 192.0.2.1 drop`)
 	var err error
-	w.b, err = linux.Open(linux.Config{Namespace: w.ns.Path(), RunDir: w.dir})
+	config := linux.Config{Namespace: w.ns.Path(), RunDir: w.dir}
+	for _, f := range change {
+		f(&config)
+	}
+	w.b, err = linux.Open(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.b.Close()) })
 	ctx := context.Background()
@@ -202,7 +206,11 @@ func TestRepairLeavesForeignQueues(t *testing.T) {
 // A guest gets its address from a network whose bridge was made again.
 func TestRepairedBridgeServes(t *testing.T) {
 	t.Parallel()
-	w := newRepairWorld(t)
+	t.Run("dnsmasq", func(t *testing.T) { testRepairedBridgeServes(t, newRepairWorld(t)) })
+	t.Run("in process", func(t *testing.T) { testRepairedBridgeServes(t, newRepairWorld(t, inProcess)) })
+}
+
+func testRepairedBridgeServes(t *testing.T, w *repairWorld) {
 	g := testenv.New(t)
 	testenv.Connect(t, w.ns, g, "port7", "eth0")
 	g.Output(t, "ip", "link", "set", "eth0", "address", "52:54:00:00:00:77")

@@ -33,6 +33,8 @@ type answering struct {
 	lock    *os.File
 	control *os.File
 	journal *journal
+	// link is the device whose guests it answers.
+	link string
 }
 
 // end ends it. Its files stay, and its lock is free.
@@ -72,6 +74,18 @@ func (h *here) put(f serverFiles, a *answering) {
 	h.list[f] = a
 }
 
+// on are the folders of those on a device.
+func (h *here) on(link string) (list []serverFiles) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for f, a := range h.list {
+		if a.link == link {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // close ends all of them.
 func (h *here) close() error {
 	h.mu.Lock()
@@ -106,7 +120,7 @@ func (b *Backend) launchHere(ctx context.Context, files serverFiles, lock *os.Fi
 	if err := errors.Join(files.clear(leaseFile), files.writeServer(&server), lock.Truncate(0)); err != nil {
 		return err
 	}
-	a := &answering{journal: files.newJournal(server.Name, usable)}
+	a := &answering{journal: files.newJournal(server.Name, usable), link: server.Link}
 	if a.control, err = files.newControl(); err != nil {
 		return err
 	}
@@ -227,6 +241,24 @@ func (b *Backend) endHere(files serverFiles) (bool, error) {
 		err = nil // it has just ended
 	}
 	return true, errors.Join(err, control.Close())
+}
+
+// followDevice starts servers in this process again whose device was made anew: their sockets were those of the one before. One that
+// does not start is missing from then on, as one that has died.
+func (b *Backend) followDevice(ctx context.Context, link string) {
+	for _, files := range b.servers.here.on(link) {
+		server, ok := files.document()
+		if !ok {
+			continue
+		}
+		ended, err := b.endHere(files)
+		if err == nil && ended {
+			err = b.serve(ctx, host.Serve{Server: server})
+		}
+		if err != nil {
+			files.say(err)
+		}
+	}
 }
 
 // setHere gives a server that answers in this process another document, and reports whether it could.

@@ -34,7 +34,14 @@ type updated struct {
 	grant   *dhcpclient.Grant
 }
 
-func newUpdated(t *testing.T) *updated {
+// onBothUpdated runs a test on a machine where dnsmasq answers the guest, and on one where this process does.
+func onBothUpdated(t *testing.T, test func(u *updated)) {
+	t.Parallel()
+	t.Run("dnsmasq", func(t *testing.T) { t.Parallel(); test(newUpdated(t)) })
+	t.Run("in process", func(t *testing.T) { t.Parallel(); test(newUpdated(t, inProcess)) })
+}
+
+func newUpdated(t *testing.T, change ...func(*linux.Config)) *updated {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
 	u := &updated{t: t, ns: testenv.New(t), guest: testenv.New(t), outside: testenv.New(t)}
@@ -42,7 +49,11 @@ func newUpdated(t *testing.T) *updated {
 	u.ns.Output(t, "ip", "addr", "add", "192.0.2.1/24", "dev", "eth0")
 	u.outside.Output(t, "ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
 	dir := t.TempDir()
-	b, err := linux.Open(linux.Config{Namespace: u.ns.Path(), RunDir: filepath.Join(dir, "run")})
+	config := linux.Config{Namespace: u.ns.Path(), RunDir: filepath.Join(dir, "run")}
+	for _, f := range change {
+		f(&config)
+	}
+	b, err := linux.Open(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	u.backend = b
@@ -144,9 +155,10 @@ func (u *updated) talk() (stop func() (sent, back int)) {
 }
 
 // TestUpdateLive changes a network under the traffic of its guest, which loses no packet, and keeps its lease.
-func TestUpdateLive(t *testing.T) {
-	t.Parallel()
-	u := newUpdated(t)
+func TestUpdateLive(t *testing.T) { onBothUpdated(t, testUpdateLive) }
+
+func testUpdateLive(u *updated) {
+	t := u.t
 	before, err := u.backend.Leases(t.Context(), u.uuid())
 	require.NoError(t, err)
 	stop := u.talk()
@@ -175,9 +187,10 @@ func (u *updated) resolve(name string) []string { return askAddr4(u.t, u.guest, 
 
 // TestUpdateDisruptive gives a network another address, other settings of its bridge and another mode: its guest stays
 // plugged in, and goes on when it has learnt of that.
-func TestUpdateDisruptive(t *testing.T) {
-	t.Parallel()
-	u := newUpdated(t)
+func TestUpdateDisruptive(t *testing.T) { onBothUpdated(t, testUpdateDisruptive) }
+
+func testUpdateDisruptive(u *updated) {
+	t := u.t
 	master := func() string { return u.ns.Output(t, "bridge", "link", "show") }
 	plugged := master()
 	req := network.UpdateRequest{Updates: []network.Update{{Section: network.SectionIP, Command: network.CommandModify, IP: 1,
