@@ -53,7 +53,10 @@ func (w *world) define(document string) string {
 }
 
 // TestLeases lets guests take leases of a network, live by them, and ask its server for names.
-func TestLeases(t *testing.T) { onBothServers(t, testLeases) }
+func TestLeases(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, testLeases)
+}
 
 func testLeases(w *world) {
 	t := w.t
@@ -114,7 +117,10 @@ func testLeases(w *world) {
 }
 
 // TestGuestAddresses looks at a guest with a lease that also has addresses of its own.
-func TestGuestAddresses(t *testing.T) { onBothServers(t, testGuestAddresses) }
+func TestGuestAddresses(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, testGuestAddresses)
+}
 
 func testGuestAddresses(w *world) {
 	t := w.t
@@ -155,7 +161,10 @@ func testGuestAddresses(w *world) {
 }
 
 // TestPlainNamesLeave is the other side of forwardPlainNames='no'.
-func TestPlainNamesLeave(t *testing.T) { onBothServers(t, testPlainNamesLeave) }
+func TestPlainNamesLeave(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, testPlainNamesLeave)
+}
 
 func testPlainNamesLeave(w *world) {
 	t := w.t
@@ -167,7 +176,10 @@ func testPlainNamesLeave(w *world) {
 }
 
 // TestIsolatedIsServed: an isolated network has addresses and names of its own, and no way out, not even for questions.
-func TestIsolatedIsServed(t *testing.T) { onBothServers(t, testIsolatedIsServed) }
+func TestIsolatedIsServed(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, testIsolatedIsServed)
+}
 
 func testIsolatedIsServed(w *world) {
 	t := w.t
@@ -200,7 +212,10 @@ func testIsolatedIsServed(w *world) {
 }
 
 // TestRouterAdvertisement lets the kernel of guests configure itself by what the network advertises.
-func TestRouterAdvertisement(t *testing.T) { onBothServers(t, testRouterAdvertisement) }
+func TestRouterAdvertisement(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, testRouterAdvertisement)
+}
 
 func testRouterAdvertisement(w *world) {
 	t := w.t
@@ -237,7 +252,10 @@ const kept = `<network><name>lan</name><bridge name='lan0' stp='off'/><ip addres
 var chosen = netip.MustParsePrefix("10.88.0.177/24")
 
 // TestLeasesAreKept over a stop and a start, and forgotten with the network.
-func TestLeasesAreKept(t *testing.T) { onBothServers(t, testLeasesAreKept) }
+func TestLeasesAreKept(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, testLeasesAreKept)
+}
 
 func testLeasesAreKept(w *world) {
 	t := w.t
