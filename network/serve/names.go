@@ -155,6 +155,16 @@ func (n *names) disown(name string, addr netip.Addr) {
 	}
 }
 
+// anothers reports whether the document has a name for another address of the same family, though it may not be known now.
+func (n *names) anothers(name string, addr netip.Addr) bool {
+	for other, own := range n.owned {
+		if other.Is4() == addr.Is4() && slices.Contains(n.full(own), name) {
+			return true
+		}
+	}
+	return false
+}
+
 // taken reports whether a name is another's: the document's, one that the machine knows, or that of a guest with an address of
 // the same family.
 func (n *names) taken(name string, addr netip.Addr) bool {
@@ -167,6 +177,9 @@ func (n *names) taken(name string, addr netip.Addr) bool {
 		}
 		if n.owned[addr] != "" && strings.HasPrefix(name, n.owned[addr]) {
 			continue
+		}
+		if n.anothers(name, addr) {
+			return true
 		}
 		if slices.ContainsFunc(n.leased[name], func(a netip.Addr) bool { return a.Is4() == addr.Is4() }) {
 			return true
