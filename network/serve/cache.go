@@ -61,7 +61,7 @@ func (c *cache) get(q question, key cacheKey, now time.Time) []byte {
 			h.Name = q.Name // in the letters of who asks
 		}
 	}
-	packet, err := m.Pack()
+	packet, err := m.AppendPack(q.space())
 	if err != nil {
 		return nil
 	}

@@ -26,6 +26,16 @@ type question struct {
 	proof bool
 	// ours is whether the answer is by the one who knows.
 	ours bool
+	// room is where the answer may be written to; nil makes room for it.
+	room []byte
+}
+
+// space is where an answer is written to.
+func (q question) space() []byte {
+	if q.room != nil {
+		return q.room[:0]
+	}
+	return make([]byte, 0, plainUDP)
 }
 
 // readQuestion reads a packet. What is no question is not ok, and gets no answer: it could be one, and two servers would
@@ -140,5 +150,5 @@ func (q question) pack(code dnsmessage.RCode, found []record, cut bool) ([]byte,
 		}
 		m.Additionals = append(m.Additionals, dnsmessage.Resource{Header: opt, Body: &dnsmessage.OPTResource{}})
 	}
-	return m.Pack()
+	return m.AppendPack(q.space())
 }

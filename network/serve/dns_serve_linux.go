@@ -57,19 +57,24 @@ func (s *server) answerUDP(conn *net.UDPConn, p packet) {
 	if !ok {
 		return
 	}
+	q.room = p.room
 	answer, whom := s.known(q, q.size)
 	if answer != nil {
 		_, _ = conn.WriteToUDPAddrPort(answer, p.from)
 		return
 	}
-	if !s.enter(&s.questions, p.from.Addr()) {
-		return // the client will ask again
+	if s.enter(&s.questions, p.from.Addr()) { // otherwise the client will ask again
+		q.room = nil
+		s.passOn(conn, p.from, q, slices.Clone(p.data), whom)
 	}
-	data := slices.Clone(p.data)
+}
+
+// passOn asks others a question, beside what comes next. Nobody waits for it.
+func (s *server) passOn(conn *net.UDPConn, client netip.AddrPort, q question, data []byte, whom route) {
 	s.running.Go(func() {
 		answer := s.askOthers(q, data, whom, false)
-		s.leave(&s.questions, p.from.Addr())
-		_, _ = conn.WriteToUDPAddrPort(answer, p.from)
+		s.leave(&s.questions, client.Addr())
+		_, _ = conn.WriteToUDPAddrPort(answer, client)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,10 +20,11 @@ const (
 	mostTogether = 32
 )
 
-// A packet is what somebody has sent. Its data are of an arena.
+// A packet is what somebody has sent. Its data are of an arena, and so is the room for an answer, until the next packet.
 type packet struct {
 	data []byte
 	from netip.AddrPort
+	room []byte
 }
 
 // An arena has the packets that have come together. Arenas are shared by all servers of an engine, and a server has one only
@@ -30,13 +32,14 @@ type packet struct {
 type arena struct {
 	packets []packet
 	bytes   [2 * mostPacket]byte
+	room    [mostUDP]byte
 }
 
 // fill reads what has come to a socket, but does not wait for it.
 func (a *arena) fill(fd int) error {
 	a.packets = a.packets[:0]
 	for used := 0; len(a.packets) < mostTogether && used <= mostPacket; {
-		n, from, err := unix.Recvfrom(fd, a.bytes[used:used+mostPacket], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		n, from, err := syscall.Recvfrom(fd, a.bytes[used:used+mostPacket], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -47,18 +50,18 @@ func (a *arena) fill(fd int) error {
 		case n > mostPacket:
 			continue
 		}
-		a.packets = append(a.packets, packet{a.bytes[used : used+n : used+n], sender(from)})
+		a.packets = append(a.packets, packet{a.bytes[used : used+n : used+n], sender(from), a.room[:0]})
 		used += n
 	}
 	return nil
 }
 
-// sender is who has sent a packet. Devices are told by their numbers: names may be those of another machine here.
-func sender(from unix.Sockaddr) netip.AddrPort {
+// sender is who has sent a packet, as package syscall tells it: unix asks the kernel for the protocol each time. Devices are told by their numbers: names may be those of another machine here.
+func sender(from syscall.Sockaddr) netip.AddrPort {
 	switch from := from.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		addr := netip.AddrFrom16(from.Addr)
 		if from.ZoneId != 0 {
 			addr = addr.WithZone(strconv.Itoa(int(from.ZoneId)))
