@@ -180,7 +180,6 @@ func TestFlood(t *testing.T) {
 			}
 			if f.mine {
 				require.LessOrEqual(t, own(), mine)
-				require.Greater(t, own(), mine/2, "some are offered and not asked for")
 			}
 			testenv.WaitFor(t, 60*time.Second, "as many goroutines as before", func() bool { return ours(t).goroutines <= before.goroutines })
 		})
