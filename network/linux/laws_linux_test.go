@@ -12,7 +12,9 @@ import (
 
 	"github.com/go-virtnet/virtnet/internal/laws"
 	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 )
 
 // TestLaws starts and stops every document of package network in a namespace, with a fault and a kill at every step, and
@@ -23,14 +25,25 @@ func TestLaws(t *testing.T) {
 	laws.Run(t, openWorld, "../testdata/managed", "../testdata/valid")
 }
 
-func openWorld(t *testing.T) laws.World {
+// TestLawsHere is TestLaws with servers in this process, for the documents that are started.
+func TestLawsHere(t *testing.T) {
+	testenv.NeedRoot(t)
+	if testing.Short() {
+		testenv.Skip(t, "it takes half a minute, and is run in full elsewhere")
+	}
+	laws.Run(t, func(t *testing.T) laws.World { return openWorldWith(t, &serve.Engine{}) }, "../testdata/managed")
+}
+
+func openWorld(t *testing.T) laws.World { return openWorldWith(t, nil) }
+
+func openWorldWith(t *testing.T, engine host.Engine) laws.World {
 	ns := testenv.New(t)
 	ns.Output(t, "ip", "link", "add", "eth0", "type", "ifb")
 	ns.SetSysctl(t, "net/ipv6/conf/eth0/disable_ipv6", "1") // its link-local address would come and go
 	ns.Output(t, "ip", "link", "set", "eth0", "up")
 	run := filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.MkdirAll(run, 0o700))
-	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: run})
+	b, err := linux.Open(linux.Config{Namespace: ns.Path(), RunDir: run, Engine: engine})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return laws.World{Backend: b, Snapshot: func() string {
