@@ -59,7 +59,8 @@ type DNS struct {
 type Forwarder struct {
 	// Domain limits it to names below; empty is all names, and the machine's own resolvers are then not asked.
 	Domain string `json:",omitempty"`
-	// Addr is not valid for the machine's own resolvers.
+	// Addr is not valid for those who are asked about all other names: forwarders without a domain, or else the machine's own
+	// resolvers.
 	Addr netip.Addr `json:",omitzero"`
 }
 
