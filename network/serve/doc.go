@@ -10,5 +10,5 @@
 // while no program of ours runs. A network can be moved from the one to the other as it is changed or started.
 //
 // Deciding and acting are apart: what a packet is answered with is a function of what was given and of the packets before, and
-// needs no socket. What guests can take is bounded: addresses by the ranges, everything else by numbers in this package.
+// needs no socket. What guests can take is bounded: addresses by the ranges, everything else by [Limits].
 package serve
