@@ -23,5 +23,6 @@ cross: ## Builds for systems that are not Linux.
 fuzz: ## Each fuzz target for FUZZTIME (default 10s).
 	@.ci/fuzz
 
-bench: ## The benchmarks.
+bench: ## The benchmarks, and the tests that compare speeds.
 	@go test -run '^$$' -bench . ./...
+	@go test -run 'TestLoad|TestStartServed' -v ./network/linux -measure

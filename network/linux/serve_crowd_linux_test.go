@@ -148,9 +148,7 @@ func batch(t *testing.T, lines string) string {
 // TestStartServed starts networks with and without a server in turns, as a program on a host does: the one with DHCP and DNS in
 // process takes at most a millisecond more. The fastest tenth of each counts, in which the machine did least beside it.
 func TestStartServed(t *testing.T) {
-	if testing.Short() {
-		testenv.Skip(t, "measures how long it takes")
-	}
+	needMeasure(t)
 	const fewest, most = 20, 200
 	filesInMemory(t)
 	p := newPlace(t)

@@ -3,6 +3,7 @@
 package linux_test
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -133,12 +134,20 @@ func filesInMemory(t *testing.T) {
 	}
 }
 
+// measure has tests compare speeds. They are no part of the others: a machine that does something else gets them wrong.
+var measure = flag.Bool("measure", false, "compare speeds as well")
+
+func needMeasure(t *testing.T) {
+	t.Helper()
+	if !*measure {
+		testenv.Skip(t, "compares speeds, with -measure (make bench)")
+	}
+}
+
 // TestLoad asks both kinds of servers in turns, so that what else the machine does is the same for both, and compares the
 // middle of the last rounds. Where that is less than dnsmasq's it goes on for some more: the machine does other things too.
 func TestLoad(t *testing.T) {
-	if testing.Short() {
-		testenv.Skip(t, "measures for a minute")
-	}
+	needMeasure(t)
 	filesInMemory(t)
 	for what, l := range pressures {
 		t.Run(what, func(t *testing.T) {
