@@ -145,6 +145,7 @@ func TestChecksumsLeft(t *testing.T) {
 	w.reopen(repairing{Backend: w.backend})
 	w.start(served)
 	guest := w.attachMAC("pair", "lan", "52:54:00:00:00:07").Namespace
+	w.ip(guest, "addr add fe80::1/64 dev eth0 nodad")
 	for from, right := range w.answers(guest) {
 		require.False(t, right, from)
 	}
@@ -172,6 +173,11 @@ func (w *world) answers(g *testenv.Namespace) map[string]bool {
 	defer conn.Close()
 	w.lease(g, dhcpclient.Options{})
 	right := map[string]bool{}
+	defer func() {
+		if len(right) < 2 {
+			t.Logf("heard of %v; host:\n%s\nguest:\n%s", right, w.host.Output(t, "ip", "-6", "addr"), g.Output(t, "ip", "-6", "addr"))
+		}
+	}()
 	testenv.WaitFor(t, 30*time.Second, "an answer of each server", func() bool {
 		// A link takes a moment to be sure of its own address.
 		_, _ = conn.WriteTo(solicit, &net.UDPAddr{IP: net.ParseIP("ff02::1:2"), Port: 547, Zone: "eth0"})
