@@ -23,6 +23,5 @@ cross: ## Builds for systems that are not Linux.
 fuzz: ## Each fuzz target for FUZZTIME (default 10s).
 	@.ci/fuzz
 
-bench: ## The benchmarks, and the tests that compare speeds.
-	@go test -run '^$$' -bench . ./...
-	@go test -run 'TestLoad|TestStartServed' -v ./network/linux -measure
+bench: ## The benchmarks, with docs/performance.md, and the tests that compare speeds.
+	@.ci/bench
