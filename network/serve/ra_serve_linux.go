@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -93,7 +94,7 @@ func (s *server) hearSolicitations(conn *net.IPConn, device *net.Interface, aske
 			}
 			continue
 		}
-		s.speak(conn, device, &net.IPAddr{IP: from.IP, Zone: device.Name})
+		s.speak(conn, device, &net.IPAddr{IP: from.IP, Zone: numbered(device)})
 	}
 }
 
@@ -111,9 +112,13 @@ func hopsOf(control []byte) int {
 	return 0
 }
 
+// numbered is the zone of a device by its number. Package net remembers which names devices have, for a minute and of all
+// namespaces together.
+func numbered(device *net.Interface) string { return strconv.Itoa(device.Index) }
+
 // advertise speaks to everybody: now and then, and when asked.
 func (s *server) advertise(conn *net.IPConn, device *net.Interface, asked <-chan struct{}) {
-	everybody := &net.IPAddr{IP: allNodes.AsSlice(), Zone: device.Name}
+	everybody := &net.IPAddr{IP: allNodes.AsSlice(), Zone: numbered(device)}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for round := 0; ; {
