@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -169,7 +170,7 @@ func (w *world) answers(g *testenv.Namespace) map[string]bool {
 	t := w.t
 	t.Helper()
 	received := capture(t, g, "eth0")
-	conn := solicitor(t, g)
+	conn, card := solicitor(t, g)
 	defer conn.Close()
 	w.lease(g, dhcpclient.Options{})
 	right := map[string]bool{}
@@ -180,7 +181,7 @@ func (w *world) answers(g *testenv.Namespace) map[string]bool {
 	}()
 	testenv.WaitFor(t, 30*time.Second, "an answer of each server", func() bool {
 		// A link takes a moment to be sure of its own address.
-		_, _ = conn.WriteTo(solicit, &net.UDPAddr{IP: net.ParseIP("ff02::1:2"), Port: 547, Zone: "eth0"})
+		_, _ = conn.WriteTo(solicit, &net.UDPAddr{IP: net.ParseIP("ff02::1:2"), Port: 547, Zone: card})
 		for _, p := range received() {
 			if p.from == "udp 67" || p.from == "udp 547" {
 				is, seen := right[p.from]
@@ -195,13 +196,19 @@ func (w *world) answers(g *testenv.Namespace) map[string]bool {
 // solicit asks for a server of DHCPv6 (RFC 8415, 18.2.1): a transaction, who asks, for how long already, and for an address.
 var solicit = slices.Concat([]byte{1, 7, 7, 7}, []byte{0, 1, 0, 10, 0, 3, 0, 1, 0x52, 0x54, 0, 0, 0, 7}, []byte{0, 8, 0, 2, 0, 0}, []byte{0, 3, 0, 12, 0, 0, 0, 1}, make([]byte, 8))
 
-// solicitor is a client of DHCPv6 on a guest.
-func solicitor(t *testing.T, g *testenv.Namespace) (conn net.PacketConn) {
+// solicitor is a client of DHCPv6 on a guest, and the number of its card: the names of cards are remembered by package net,
+// whatever namespace they are in.
+func solicitor(t *testing.T, g *testenv.Namespace) (conn net.PacketConn, card string) {
 	t.Helper()
-	var err error
-	g.Run(t, func() { conn, err = net.ListenPacket("udp6", "[::]:546") })
-	require.NoError(t, err)
-	return conn
+	g.Run(t, func() {
+		var err error
+		conn, err = net.ListenPacket("udp6", "[::]:546")
+		require.NoError(t, err)
+		link, err := net.InterfaceByName("eth0")
+		require.NoError(t, err)
+		card = strconv.Itoa(link.Index)
+	})
+	return conn, card
 }
 
 // TestChecksumRepair has a guest on a veth pair take a lease with a client that believes no wrong checksum, where the kernel's

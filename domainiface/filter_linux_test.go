@@ -89,14 +89,18 @@ func seenAs(t *testing.T, from *testenv.Namespace, network string, source netip.
 	from.Run(t, func() { conn, err = d.Dial(network, netip.AddrPortFrom(netip.MustParseAddr(to), 77).String()) })
 	require.NoError(t, err)
 	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-	if network == "udp" {
-		_, err = conn.Write([]byte("who am I?"))
-		require.NoError(t, err)
-	}
-	b := make([]byte, 100)
-	n, err := conn.Read(b)
-	require.NoError(t, err)
+	n, b := 0, make([]byte, 100)
+	testenv.WaitFor(t, 20*time.Second, network+" from "+source.String()+": an answer", func() bool {
+		// Of packets one may be lost, while neighbours are found.
+		wait := map[string]time.Duration{"udp": time.Second, "tcp": 10 * time.Second}[network]
+		require.NoError(t, conn.SetDeadline(time.Now().Add(wait)))
+		if network == "udp" {
+			_, err = conn.Write([]byte("who am I?"))
+			require.NoError(t, err)
+		}
+		n, err = conn.Read(b)
+		return err == nil
+	})
 	seen := netip.MustParseAddrPort(string(b[:n]))
 	return netip.AddrPortFrom(seen.Addr().Unmap(), seen.Port())
 }
