@@ -33,7 +33,8 @@ type deluge struct {
 	open func() (net.Conn, error)
 	// packet is another one each time. Without it nothing is sent.
 	packet func(k int) []byte
-	// goroutines and memory are how much more of them there may be while it goes on.
+	// goroutines and memory are how much more of them there may be while it goes on: with what the senders have thrown away, who
+	// are in the same process. A hundred thousand questions that were all kept would need much more.
 	goroutines, memory int
 	// mine is whether all of it comes from one hardware address.
 	mine bool
@@ -73,7 +74,7 @@ func deluges(index int) map[string]deluge {
 			}
 			return message
 		}},
-		"names that nobody tells": {sockets: 2, goroutines: 150 + 10, memory: 16 << 20, open: udp("10.9.0.1:53"), packet: func(k int) []byte {
+		"names that nobody tells": {sockets: 2, goroutines: 150 + 10, memory: 64 << 20, open: udp("10.9.0.1:53"), packet: func(k int) []byte {
 			name := dnsmessage.MustNewName(fmt.Sprintf("n%d.example.org.", rand.Uint64()))
 			m := dnsmessage.Message{
 				Header:    dnsmessage.Header{ID: uint16(k), RecursionDesired: true},
