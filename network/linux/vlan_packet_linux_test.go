@@ -114,7 +114,9 @@ func TestMACTable(t *testing.T) { // not parallel: it counts its marks
 			require.Zero(t, l.passes(c, guestB, unknown, toB, toB, toC), "sent with the address of another")
 			require.Equal(t, 1, l.passes(a, guestA, guestB, toB, toB, toC), "after that")
 			require.Zero(t, l.passes(a, guestA, guestB, toC, toB, toC), "for the one whose address was used")
-			require.Zero(t, fromA.count(""), "what guests have sent comes back")
+			for _, frame := range fromA.take("") { // the kernel may say something of its own
+				require.NotContains(t, []host.MAC{guestA, guestB, guestC}, host.MAC(frame[6:12]), "what guests have sent comes back")
+			}
 
 			f, err := s.b.Facts(t.Context(), host.Scope{Links: []string{portB.Link}})
 			require.NoError(t, err)
