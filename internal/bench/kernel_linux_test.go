@@ -73,7 +73,7 @@ func linkMessage(b testing.TB, kind uint16, flags netlink.HeaderFlags, index int
 }
 
 // newBridge makes a bridge and switches it on.
-func newBridge(b testing.TB, name string, mac [6]byte, alias string) []byte {
+func newBridge(b testing.TB, name string, mac [6]byte) []byte {
 	return linkMessage(b, unix.RTM_NEWLINK, netlink.Create|netlink.Excl, 0, true, func(ae *netlink.AttributeEncoder) {
 		ae.String(unix.IFLA_IFNAME, name)
 		ae.Bytes(unix.IFLA_ADDRESS, mac[:])

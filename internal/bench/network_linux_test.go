@@ -27,23 +27,19 @@ import (
 var others = []int{0, 50, 200}
 
 // A bed is a host with its networks.
-type bed struct {
-	nets    *network.Manager
-	backend *linux.Backend
-}
+type bed struct{ nets *network.Manager }
 
-func newBed(b *testing.B, config linux.Config) *bed {
+func newBed(b *testing.B) *bed {
 	b.Helper()
 	testenv.NeedRoot(b)
-	config.RunDir = filepath.Join(b.TempDir(), "run")
-	backend, err := linux.Open(config)
+	backend, err := linux.Open(linux.Config{RunDir: filepath.Join(b.TempDir(), "run")})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, backend.Close()) })
 	run, err := os.MkdirTemp("/run", "bench")
 	require.NoError(b, err)
 	nets, err := network.Open(b.Context(), backend, network.Dirs(filepath.Join(b.TempDir(), "state"), run))
 	require.NoError(b, err)
-	return &bed{nets, backend}
+	return &bed{nets}
 }
 
 // natNetwork is the i-th of networks that do not overlap, with DHCP or without.
@@ -107,7 +103,7 @@ func (d *bed) floorOf(b *testing.B, plan host.Plan) work {
 			begin = append(begin, func() error { return filter.do(add) })
 			undo = append(undo, func() error { return filter.do(remove) })
 		case host.AddBridge:
-			add, remove := newBridge(b, op.Link, op.MAC, op.Owner), deleteLink(b, op.Link)
+			add, remove := newBridge(b, op.Link, op.MAC), deleteLink(b, op.Link)
 			begin = append(begin, func() error { return route.do(add) })
 			undo = append(undo, func() error { return route.do(remove) })
 		case host.AddAddr:
@@ -243,7 +239,7 @@ func benchmarkNetwork(b *testing.B, measured part) {
 	for _, dhcp := range []bool{true, false} {
 		for _, count := range others {
 			b.Run(fmt.Sprintf("dhcp=%t/networks=%d", dhcp, count), func(b *testing.B) {
-				d := newBed(b, linux.Config{})
+				d := newBed(b)
 				d.fill(b, count)
 				plan := d.define(b, natNetwork(b, 0, dhcp))
 				compare(b, measured, d.floorOf(b, plan), d.own(b, "net0"))

@@ -19,7 +19,6 @@ import (
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/internal/testenv"
 	"github.com/go-virtnet/virtnet/network"
-	"github.com/go-virtnet/virtnet/network/linux"
 )
 
 // portCounts is how many ports there are, with the one that is measured.
@@ -48,7 +47,7 @@ func benchmarkPort(b *testing.B, measured part) {
 	for _, k := range kinds {
 		for _, count := range portCounts {
 			b.Run(fmt.Sprintf("%s/ports=%d", k.name, count), func(b *testing.B) {
-				d := newBed(b, linux.Config{})
+				d := newBed(b)
 				d.start(b, natNetwork(b, 0, false))
 				d.addCard(b)
 				all := newGuests(b, d, k)
