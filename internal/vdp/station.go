@@ -47,7 +47,7 @@ type Event interface{ happen(*turn) }
 const settleTime = 2 * time.Second
 
 // Agree is that the switch has said on which terms it speaks of guests. One that may have been Started anew is soon reminded
-// of all.
+// of all, and has the whole time for an answer again.
 type Agree struct {
 	Terms
 	Started bool
@@ -143,7 +143,11 @@ func (e Agree) happen(t *turn) {
 		return
 	}
 	for i := range t.sessions {
-		if s, soon := &t.sessions[i], t.now.Add(settleTime); !s.asking && soon.Before(s.next) {
+		s, soon := &t.sessions[i], t.now.Add(settleTime)
+		if s.asking {
+			s.until = t.now.Add(e.orUsual().Answer)
+		}
+		if soon.Before(s.next) {
 			s.next = soon
 		}
 	}

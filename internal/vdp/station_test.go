@@ -191,6 +191,14 @@ func TestStation(t *testing.T) {
 			step{4 * ms, vdp.Agree{Started: true}, ""},
 			step{2 * time.Second, nil, "2: assoc a"},
 		), "assoc a"},
+		{"the switch was started anew just before it would have been given up", after(associated,
+			step{refresh, nil, "2: assoc a"},
+			step{15 * time.Second, vdp.Agree{Started: true}, "2: assoc a"},
+			step{2 * time.Second, nil, "2: assoc a"},
+			step{ms, ack(2), ""},
+			step{3 * ms, nil, "3: assoc a"},
+			step{ms, says(3, 'a', vdp.Associate, vdp.Answer), "ack 3"},
+		), "assoc a"},
 		{"the switch says again what it said", after(associated, step{4 * ms, vdp.Agree{}, ""}), "assoc a"},
 		{"other terms", []step{
 			{0, vdp.Agree{Terms: vdp.TermsOf(0, 10, 0, 17)}, ""}, // 10 ms, and 1.3 s

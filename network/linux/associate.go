@@ -32,7 +32,7 @@ func (b *Backend) associate(ctx context.Context, o host.Associate) error {
 	if err != nil {
 		return err
 	}
-	release, err := b.vsis.claim(o.Instance)
+	release, err := b.vsis.claim(ctx, o.Instance)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (b *Backend) promotable(ctx context.Context, s teller, o host.Associate) (*
 }
 
 func (b *Backend) disassociate(ctx context.Context, o host.Disassociate) error {
-	release, err := b.vsis.claim(o.Instance)
+	release, err := b.vsis.claim(ctx, o.Instance)
 	if err != nil {
 		return err
 	}

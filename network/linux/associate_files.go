@@ -5,6 +5,7 @@
 package linux
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,24 +35,43 @@ type vsiRecord struct {
 
 // vsis keeps two goroutines from telling the switch of one guest at the same time.
 type vsis struct {
-	mu   sync.Mutex
-	busy map[host.UUID]bool
+	mu sync.Mutex
+	// busy has those that somebody is at work on, with what is closed when he is not any more.
+	busy map[host.UUID]chan struct{}
 }
 
-func (v *vsis) claim(id host.UUID) (release func(), err error) {
+// claim waits until nobody else is at work on a guest.
+func (v *vsis) claim(ctx context.Context, id host.UUID) (release func(), err error) {
+	for {
+		release, other := v.tryClaim(id)
+		if release != nil {
+			return release, nil
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("association %s: somebody is at work on it: %w", id, context.Cause(ctx))
+		}
+	}
+}
+
+// tryClaim returns what is closed when the other one has done, if somebody else is at work on the guest.
+func (v *vsis) tryClaim(id host.UUID) (release func(), other <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.busy[id] {
-		return nil, fmt.Errorf("association %s: somebody is at work on it: %w", id, fs.ErrExist)
+	if other := v.busy[id]; other != nil {
+		return nil, other
 	}
 	if v.busy == nil {
-		v.busy = map[host.UUID]bool{}
+		v.busy = map[host.UUID]chan struct{}{}
 	}
-	v.busy[id] = true
+	done := make(chan struct{})
+	v.busy[id] = done
 	return func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		delete(v.busy, id)
+		close(done)
 	}, nil
 }
 

@@ -129,8 +129,8 @@ func knownElsewhere(link string, written []vsiRecord) (ids []host.UUID) {
 // associationEnded writes down and tells that the switch has ended an association.
 func (b *Backend) associationEnded(id host.UUID) {
 	defer b.servers.wakeAll()
-	release, err := b.vsis.claim(id)
-	if err != nil {
+	release, _ := b.vsis.tryClaim(id)
+	if release == nil {
 		return // somebody is at work on it, and will see
 	}
 	defer release()

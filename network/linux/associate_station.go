@@ -136,6 +136,10 @@ func (c *cardStation) closeFiles() {
 	}
 }
 
+// markPatience is how long a mark is tried to get that somebody has. A process that is just being started, here or in a program
+// whose station has ended, has copies of the descriptors of that program until it runs.
+const markPatience = 64 * time.Millisecond
+
 // markCard says to other programs of the namespace that this one is the station at a card.
 func (b *Backend) markCard(card rtnl.Link) (mark *os.File, err error) {
 	err = b.enter(func() error {
@@ -144,7 +148,14 @@ func (b *Backend) markCard(card rtnl.Link) (mark *os.File, err error) {
 			return os.NewSyscallError("socket", err)
 		}
 		mark = os.NewFile(uintptr(fd), "station at "+card.Name)
-		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("@virtnet/station/%d", card.Index)}))
+		name := &unix.SockaddrUnix{Name: fmt.Sprintf("@virtnet/station/%d", card.Index)}
+		for pause := time.Millisecond; ; pause *= 2 {
+			err := unix.Bind(fd, name)
+			if !errors.Is(err, unix.EADDRINUSE) || pause >= markPatience {
+				return os.NewSyscallError("bind", err)
+			}
+			time.Sleep(pause)
+		}
 	})
 	if err != nil && mark != nil {
 		_ = mark.Close()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,6 +132,35 @@ func TestSwitchRefuses(t *testing.T) {
 	}
 }
 
+// TestAssociateTogether has several tell the switch of a guest while it thinks about what the first one said. They wait for him, as
+// long as they want to.
+func TestAssociateTogether(t *testing.T) {
+	t.Parallel()
+	p := newPlayedSwitch(t)
+	asked, think := make(chan struct{}), make(chan struct{})
+	p.introduce(bridgeUnit)
+	first := sync.OnceFunc(func() { close(asked); <-think })
+	p.answer(func(v vdp.VSI) vdp.VSI { first(); v.Status = vdp.Answer; return v })
+	op := host.Associate{VSI: vsi}
+	results := make(chan error, 2)
+	go func() { results <- p.b.Do(t.Context(), op) }()
+	<-asked
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, p.b.Do(ctx, op), context.DeadlineExceeded)
+	go func() { results <- p.b.Do(t.Context(), op) }()
+	close(think)
+	var failed []error
+	for range 2 {
+		if err := <-results; err != nil {
+			failed = append(failed, err)
+		}
+	}
+	require.Len(t, failed, 1)
+	require.ErrorIs(t, failed[0], fs.ErrExist)
+	do(t, p.b, op.Inverse())
+}
+
 // TestKilledWhileSwitchThinks kills a program that has asked for an association, which the switch grants only then: the next
 // program finds what nobody wants any more, and takes it back.
 func TestKilledWhileSwitchThinks(t *testing.T) {
@@ -209,7 +239,7 @@ func TestCardGoes(t *testing.T) {
 	}
 	require.ErrorIs(t, p.b.Do(t.Context(), op), fs.ErrNotExist)
 	do(t, p.b, op.Inverse())
-	require.Empty(t, packetSockets(t, p.ns))
+	requireNoStation(t, p.ns)
 }
 
 // packetSockets are those of a namespace that get what is not for the machine, and the names of its stations.
@@ -223,6 +253,12 @@ func packetSockets(t *testing.T, ns *testenv.Namespace) (lines []string) {
 	return lines
 }
 
+// requireNoStation wants nothing of a station to be there, but for what a process that is just being started has a copy of.
+func requireNoStation(t *testing.T, ns *testenv.Namespace) {
+	t.Helper()
+	testenv.WaitFor(t, 10*time.Second, "the end of what a station has", func() bool { return len(packetSockets(t, ns)) == 0 })
+}
+
 // TestStationEnds wants nothing to be left of a station when its backend is closed.
 func TestStationEnds(t *testing.T) {
 	t.Parallel()
@@ -234,7 +270,7 @@ func TestStationEnds(t *testing.T) {
 	do(t, b, host.Associate{VSI: vsi})
 	require.Len(t, packetSockets(t, p.ns), 3)
 	require.NoError(t, b.Close())
-	require.Empty(t, packetSockets(t, p.ns))
+	requireNoStation(t, p.ns)
 }
 
 // TestOneStation has a second program at a card: it sees what the first one has done, can do nothing, and goes on with that
