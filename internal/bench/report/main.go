@@ -7,12 +7,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -32,28 +32,22 @@ func run(in io.Reader, out io.Writer, page string) error {
 		return err
 	}
 	if len(results) == 0 {
-		return fmt.Errorf("no benchmark said xfloor")
+		return errors.New("no benchmark said what it compared with what")
 	}
-	if _, err := io.WriteString(out, table(results)); err != nil || page == "" {
+	results = append(results, shares(results)...)
+	rows := judge(results)
+	if _, err := io.WriteString(out, table(rows)); err != nil || page == "" {
 		return err
 	}
 	picture := strings.TrimSuffix(page, filepath.Ext(page)) + ".svg"
 	if err := os.WriteFile(picture, []byte(draw(results)), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(page, []byte(text(results, machine, filepath.Base(picture))), 0o644)
+	return os.WriteFile(page, []byte(text(rows, machine, filepath.Base(picture))), 0o644)
 }
 
-// A result is what one benchmark has found.
-type result struct {
-	// Operation is what was done, such as "Attach tap", and Size how many were there already, of what By says.
-	Operation, By string
-	Size          int
-	// Floor and Own are medians, in microseconds, and Ratio is the median of the ratios.
-	Floor, Own, Ratio float64
-}
-
-// read finds the results, and what the benchmarks say of the machine.
+// read finds the results, and what the benchmarks say of the machine. A benchmark that failed is an error, for its row would
+// be missing.
 func read(in io.Reader) (results []result, machine string, err error) {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -73,38 +67,4 @@ func read(in io.Reader) (results []result, machine string, err error) {
 		}
 	}
 	return results, machine, lines.Err()
-}
-
-// parse reads a line such as "BenchmarkAttach/tap/ports=100-2  30  326.7 floor-µs  1441 own-µs  4.15 xfloor". Lines of other
-// benchmarks are none.
-func parse(line string) (r result, ok bool, err error) {
-	fields := strings.Fields(line)
-	if len(fields) < 2 || !strings.HasPrefix(fields[0], "Benchmark") {
-		return r, false, nil
-	}
-	values := map[string]*float64{"floor-µs": &r.Floor, "own-µs": &r.Own, "xfloor": &r.Ratio}
-	for i := 2; i+1 < len(fields); i += 2 {
-		if to := values[fields[i+1]]; to != nil {
-			if *to, err = strconv.ParseFloat(fields[i], 64); err != nil {
-				return r, false, err
-			}
-		}
-	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(fields[0], "Benchmark"), "-")
-	for part := range strings.SplitSeq(name, "/") {
-		key, value, found := strings.Cut(part, "=")
-		size, numberErr := strconv.Atoi(value)
-		switch {
-		case found && numberErr == nil:
-			r.By, r.Size = key, size
-		case found && value == "false":
-			r.Operation += " without " + key
-		case found:
-			r.Operation += " with " + key
-		default:
-			r.Operation += " " + part
-		}
-	}
-	r.Operation = strings.TrimSpace(r.Operation)
-	return r, r.Ratio > 0, nil
 }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A target is what an operation must reach.
+type target struct {
+	// Operation begins the names of those that it is for, and Beside is what they are compared with.
+	Operation, Beside string
+	// Sizes are those it holds for; none is any.
+	Sizes []int
+	// Least and Most bound the verdict; a Most of 0 is none.
+	Least, Most float64
+}
+
+var targets = []target{
+	{Operation: "Start with dhcp", Beside: "floor", Sizes: []int{0}, Most: 1.3},
+	{Operation: "Stop", Beside: "floor", Most: 1.15},
+	{Operation: "Attach", Beside: "floor", Most: 1.3},
+	{Operation: "Attach", Beside: "with 1", Most: 1.5},
+	{Operation: "Detach", Beside: "floor", Most: 1.05},
+}
+
+// A row is a result, and whether it is what it must be.
+type row struct {
+	result
+	wanted *target
+}
+
+// judge looks for what each result must reach. The first target that fits is meant.
+func judge(results []result) []row {
+	rows := make([]row, len(results))
+	for i, r := range results {
+		rows[i].result = r
+		for j := range targets {
+			if targets[j].isFor(r) {
+				rows[i].wanted = &targets[j]
+				break
+			}
+		}
+	}
+	return rows
+}
+
+func (t *target) isFor(r result) bool {
+	return strings.HasPrefix(r.Operation, t.Operation) && t.Beside == r.Beside && (t.Sizes == nil || slices.Contains(t.Sizes, r.Size))
+}
+
+// missed reports whether a row is not what it must be.
+func (r row) missed() bool {
+	if r.wanted == nil {
+		return false
+	}
+	return r.Verdict < r.wanted.Least || r.wanted.Most != 0 && r.Verdict > r.wanted.Most
+}
+
+// reached is a word for the table.
+func (r row) reached() string {
+	switch {
+	case r.wanted == nil:
+		return ""
+	case r.missed():
+		return "**missed**"
+	}
+	return "yes"
+}
+
+// must is what a row must reach, in words.
+func (r row) must() string {
+	t := r.wanted
+	switch {
+	case t == nil:
+		return ""
+	case t.Most == 0:
+		return "at least " + r.amount(t.Least)
+	case t.Least == 0:
+		return "at most " + r.amount(t.Most)
+	}
+	return r.amount(t.Least) + " to " + r.amount(t.Most)
+}
+
+// amount is a verdict, or a bound of one, in words.
+func (r row) amount(value float64) string {
+	switch r.Kind {
+	case "times":
+		return short(value, 3) + "×"
+	case "faster":
+		return short(value, 3) + "× faster"
+	case "over":
+		return strings.Replace("+"+quantity(value, r.Unit), "+-", "-", 1)
+	}
+	return quantity(value, r.Unit)
+}
+
+// quantity is a value with its unit, in thousands of it where that is shorter.
+func quantity(value float64, unit string) string {
+	for _, larger := range []struct{ unit, next string }{{"µs", "ms"}, {"ms", "s"}} {
+		if unit == larger.unit && math.Abs(value) >= 1000 {
+			value, unit = value/1000, larger.next
+		}
+	}
+	return short(value, 3) + " " + unit
+}
+
+// short is a number with that many digits that count, and all that stand before the point.
+func short(value float64, digits int) string {
+	before := int(math.Floor(math.Log10(math.Max(math.Abs(value), 0.001)))) + 1
+	return fmt.Sprintf("%.*f", max(0, digits-max(before, 1)), value)
+}
