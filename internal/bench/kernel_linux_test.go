@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"os"
 	"testing"
 
 	"github.com/mdlayher/netlink"
@@ -125,11 +124,11 @@ func indexOf(fd int, name string) (int, error) {
 }
 
 func writeFile(name, text string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
-	f.Close()
+	_, err = unix.Write(fd, []byte(text))
+	unix.Close(fd)
 	return err
 }

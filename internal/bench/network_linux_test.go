@@ -26,8 +26,11 @@ import (
 // others is how many networks are there besides, in each benchmark that depends on it.
 var others = []int{0, 50, 200}
 
-// A bed is a host with its networks.
-type bed struct{ nets *network.Manager }
+// A bed is a host with its networks, and the folder of what runs.
+type bed struct {
+	nets *network.Manager
+	run  string
+}
 
 func newBed(b *testing.B) *bed {
 	b.Helper()
@@ -39,7 +42,7 @@ func newBed(b *testing.B) *bed {
 	require.NoError(b, err)
 	nets, err := network.Open(b.Context(), backend, network.Dirs(filepath.Join(b.TempDir(), "state"), run))
 	require.NoError(b, err)
-	return &bed{nets}
+	return &bed{nets, run}
 }
 
 // natNetwork is the i-th of networks that do not overlap, with DHCP or without.

@@ -9,16 +9,15 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/mdlayher/netlink"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/go-virtnet/virtnet/domainiface"
 	"github.com/go-virtnet/virtnet/internal/testenv"
-	"github.com/go-virtnet/virtnet/network"
 )
 
 // portCounts is how many ports there are, with the one that is measured.
@@ -28,7 +27,7 @@ var portCounts = []int{1, 100, 1000}
 type kind struct {
 	name  string
 	iface string // a document with a place for the name of the device
-	floor func(b *testing.B) work
+	floor func(b *testing.B, kept record) work
 }
 
 var kinds = []kind{
@@ -52,7 +51,7 @@ func benchmarkPort(b *testing.B, measured part) {
 				d.addCard(b)
 				all := newGuests(b, d, k)
 				all.add(count - 1)
-				compare(b, measured, k.floor(b), all.own())
+				compare(b, measured, k.floor(b, all.record()), all.own())
 			})
 		}
 	}
@@ -70,14 +69,14 @@ func (d *bed) addCard(b *testing.B) {
 // Guests are attached by the library.
 type guests struct {
 	b         *testing.B
-	nets      *network.Manager
+	bed       *bed
 	kind      kind
 	container string
 	made      int
 }
 
 func newGuests(b *testing.B, d *bed, k kind) *guests {
-	return &guests{b: b, nets: d.nets, kind: k, container: newContainer(b)}
+	return &guests{b: b, bed: d, kind: k, container: newContainer(b)}
 }
 
 // A guest has a port, and the open device if it is one that a monitor opens.
@@ -86,17 +85,21 @@ type guest struct {
 	files []*os.File
 }
 
-func (g *guests) attach() (guest, error) {
+// next is what another guest asks for.
+func (g *guests) next() *domainiface.Interface {
+	g.b.Helper()
 	g.made++
 	doc, err := domainiface.Parse(strings.NewReader(fmt.Sprintf(g.kind.iface, fmt.Sprintf("p%d", g.made))))
-	if err != nil {
-		return guest{}, err
-	}
+	require.NoError(g.b, err)
+	return doc
+}
+
+func (g *guests) attach(doc *domainiface.Interface) (guest, error) {
 	who := domainiface.Guest{Name: "guest"}
 	if g.kind.name == "veth" {
 		who.Namespace = g.container
 	}
-	p, err := domainiface.Attach(g.b.Context(), g.nets, who, doc)
+	p, err := domainiface.Attach(g.b.Context(), g.bed.nets, who, doc)
 	if err != nil || g.kind.name == "veth" {
 		return guest{port: p}, err
 	}
@@ -122,7 +125,7 @@ func (g *guests) add(count int) {
 		}
 	})
 	for range count {
-		one, err := g.attach()
+		one, err := g.attach(g.next())
 		require.NoError(g.b, err)
 		all = append(all, one)
 	}
@@ -130,124 +133,45 @@ func (g *guests) add(count int) {
 
 // own is the library's way to attach and detach a guest.
 func (g *guests) own() work {
+	doc := g.next()
 	var one guest
 	return work{
-		func() (err error) { one, err = g.attach(); return err },
+		func() (err error) { one, err = g.attach(doc); return err },
 		func() error { return one.detach(g.b.Context()) },
 	}
 }
 
-// rawTap is a tap that stays without a descriptor, and one that is open.
-func rawTap(b *testing.B) work {
-	route := newKernel(b, unix.NETLINK_ROUTE)
-	set := linkMessage(b, unix.RTM_SETLINK, 0, 0, true, func(ae *netlink.AttributeEncoder) {
-		ae.String(unix.IFLA_IFNAME, "raw0")
-		ae.Bytes(unix.IFLA_ADDRESS, rawMAC)
-		ae.String(unix.IFLA_IFALIAS, "guest")
-		ae.Uint32(unix.IFLA_MASTER, uint32(index(b, "vn0")))
-	})
-	remove := deleteLink(b, "raw0")
-	fd := -1
-	return work{
-		func() (err error) {
-			if fd, err = openTap("raw0", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_VNET_HDR|unix.IFF_TUN_EXCL); err != nil {
-				return err
-			}
-			if err := route.do(set); err != nil {
-				return err
-			}
-			return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1)
-		},
-		func() error {
-			unix.Close(fd)
-			return route.do(remove)
-		},
-	}
+// A record is what has to be written about a guest, and where.
+type record struct{ folder, text string }
+
+// record is what the library writes about a guest of this kind, and a folder beside those of the library.
+func (g *guests) record() record {
+	g.b.Helper()
+	one, err := g.attach(g.next())
+	require.NoError(g.b, err)
+	found, err := filepath.Glob(filepath.Join(g.bed.run, "ports", "*"+one.port.ID.String()))
+	require.NoError(g.b, err)
+	require.Len(g.b, found, 1)
+	text, err := os.ReadFile(found[0])
+	require.NoError(g.b, err)
+	require.NoError(g.b, one.detach(g.b.Context()))
+	folder := filepath.Join(g.bed.run, "floor")
+	require.NoError(g.b, os.MkdirAll(folder, 0o700))
+	return record{folder, string(text)}
 }
 
-func openTap(name string, flags uint16) (int, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+// write puts the record where it belongs as a whole.
+func (r record) write() error {
+	fresh := r.folder + "/.new"
+	fd, err := unix.Open(fresh, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return -1, err
+		return err
 	}
-	request, err := unix.NewIfreq(name)
-	if err != nil {
-		return -1, err
-	}
-	request.SetUint16(flags)
-	return fd, unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
+	_, err = unix.Write(fd, []byte(r.text))
+	return errors.Join(err, unix.Rename(fresh, r.folder+"/guest"), unix.Close(fd))
 }
 
-var rawMAC = []byte{0x52, 0x54, 0, 1, 2, 3}
-
-// rawVeth is a pair of devices, of which one is in a container.
-func rawVeth(b *testing.B) work {
-	route := newKernel(b, unix.NETLINK_ROUTE)
-	container, err := os.Open(newContainer(b))
-	require.NoError(b, err)
-	b.Cleanup(func() { container.Close() })
-	add := linkMessage(b, unix.RTM_NEWLINK, netlink.Create|netlink.Excl, 0, true, func(ae *netlink.AttributeEncoder) {
-		ae.String(unix.IFLA_IFNAME, "raw0")
-		ae.Uint32(unix.IFLA_MASTER, uint32(index(b, "vn0")))
-		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
-			ae.String(unix.IFLA_INFO_KIND, "veth")
-			ae.Nested(unix.IFLA_INFO_DATA, func(ae *netlink.AttributeEncoder) error {
-				const peer = 1 // VETH_INFO_PEER
-				inner := netlink.NewAttributeEncoder()
-				inner.String(unix.IFLA_IFNAME, "eth0")
-				inner.Bytes(unix.IFLA_ADDRESS, rawMAC)
-				inner.Uint32(unix.IFLA_NET_NS_FD, uint32(container.Fd()))
-				attributes, err := inner.Encode()
-				ae.Bytes(peer|unix.NLA_F_NESTED, append(make([]byte, unix.SizeofIfInfomsg), attributes...))
-				return err
-			})
-			return nil
-		})
-	})
-	remove := deleteLink(b, "raw0")
-	return work{func() error { return route.do(add) }, func() error { return route.do(remove) }}
-}
-
-// rawMacvtap is a device on the card, and its character device where the kernel itself puts it.
-func rawMacvtap(b *testing.B) work {
-	route := newKernel(b, unix.NETLINK_ROUTE)
-	control, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	require.NoError(b, err)
-	b.Cleanup(func() { unix.Close(control) })
-	add := linkMessage(b, unix.RTM_NEWLINK, netlink.Create|netlink.Excl, 0, true, func(ae *netlink.AttributeEncoder) {
-		ae.String(unix.IFLA_IFNAME, "raw0")
-		ae.Bytes(unix.IFLA_ADDRESS, rawMAC)
-		ae.Uint32(unix.IFLA_LINK, uint32(index(b, "card")))
-		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
-			ae.String(unix.IFLA_INFO_KIND, "macvtap")
-			ae.Nested(unix.IFLA_INFO_DATA, func(ae *netlink.AttributeEncoder) error {
-				const bridge = 4 // MACVLAN_MODE_BRIDGE
-				ae.Uint32(unix.IFLA_MACVLAN_MODE, bridge)
-				return nil
-			})
-			return nil
-		})
-	})
-	remove := deleteLink(b, "raw0")
-	fd := -1
-	return work{
-		func() error {
-			if err := route.do(add); err != nil {
-				return err
-			}
-			at, err := indexOf(control, "raw0")
-			if err != nil {
-				return err
-			}
-			fd, err = unix.Open(fmt.Sprintf("/dev/tap%d", at), unix.O_RDWR|unix.O_CLOEXEC, 0)
-			return err
-		},
-		func() error {
-			unix.Close(fd)
-			return route.do(remove)
-		},
-	}
-}
+func (r record) remove() error { return unix.Unlink(r.folder + "/guest") }
 
 func index(b *testing.B, name string) int {
 	b.Helper()
