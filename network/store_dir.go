@@ -3,12 +3,15 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -47,7 +50,14 @@ func (d *dir) Load(ctx context.Context, name string) ([]byte, error) {
 	if err := firstOf(ctx.Err(), checkStoreName(name)); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(d.file(name))
+	f, err := openFile(d.file(name), os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data := bytes.NewBuffer(make([]byte, 0, 4<<10)) // more than most records have
+	_, err = data.ReadFrom(f)
+	return data.Bytes(), err
 }
 
 func (d *dir) Save(ctx context.Context, name string, data []byte) error {
@@ -56,10 +66,13 @@ func (d *dir) Save(ctx context.Context, name string, data []byte) error {
 	}
 	file := d.file(name)
 	folder := filepath.Dir(file)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
 	f, err := newTemporary(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+		f, err = newTemporary(folder)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,7 +96,7 @@ func replace(temporary *os.File, file string, data []byte, durable bool) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), file)
+	return rename(temporary.Name(), file)
 }
 
 // temporary is how the names of files begin that are being written.
@@ -92,7 +105,10 @@ const temporary = ".new-"
 // newTemporary makes a file that nobody takes for one that was left behind, as long as it is open.
 func newTemporary(folder string) (*os.File, error) {
 	for {
-		f, err := os.CreateTemp(folder, temporary+"*")
+		f, err := openFile(filepath.Join(folder, temporary+strconv.FormatUint(rand.Uint64(), 36)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -157,11 +173,13 @@ func (d *dir) Lock(ctx context.Context, name string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(d.path, 0o700); err != nil {
-		leave()
-		return nil, err
+	file := filepath.Join(d.path, lockFile)
+	unlock, err := lockRange(ctx, file, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(d.path, 0o700); err == nil {
+			unlock, err = lockRange(ctx, file, name)
+		}
 	}
-	unlock, err := lockRange(ctx, filepath.Join(d.path, lockFile), name)
 	if err != nil {
 		leave()
 		return nil, fmt.Errorf("store: lock %s: %w", name, err)

@@ -14,13 +14,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// openFile opens a file that nobody waits for. Those that package os opens are registered for waiting, which takes longer
+// than all the rest that is done with them here.
+func openFile(path string, flags int, mode uint32) (*os.File, error) {
+	fd, err := openPlain(path, flags, mode)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+func openPlain(path string, flags int, mode uint32) (fd int, err error) {
+	err = unix.EINTR
+	for err == unix.EINTR {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, mode)
+	}
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, nil
+}
+
+// rename puts a file in the place of another, without a look at that one.
+func rename(from, to string) error {
+	err := error(unix.EINTR)
+	for err == unix.EINTR {
+		err = unix.Renameat(unix.AT_FDCWD, from, unix.AT_FDCWD, to)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
 // lockRange takes the lock of one byte of a file, far behind its end, that stands for name. The lock belongs to the open
 // file and not to the process, so it ends with it and never before.
 func lockRange(ctx context.Context, file, name string) (unlock func(), err error) {
-	// Not a file of package os, which would be registered for waiting.
-	fd, err := unix.Open(file, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	fd, err := openPlain(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: file, Err: err}
+		return nil, err
 	}
 	digest := fnv.New64a()
 	_, _ = io.WriteString(digest, name)

@@ -9,6 +9,14 @@ import (
 	"os"
 )
 
+// openFile opens a file.
+func openFile(path string, flags int, mode uint32) (*os.File, error) {
+	return os.OpenFile(path, flags, os.FileMode(mode))
+}
+
+// rename puts a file in the place of another.
+func rename(from, to string) error { return os.Rename(from, to) }
+
 // lockRange is nothing on this system: locks hold within one process only.
 func lockRange(context.Context, string, string) (unlock func(), err error) {
 	return func() {}, nil
