@@ -175,7 +175,7 @@ func (l *ledger) nextLink(ctx context.Context, c *claims, template string) (stri
 		if err := host.CheckName(name); err != nil {
 			return "", err
 		}
-		f, err := l.backend.Facts(ctx, host.Scope{Links: []string{name}})
+		f, err := l.backend.Facts(ctx, host.Scope{Bare: []string{name}})
 		if err != nil {
 			return "", err
 		}

@@ -291,11 +291,11 @@ func (p *Plug) scope() host.Scope {
 	case p == nil:
 		return host.Scope{}
 	case p.Type == PlugDirect:
-		return host.Scope{Links: []string{p.Dev.String()}, Switches: []string{p.Dev.String()}}
+		return host.Scope{Bare: []string{p.Dev.String()}, Switches: []string{p.Dev.String()}}
 	case p.Type == PlugHostdevPCI && p.Address != nil:
 		return host.Scope{VFs: []host.PCI{host.PCI(p.Address.Key())}}
 	case p.Bridge.Given():
-		return host.Scope{Links: []string{p.Bridge.String()}}
+		return host.Scope{Bare: []string{p.Bridge.String()}}
 	}
 	return host.Scope{}
 }

@@ -15,6 +15,9 @@ type Scope struct {
 	All bool
 	// Links names the devices whose properties and addresses are wanted.
 	Links []string
+	// Bare names devices whose properties are wanted without their addresses, for which the kernel would have to go through a
+	// list.
+	Bare []string
 	// Addrs asks for every address of the machine.
 	Addrs bool
 	// Routes asks for every route of the machine, in all tables.
@@ -70,11 +73,18 @@ type Scope struct {
 	Profiles []string
 }
 
+// IsZero reports whether the scope asks for nothing.
+func (s Scope) IsZero() bool {
+	return !(s.All || s.Addrs || s.Routes || s.Forwarding || s.Zones || s.Resolver || s.Shaping || s.Repairs || s.VLANs || s.OVS || s.Macvtaps || s.Libvirt) &&
+		len(s.Links)+len(s.Bare)+len(s.Sysctls)+len(s.Filters)+len(s.Shapes)+len(s.Filled)+len(s.Receives)+len(s.Servers)+len(s.OVSPorts)+len(s.Functions)+len(s.PCI)+len(s.VFs)+len(s.Switches)+len(s.Associations)+len(s.Namespaces)+len(s.Profiles) == 0
+}
+
 // And is the scope that asks for what either asks for.
 func (s Scope) And(t Scope) Scope {
 	return Scope{
 		All:        s.All || t.All,
 		Links:      union(s.Links, t.Links),
+		Bare:       union(s.Bare, t.Bare),
 		Addrs:      s.Addrs || t.Addrs,
 		Routes:     s.Routes || t.Routes,
 		Forwarding: s.Forwarding || t.Forwarding,
@@ -105,10 +115,14 @@ func (s Scope) And(t Scope) Scope {
 }
 
 // HasLink reports whether the scope asks for that link.
-func (s Scope) HasLink(name string) bool { return s.All || slices.Contains(s.Links, name) }
+func (s Scope) HasLink(name string) bool {
+	return s.All || slices.Contains(s.Links, name) || slices.Contains(s.Bare, name)
+}
 
 // HasAddrs reports whether the scope asks for the addresses of that link.
-func (s Scope) HasAddrs(link string) bool { return s.Addrs || s.HasLink(link) }
+func (s Scope) HasAddrs(link string) bool {
+	return s.All || s.Addrs || slices.Contains(s.Links, link)
+}
 
 // HasFilter reports whether the scope asks for the filter of that network.
 func (s Scope) HasFilter(network string) bool { return s.All || slices.Contains(s.Filters, network) }

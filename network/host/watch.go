@@ -98,7 +98,7 @@ func (c Change) Touches(s Scope) bool {
 		return true
 	case LinkAdded, LinkRemoved, LinkChanged:
 		// A link that goes down takes routes along of which nothing is heard.
-		return named(s.Links) || named(s.Shapes) || named(s.Filled) || s.Addrs || s.Routes || s.Macvtaps || len(s.Functions)+len(s.PCI) > 0 ||
+		return named(s.Links) || named(s.Bare) || named(s.Shapes) || named(s.Filled) || s.Addrs || s.Routes || s.Macvtaps || len(s.Functions)+len(s.PCI) > 0 ||
 			slices.ContainsFunc(s.Sysctls, func(key string) bool { return named([]string{sysctlLink(key)}) })
 	case RouteChanged:
 		return s.Routes

@@ -87,7 +87,7 @@ func (m *Machine) linkFacts(scope host.Scope, f *host.Facts) {
 	if scope.All {
 		names = slices.Sorted(maps.Keys(m.links))
 	} else {
-		names = slices.Compact(slices.Sorted(slices.Values(scope.Links)))
+		names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(scope.Links, scope.Bare))))
 	}
 	for _, name := range names {
 		if l := m.links[name]; l != nil {

@@ -63,6 +63,7 @@ func scopes(whole *host.Facts, noServer bool) []scopeCase {
 			Sysctls: []string{"net/ipv6/conf/br9/accept_ra", "no/such/parameter"},
 		}, host.Facts{}},
 		{"a link", host.Scope{Links: []string{"br1"}}, host.Facts{Links: []host.Link{*whole.Link("br1")}}},
+		{"a bare link", host.Scope{Bare: []string{"br0", "br9"}}, host.Facts{Links: []host.Link{*whole.Link("br0")}}},
 		{"a link with addresses", host.Scope{Links: []string{"br0", "br9", "br0"}}, host.Facts{
 			Links: []host.Link{*whole.Link("br0")},
 			Addrs: slices.DeleteFunc(slices.Clone(whole.Addrs), func(a host.Addr) bool { return a.Link != "br0" }),

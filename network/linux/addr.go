@@ -63,7 +63,9 @@ func (b *Backend) addrFacts(scope host.Scope, links []rtnl.Link, names map[int]s
 func (b *Backend) addrs(scope host.Scope, links []rtnl.Link) ([]rtnl.Addr, error) {
 	var questions []int
 	for _, l := range links {
-		questions = append(questions, l.Index)
+		if scope.HasAddrs(l.Name) {
+			questions = append(questions, l.Index)
+		}
 	}
 	if scope.All || scope.Addrs {
 		questions = []int{0}

@@ -84,6 +84,9 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 		return nil, err
 	}
 	f := &host.Facts{Instance: b.instance}
+	if scope.IsZero() {
+		return f, nil
+	}
 	scope, err := b.functionFacts(scope, f)
 	if err != nil {
 		return nil, err
@@ -102,7 +105,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 
 // netlinkFacts are those that rtnetlink knows.
 func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
-	if scope.All || scope.Addrs || scope.Routes || scope.VLANs || len(scope.Links) > 0 {
+	if scope.All || scope.Addrs || scope.Routes || scope.VLANs || len(scope.Links)+len(scope.Bare) > 0 {
 		if err := b.linkFacts(scope, f); err != nil {
 			return fmt.Errorf("links: %w", err)
 		}

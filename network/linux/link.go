@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -116,7 +117,7 @@ func (b *Backend) links(scope host.Scope) ([]rtnl.Link, error) {
 	}
 	var names []string
 	seen := map[string]bool{}
-	for _, name := range scope.Links {
+	for _, name := range slices.Concat(scope.Links, scope.Bare) {
 		if !seen[name] && host.CheckName(name) == nil {
 			names = append(names, name)
 		}
