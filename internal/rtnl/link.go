@@ -58,6 +58,8 @@ type Link struct {
 	// Hairpin is whether a bridge port sends back through itself what came in by it.
 	Hairpin bool
 	Tap     TapOptions
+	// gone is whether it was discarded; see [Conn.Discard].
+	gone bool
 }
 
 // BridgeOptions are those of a bridge.
@@ -158,6 +160,9 @@ func (c *Conn) lookUp(requests []request) ([]Link, error) {
 			if err == nil && a.body != nil {
 				l, err = parseLink(a.body)
 			}
+			if l.gone {
+				l = Link{}
+			}
 			// A name that no link can have is one that no link has.
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 				err = nil
@@ -180,9 +185,14 @@ func (c *Conn) Links() ([]Link, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.listLinks(body, func(Link) bool { return true })
+}
+
+// listLinks lists the links that the kernel finds for a message, and of those the wanted ones.
+func (c *Conn) listLinks(body []byte, wanted func(Link) bool) ([]Link, error) {
 	return list(c, request{kind: unix.RTM_GETLINK, body: body}, func(body []byte) (Link, bool, error) {
 		l, err := parseLink(body)
-		return l, err == nil, err
+		return l, err == nil && !l.gone && wanted(l), err
 	})
 }
 
@@ -198,10 +208,7 @@ func (c *Conn) LinksOfKind(kind string) ([]Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return list(c, request{kind: unix.RTM_GETLINK, body: body}, func(body []byte) (Link, bool, error) {
-		l, err := parseLink(body)
-		return l, err == nil && l.Kind == kind, err // a kernel that does not know the kind lists all
-	})
+	return c.listLinks(body, func(l Link) bool { return l.Kind == kind }) // a kernel that does not know the kind lists all
 }
 
 // skipStatistics leaves counters out of an answer (RTEXT_FILTER_SKIP_STATS); virtual functions are left out unless asked
@@ -264,6 +271,8 @@ func parseLink(body []byte) (Link, error) {
 			l.MTU = int(ad.Uint32())
 		case unix.IFLA_IFALIAS:
 			l.Alias = ad.String()
+		case unix.IFLA_GROUP:
+			l.gone = isDiscarded(ad.Uint32())
 		case unix.IFLA_MASTER:
 			l.Master = int(ad.Uint32())
 		case unix.IFLA_LINKINFO:

@@ -31,7 +31,7 @@ const (
 	Lost NoticeKind = iota
 	// LinkThere is a link that has been made or changed.
 	LinkThere
-	// LinkGone is a link that has been removed.
+	// LinkGone is a link that has been removed, or discarded, of which more may be told.
 	LinkGone
 	// LinkOther is something that belongs to a link: its addresses, its settings of IPv6, its place in a bridge.
 	LinkOther
@@ -156,7 +156,10 @@ func linkNotice(kind uint16, body []byte) (Notice, bool) {
 		return n, true
 	}
 	for ad.Next() {
-		if ad.Type() == unix.IFLA_IFNAME {
+		switch {
+		case ad.Type() == unix.IFLA_GROUP && isDiscarded(ad.Uint32()):
+			return Notice{Kind: LinkGone, Index: n.Index}, true
+		case ad.Type() == unix.IFLA_IFNAME:
 			n.Kind, n.Name = LinkThere, ad.String()
 		}
 	}

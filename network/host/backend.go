@@ -24,7 +24,7 @@ import (
 //   - [errors.ErrUnsupported]: this machine, or this backend, cannot do it
 //
 // A backend may be used by many goroutines. What only some backends can do is an optional interface, found by
-// assertion: [TapOpener], [CounterReader], [MacvtapOpener], [LeaseReader], [NeighbourReader], [Batcher], [Watcher],
+// assertion: [TapOpener], [CounterReader], [MacvtapOpener], [LeaseReader], [NeighbourReader], [Batcher], [Discarder], [Watcher],
 // [SwitchWatcher].
 type Backend interface {
 	Facts(ctx context.Context, scope Scope) (*Facts, error)

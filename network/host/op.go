@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // An Op is one change of a machine, as a value: complete in itself, by names and never by the kernel's indexes, with
@@ -61,6 +62,16 @@ func operations() []Op {
 		TakeServer{}, ReturnServer{},
 		Disown{}, Own{}, DropRules{},
 	}
+}
+
+// LinksOf are the names of the links of the machine that an operation is about; some may be there twice.
+func LinksOf(op Op) []string {
+	scope := op.Scope()
+	links := slices.Concat(scope.Links, scope.Shapes)
+	if on, ok := op.(interface{ on() string }); ok {
+		links = append(links, on.on())
+	}
+	return links
 }
 
 // What Plan.Inverse needs to know: which operations make a link, and which only touch one.

@@ -35,6 +35,9 @@ type Machine struct {
 	// called Do.
 	Fail func(op host.Op) error
 
+	// FailSettle is asked by each Settle, which fails with its error; nil never fails. It must not call the Machine's other methods.
+	FailSettle func() error
+
 	// Shaping is what the machine can do about traffic; nil is everything. It is set before the machine is used.
 	Shaping *host.Shaping
 
@@ -87,6 +90,7 @@ type state struct {
 	shapes     map[string]host.Shape
 	classes    []host.Class
 	filled     map[string]bool // links that fill checksums in
+	discarded  []string        // links that are gone but for Settle
 	servers    map[string]*server
 	ovsPorts   map[string]host.OVSPort // of Open vSwitch
 	libvirt    libvirt
@@ -195,6 +199,7 @@ func (m *Machine) Do(ctx context.Context, op host.Op) error {
 		}
 	}
 	defer m.lock().Unlock()
+	m.pass(op)
 	if err := m.do(op); err != nil {
 		return err
 	}

@@ -14,8 +14,11 @@ import (
 
 // testWalk does operations at random on the machine under test and on a [Machine], which have to agree about every
 // error and every fact.
-func (s Suite) testWalk(t *testing.T) {
-	for seed := range uint64(4) {
+func (s Suite) testWalk(t *testing.T) { s.walk(t, 4, (*bench).try) }
+
+// walk is testWalk with so many walks, and a way to do each operation.
+func (s Suite) walk(t *testing.T, walks uint64, try func(*bench, host.Op) error) {
+	for seed := range walks {
 		x := s.open(t)
 		m := &Machine{}
 		if up(loopback).Holds(x.facts()) {
@@ -29,7 +32,7 @@ func (s Suite) testWalk(t *testing.T) {
 			if s.lacks(op) {
 				continue
 			}
-			got, want := x.try(op), m.Do(t.Context(), op)
+			got, want := try(x, op), m.Do(t.Context(), op)
 			if !errors.Is(class(got), class(want)) {
 				t.Fatalf("seed %d, step %d, %s: error %v, Machine says %v\n%s", seed, step, op, got, want, m)
 			}

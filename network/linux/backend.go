@@ -40,6 +40,7 @@ type Backend struct {
 	switches switches
 	vsis     vsis
 	stations stations
+	reaper   reaper
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
 	sys, vfio string
 	// vfs and bus are the kernel's.
@@ -69,10 +70,10 @@ func Open(config Config) (*Backend, error) {
 	return b, nil
 }
 
-// Close gives back what the backend holds open. What it built stays, but for servers that are tied to it. No method may
-// be called afterwards.
+// Close gives back what the backend holds open, and waits for devices that were discarded. What it built stays, but for servers
+// that are tied to it. No method may be called afterwards.
 func (b *Backend) Close() error {
-	err := b.servers.here.close()
+	err := errors.Join(b.closeReaper(), b.servers.here.close())
 	b.stations.close()
 	b.servers.close()
 	return errors.Join(err, b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
@@ -128,6 +129,7 @@ func (b *Backend) procFacts(_ context.Context, scope host.Scope, f *host.Facts) 
 	if !forwarding && len(scope.Sysctls) == 0 {
 		return nil
 	}
+	scope.Sysctls = b.living(scope.Sysctls)
 	return b.enter(func() error {
 		if err := sysctlFacts(scope, f); err != nil || !forwarding {
 			return err
@@ -144,7 +146,13 @@ func (b *Backend) Do(ctx context.Context, op host.Op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := b.pass(op); err != nil {
+		return err
+	}
 	err := b.do(ctx, op)
+	if err != nil && b.makeRoom(op, err) {
+		err = b.do(ctx, op)
+	}
 	if err == nil || explained(err) {
 		return err
 	}

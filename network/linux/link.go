@@ -59,18 +59,24 @@ func (b *Backend) setSilent(name string, change rtnl.Change) error {
 
 // delLink removes a link that an operation with this name, kind and hardware address made. Any other counts as missing.
 func (b *Backend) delLink(name string, kind host.Kind, mac host.MAC) error {
-	l, err := b.rt.Link(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		// It may have gone by itself, and left behind what shaped its traffic.
-		return errors.Join(err, b.dropShape(name))
-	}
+	l, err := b.ownLink(name, kind, mac)
 	if err != nil {
 		return err
 	}
-	if kindOf(l) != kind || host.MAC(l.MAC) != mac {
-		return fmt.Errorf("%s %s with hardware address %s: %w", kind, name, mac, fs.ErrNotExist)
-	}
 	return b.delFoundLink(l)
+}
+
+// ownLink finds a link that an operation with this name, kind and hardware address made, for whoever takes it away.
+func (b *Backend) ownLink(name string, kind host.Kind, mac host.MAC) (rtnl.Link, error) {
+	l, err := b.rt.Link(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		// It may have gone by itself, and left behind what shaped its traffic.
+		return l, errors.Join(err, b.dropShape(name))
+	}
+	if err == nil && (kindOf(l) != kind || host.MAC(l.MAC) != mac) {
+		err = fmt.Errorf("%s %s with hardware address %s: %w", kind, name, mac, fs.ErrNotExist)
+	}
+	return l, err
 }
 
 // delFoundLink removes a link that was just seen, and what shaped its traffic.

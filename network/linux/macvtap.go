@@ -96,11 +96,22 @@ func (b *Backend) refusal(mode string, mtu int, lower rtnl.Link, err error) erro
 // delMacvtap gives the device below its address back in mode passthru, if the kernel has not done so: it does for an address
 // that was set through the device.
 func (b *Backend) delMacvtap(o host.DelMacvtap) error {
-	found, err := b.rt.LinksNamed(o.Link, o.Lower)
+	l, lower, err := b.ownMacvtap(o)
 	if err != nil {
 		return err
 	}
-	var l, lower rtnl.Link
+	if err := b.delFoundLink(l); err != nil || o.Mode != host.Passthru || lower.Index == 0 {
+		return err
+	}
+	return b.giveBack(o.Lower, o.Was)
+}
+
+// ownMacvtap finds a device that its operation made, and the one below if that is still called so, for whoever takes it away.
+func (b *Backend) ownMacvtap(o host.DelMacvtap) (l, lower rtnl.Link, err error) {
+	found, err := b.rt.LinksNamed(o.Link, o.Lower)
+	if err != nil {
+		return l, lower, err
+	}
 	for _, f := range found {
 		switch f.Name {
 		case o.Link:
@@ -114,16 +125,13 @@ func (b *Backend) delMacvtap(o host.DelMacvtap) error {
 		names[lower.Index] = lower.Name
 	}
 	if l.Index == 0 {
-		return errors.Join(fmt.Errorf("macvtap %s: %w", o.Link, fs.ErrNotExist), b.dropShape(o.Link))
+		return l, lower, errors.Join(fmt.Errorf("macvtap %s: %w", o.Link, fs.ErrNotExist), b.dropShape(o.Link))
 	}
 	// A device below that goes by another name by now leaves the name empty, which is that of one in another namespace.
 	if !host.AddMacvtap(o).Made(linkFact(l, names)) || l.Lower != lower.Index && l.Lower != 0 {
-		return fmt.Errorf("macvtap %s on %s with hardware address %s: %w", o.Link, o.Lower, o.MAC, fs.ErrNotExist)
+		err = fmt.Errorf("macvtap %s on %s with hardware address %s: %w", o.Link, o.Lower, o.MAC, fs.ErrNotExist)
 	}
-	if err := b.delFoundLink(l); err != nil || o.Mode != host.Passthru || lower.Index == 0 {
-		return err
-	}
-	return b.giveBack(o.Lower, o.Was)
+	return l, lower, err
 }
 
 // giveBack gives a link the address again that it had, unless it has it.

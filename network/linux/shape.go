@@ -237,21 +237,30 @@ func (s *shaped) canHold(classes []host.Class) error {
 }
 
 // dropShape removes what the shape of a link that is gone leaves behind.
-func (b *Backend) dropShape(link string) error {
-	return errors.Join(b.delShapeDevice(link), b.nft.SetLimit(context.Background(), link, nft.Limit{}))
+func (b *Backend) dropShape(link string) error { return b.dropShapeBy(link, b.delShapeLink) }
+
+// dropShapeBy is dropShape with a way to remove the device through which traffic was redirected.
+func (b *Backend) dropShapeBy(link string, remove func(rtnl.Link) error) error {
+	return errors.Join(b.withShapeDevice(link, remove), b.nft.SetLimit(context.Background(), link, nft.Limit{}))
 }
 
 // delShapeDevice removes the device through which the traffic of a link was redirected. None is no error.
-func (b *Backend) delShapeDevice(link string) error {
-	name := shapeDevice(link)
-	found, err := b.rt.LinksNamed(name)
+func (b *Backend) delShapeDevice(link string) error { return b.withShapeDevice(link, b.delShapeLink) }
+
+func (b *Backend) delShapeLink(l rtnl.Link) error {
+	if err := b.rt.DelLink(l.Index); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("link %s: %w", l.Name, err)
+	}
+	return nil
+}
+
+// withShapeDevice does something with the device through which the traffic of a link is redirected, if there is one.
+func (b *Backend) withShapeDevice(link string, do func(rtnl.Link) error) error {
+	found, err := b.rt.LinksNamed(shapeDevice(link))
 	if err != nil || len(found) == 0 || !isShapeDevice(found[0]) {
 		return err
 	}
-	if err := b.rt.DelLink(found[0].Index); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("link %s: %w", name, err)
-	}
-	return nil
+	return do(found[0])
 }
 
 // isShapeDevice knows the devices that belong to a shape by their kind, and by an address that follows from the name.

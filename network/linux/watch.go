@@ -245,6 +245,9 @@ func (w *watcher) lookAtLinks() error {
 // changed alike.
 func (w *watcher) notice(n rtnl.Notice) {
 	name := w.links[n.Index]
+	if name == "" && n.Index != 0 && n.Kind != rtnl.LinkThere {
+		return // of what is gone already for who watches, or will be told to be there
+	}
 	switch n.Kind {
 	case rtnl.LinkThere:
 		w.links[n.Index] = n.Name

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/go-virtnet/virtnet/internal/rtnl"
+	"github.com/go-virtnet/virtnet/network/host"
+)
+
+var _ host.Discarder = (*Backend)(nil)
+
+// A doomed is a device that an operation removes.
+type doomed struct {
+	at   int // of the operation among others
+	link rtnl.Link
+}
+
+// Discard carries operations out of which some remove devices, and leaves the kernel's part of that for later; see
+// [host.Discarder]. The devices are in a link group of their own by then (ip link show group 1986946048, and the four behind
+// it for bridges), by which any program that uses this package knows them.
+//
+// A device in mode passthru goes at once, for the one below to have its address back, and so does one of another namespace.
+func (b *Backend) Discard(ctx context.Context, ops []host.Op) []error {
+	errs := make([]error, len(ops))
+	var all []doomed
+	for i, op := range ops {
+		l, ok, err := b.removed(ctx, op)
+		switch {
+		case err != nil:
+			errs[i] = err
+		case ok:
+			all = append(all, doomed{i, l})
+		default:
+			errs[i] = b.Do(ctx, op)
+		}
+	}
+	ports, err := b.portsOf(all)
+	for _, d := range all {
+		if err == nil {
+			errs[d.at] = b.discard(d.link, ports[d.link.Index])
+		}
+		if err != nil || errs[d.at] != nil {
+			errs[d.at] = b.Do(ctx, ops[d.at]) // which is slower, and asks less
+		}
+	}
+	return errs
+}
+
+// removed finds the device that an operation removes and that can be discarded; false for other operations.
+func (b *Backend) removed(ctx context.Context, op host.Op) (l rtnl.Link, ok bool, err error) {
+	if err := errors.Join(op.Check(), ctx.Err()); err != nil {
+		return l, false, err
+	}
+	switch op := op.(type) {
+	case host.DelBridge:
+		l, err = b.ownLink(op.Link, host.Bridge, op.MAC)
+	case host.DelTap:
+		l, err = b.ownLink(op.Link, host.Tap, op.MAC)
+	case host.DelVeth:
+		l, err = b.ownLink(op.Link, host.Veth, op.MAC)
+	case host.DelMacvtap:
+		if op.Mode == host.Passthru {
+			return l, false, nil
+		}
+		l, _, err = b.ownMacvtap(op)
+	default:
+		return l, false, nil
+	}
+	return l, err == nil, err
+}
+
+// portsOf finds the ports of the bridges among devices, by their indexes.
+func (b *Backend) portsOf(all []doomed) (map[int][]rtnl.Link, error) {
+	bridges := slices.DeleteFunc(slices.Clone(all), func(d doomed) bool { return kindOf(d.link) != host.Bridge })
+	var links []rtnl.Link
+	var err error
+	switch len(bridges) {
+	case 0:
+		return nil, nil
+	case 1:
+		links, err = b.rt.Ports(bridges[0].link.Index)
+	default:
+		links, err = b.rt.Links()
+	}
+	ports := map[int][]rtnl.Link{}
+	for _, l := range links {
+		ports[l.Master] = append(ports[l.Master], l)
+	}
+	return ports, err
+}
+
+// discard takes a device away from its ports and from everybody else.
+func (b *Backend) discard(l rtnl.Link, ports []rtnl.Link) error {
+	for _, p := range ports {
+		if err := b.rt.SetLinkIndex(p.Index, rtnl.Change{NoMaster: true}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("port %s of %s: %w", p.Name, l.Name, err)
+		}
+	}
+	if err := b.discardLink(l); err != nil {
+		return err
+	}
+	return b.dropShapeBy(l.Name, b.discardLink)
+}
+
+func (b *Backend) discardLink(l rtnl.Link) error {
+	if err := b.rt.Discard(l); err != nil {
+		return fmt.Errorf("%s %s: %w", kindOf(l), l.Name, err)
+	}
+	b.reaper.await(l.Name, func() { _, _ = b.reap() })
+	return nil
+}
