@@ -39,16 +39,10 @@ func Discard(ctx context.Context, b Backend, plans ...Plan) []error {
 	for i, p := range plans {
 		undone[i].left = p.Inverse()
 	}
-	for {
-		var turn []*undoing
-		var ops []Op
-		for i := range undone {
-			if u := &undone[i]; len(u.left) > 0 {
-				turn, ops = append(turn, u), append(ops, u.left[0].Op)
-			}
-		}
-		if len(ops) == 0 {
-			break
+	for turn := nextTurn(undone); len(turn) > 0; turn = nextTurn(undone) {
+		ops := make([]Op, len(turn))
+		for i, u := range turn {
+			ops[i] = u.left[0].Op
 		}
 		for i, err := range discardEach(ctx, b, ops) {
 			turn[i].next(err)
@@ -59,6 +53,25 @@ func Discard(ctx context.Context, b Backend, plans ...Plan) []error {
 		errs[i] = errors.Join(u.errs...)
 	}
 	return errs
+}
+
+// nextTurn are the plans of which an operation is next. Filters wait for each other, to be removed in one transaction.
+func nextTurn(all []undoing) (turn []*undoing) {
+	for _, filters := range []bool{false, true} {
+		for i := range all {
+			u := &all[i]
+			if len(u.left) == 0 {
+				continue
+			}
+			if _, filter := u.left[0].Op.(SetFilter); filter == filters {
+				turn = append(turn, u)
+			}
+		}
+		if len(turn) > 0 {
+			break
+		}
+	}
+	return turn
 }
 
 // An undoing is a plan that is being taken back.

@@ -46,3 +46,6 @@ func QueueOf(kind host.Queue, rate, ceil uint64) tc.Queue { return queueOf(kind,
 
 // RunDir is runDir.
 func (b *Backend) RunDir() string { return b.runDir() }
+
+// ReapLate leaves what is discarded from now on to Settle, or to others if the program ends before.
+func (b *Backend) ReapLate() { b.reaper.idle = true }
