@@ -28,25 +28,29 @@ var others = []int{0, 50, 200}
 
 // A bed is a host with its networks, and the folder of what runs.
 type bed struct {
-	nets *network.Manager
-	run  string
+	nets    *network.Manager
+	backend *linux.Backend
+	run     string
 }
 
-func newBed(b *testing.B) *bed {
+func newBed(b testing.TB) *bed { b.Helper(); return newBedIn(b, "") }
+
+// newBedIn is a bed in a network namespace; empty is that of the process.
+func newBedIn(b testing.TB, namespace string) *bed {
 	b.Helper()
 	testenv.NeedRoot(b)
-	backend, err := linux.Open(linux.Config{RunDir: filepath.Join(b.TempDir(), "run")})
+	backend, err := linux.Open(linux.Config{RunDir: filepath.Join(b.TempDir(), "run"), Namespace: namespace})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, backend.Close()) })
 	run, err := os.MkdirTemp("/run", "bench")
 	require.NoError(b, err)
 	nets, err := network.Open(b.Context(), backend, network.Dirs(filepath.Join(b.TempDir(), "state"), run))
 	require.NoError(b, err)
-	return &bed{nets, run}
+	return &bed{nets, backend, run}
 }
 
 // natNetwork is the i-th of networks that do not overlap, with DHCP or without.
-func natNetwork(b *testing.B, i int, dhcp bool) *network.Network {
+func natNetwork(b testing.TB, i int, dhcp bool) *network.Network {
 	b.Helper()
 	dns, inside := "<dns enable='no'/>", ""
 	if dhcp {
@@ -59,7 +63,7 @@ func natNetwork(b *testing.B, i int, dhcp bool) *network.Network {
 }
 
 // define defines a network and returns its plan.
-func (d *bed) define(b *testing.B, n *network.Network) host.Plan {
+func (d *bed) define(b testing.TB, n *network.Network) host.Plan {
 	b.Helper()
 	require.NoError(b, d.nets.Define(b.Context(), n))
 	plan, err := d.nets.Plan(b.Context(), n.Name)
@@ -68,15 +72,20 @@ func (d *bed) define(b *testing.B, n *network.Network) host.Plan {
 }
 
 // fill starts networks without DHCP beside the one that is measured, and stops them in the end.
-func (d *bed) fill(b *testing.B, count int) {
+func (d *bed) fill(b testing.TB, count int) {
 	b.Helper()
 	for i := 1; i <= count; i++ {
-		d.start(b, natNetwork(b, i, false))
+		n := natNetwork(b, i, false)
+		d.define(b, n)
+		require.NoError(b, d.nets.Start(b.Context(), n.Name))
 	}
+	b.Cleanup(func() {
+		inCrowd(b, count, func(i int) error { return d.nets.Stop(context.Background(), fmt.Sprintf("net%d", i+1)) })
+	})
 }
 
 // start starts a network until the benchmark ends.
-func (d *bed) start(b *testing.B, n *network.Network) {
+func (d *bed) start(b testing.TB, n *network.Network) {
 	b.Helper()
 	d.define(b, n)
 	require.NoError(b, d.nets.Start(b.Context(), n.Name))

@@ -3,7 +3,10 @@
 package bench
 
 import (
+	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +66,21 @@ func report(b *testing.B, floor, own []time.Duration) {
 	b.ReportMetric(float64(median(floor))/1e3, "floor-µs")
 	b.ReportMetric(float64(median(own))/1e3, "own-µs")
 	b.ReportMetric(median(ratios), "xfloor")
+}
+
+// inCrowd does many of a kind at the same time: each that takes away a link waits for the kernel, but not for the others.
+func inCrowd(b testing.TB, count int, one func(i int) error) {
+	var crowd sync.WaitGroup
+	errs, next := make([]error, count), atomic.Int64{}
+	for range min(count, 32) {
+		crowd.Go(func() {
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				errs[i] = one(i)
+			}
+		})
+	}
+	crowd.Wait()
+	require.NoError(b, errors.Join(errs...))
 }
 
 func median[T int | float64 | time.Duration](values []T) T {

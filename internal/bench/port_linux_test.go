@@ -120,9 +120,7 @@ func (g *guests) add(count int) {
 	g.b.Helper()
 	var all []guest
 	g.b.Cleanup(func() {
-		for _, one := range all {
-			require.NoError(g.b, one.detach(context.Background()))
-		}
+		inCrowd(g.b, len(all), func(i int) error { return all[i].detach(context.Background()) })
 	})
 	for range count {
 		one, err := g.attach(g.next())

@@ -25,6 +25,9 @@ var targets = []target{
 	{Operation: "Attach", Beside: "floor", Most: 1.3},
 	{Operation: "Attach", Beside: "with 1", Most: 1.5},
 	{Operation: "Detach", Beside: "floor", Most: 1.05},
+	{Operation: "Shape a port", Beside: "floor", Most: 1.5},
+	{Operation: "Rules add", Beside: "floor", Most: 1.5},
+	{Operation: "Rules delete", Beside: "floor", Most: 2},
 }
 
 // A row is a result, and whether it is what it must be.
