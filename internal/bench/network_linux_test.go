@@ -56,8 +56,13 @@ func natNetwork(b testing.TB, i int, dhcp bool) *network.Network {
 	if dhcp {
 		dns, inside = "", fmt.Sprintf("<dhcp><range start='10.%d.%d.2' end='10.%[1]d.%[2]d.254'/></dhcp>", 128+i/256, i%256)
 	}
-	n, err := network.Parse(strings.NewReader(fmt.Sprintf(`<network><name>net%d</name><forward mode='nat'/><bridge name='vn%[1]d'/>%s
-<ip address='10.%d.%d.1' prefix='24'>%s</ip></network>`, i, dns, 128+i/256, i%256, inside)))
+	return parsed(b, fmt.Sprintf(`<network><name>net%d</name><forward mode='nat'/><bridge name='vn%[1]d'/>%s
+<ip address='10.%d.%d.1' prefix='24'>%s</ip></network>`, i, dns, 128+i/256, i%256, inside))
+}
+
+func parsed(b testing.TB, text string) *network.Network {
+	b.Helper()
+	n, err := network.Parse(strings.NewReader(text))
 	require.NoError(b, err)
 	return n
 }

@@ -30,7 +30,12 @@ const fewest = 11
 // compare lets two works take turns, and reports the medians of both and that of the ratios of neighbours.
 func compare(b *testing.B, measured part, floor, own work) {
 	b.Helper()
-	var pairs [2][]time.Duration
+	report(b, takeTurns(b, measured, floor, own))
+}
+
+// takeTurns returns what each turn of two works took.
+func takeTurns(b *testing.B, measured part, other, own work) (pairs [2][]time.Duration) {
+	b.Helper()
 	for i, goOn := 0, true; goOn || i < fewest; i++ {
 		goOn = goOn && b.Loop()
 		order := []int{0, 1}
@@ -38,10 +43,11 @@ func compare(b *testing.B, measured part, floor, own work) {
 			order = []int{1, 0}
 		}
 		for _, who := range order {
-			pairs[who] = append(pairs[who], [2]work{floor, own}[who].time(b, measured))
+			pairs[who] = append(pairs[who], [2]work{other, own}[who].time(b, measured))
 		}
 	}
-	report(b, pairs[0], pairs[1])
+	b.ReportMetric(0, "ns/op") // which would be that of both, doing and undoing
+	return pairs
 }
 
 func (w work) time(b *testing.B, measured part) time.Duration {
@@ -56,16 +62,23 @@ func (w work) time(b *testing.B, measured part) time.Duration {
 	return middle.Sub(start)
 }
 
-// report reports two rows of times that were taken in turns.
-func report(b *testing.B, floor, own []time.Duration) {
-	ratios := make([]float64, len(own))
-	for i := range own {
-		ratios[i] = float64(own[i]) / float64(floor[i])
+// report reports what a floor and the library took in turns.
+func report(b *testing.B, pairs [2][]time.Duration) {
+	b.ReportMetric(micros(pairs[0]), "floor-µs")
+	b.ReportMetric(micros(pairs[1]), "own-µs")
+	b.ReportMetric(times(pairs), "xfloor")
+}
+
+// micros is the median, in microseconds.
+func micros(took []time.Duration) float64 { return float64(median(took)) / 1e3 }
+
+// times is the median of how many times what the first takes the second does.
+func times(pairs [2][]time.Duration) float64 {
+	ratios := make([]float64, len(pairs[0]))
+	for i := range ratios {
+		ratios[i] = float64(pairs[1][i]) / float64(pairs[0][i])
 	}
-	b.ReportMetric(0, "ns/op") // which would be that of both, doing and undoing
-	b.ReportMetric(float64(median(floor))/1e3, "floor-µs")
-	b.ReportMetric(float64(median(own))/1e3, "own-µs")
-	b.ReportMetric(median(ratios), "xfloor")
+	return median(ratios)
 }
 
 // inCrowd does many of a kind at the same time: each that takes away a link waits for the kernel, but not for the others.

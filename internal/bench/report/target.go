@@ -28,6 +28,8 @@ var targets = []target{
 	{Operation: "Shape a port", Beside: "floor", Most: 1.5},
 	{Operation: "Rules add", Beside: "floor", Most: 1.5},
 	{Operation: "Rules delete", Beside: "floor", Most: 2},
+	{Operation: "Round trip", Beside: "one", Most: 2},
+	{Operation: "Packet rate", Beside: "one", Least: 0.9},
 }
 
 // A row is a result, and whether it is what it must be.
