@@ -15,7 +15,7 @@ type target struct {
 	Operation, Beside string
 	// Sizes are those it holds for; none is any.
 	Sizes []int
-	// Least and Most bound the verdict; a Most of 0 is none.
+	// Least and Most bound the verdict; 0 is none.
 	Least, Most float64
 }
 
@@ -62,7 +62,7 @@ func (r row) missed() bool {
 	if r.wanted == nil {
 		return false
 	}
-	return r.Verdict < r.wanted.Least || r.wanted.Most != 0 && r.Verdict > r.wanted.Most
+	return r.wanted.Least != 0 && r.Verdict < r.wanted.Least || r.wanted.Most != 0 && r.Verdict > r.wanted.Most
 }
 
 // reached is a word for the table.
