@@ -273,10 +273,11 @@ func (f serverFiles) record(pid int, instance string, here bool) error {
 	return f.replace(processFile, data)
 }
 
+// recorded is which process answers, or has. One of ours can be the first of a container; a program of ours never is.
 func (f serverFiles) recorded() (processRecord, bool) {
 	var r processRecord
 	data, err := os.ReadFile(f.path(processFile))
-	return r, err == nil && json.Unmarshal(data, &r) == nil && r.PID > 1
+	return r, err == nil && json.Unmarshal(data, &r) == nil && (r.PID > 1 || r.PID == 1 && r.Here)
 }
 
 // reap takes the exit status of a dead server that is a child of ours, so that it does not stay in the list of
