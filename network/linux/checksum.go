@@ -70,8 +70,11 @@ func (b *Backend) fillable(scope host.Scope) ([]rtnl.Link, error) {
 }
 
 func (b *Backend) fillChecksums(ctx context.Context, o host.FillChecksums) error {
-	b.shapes.mu.Lock() // the place for filters is that of shapes
-	defer b.shapes.mu.Unlock()
+	unlock, err := b.lockShapes(toChange) // the place for filters is that of shapes
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	l, fills, err := b.fillsOf(o.Link)
 	if err != nil {
 		return err
@@ -119,8 +122,11 @@ func (b *Backend) addFill(index int) error {
 }
 
 func (b *Backend) unfillChecksums(o host.UnfillChecksums) error {
-	b.shapes.mu.Lock()
-	defer b.shapes.mu.Unlock()
+	unlock, err := b.lockShapes(toChange)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	l, fills, err := b.fillsOf(o.Link)
 	if err != nil {
 		return err

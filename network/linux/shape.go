@@ -17,8 +17,11 @@ import (
 )
 
 func (b *Backend) setShape(o host.SetShape) error {
-	b.shapes.mu.Lock()
-	defer b.shapes.mu.Unlock()
+	unlock, err := b.lockShapes(toChange)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	now, err := b.lookShape(o.Link)
 	if err != nil {
 		return err
@@ -103,6 +106,11 @@ func (b *Backend) shapeFacts(scope host.Scope, f *host.Facts) (err error) {
 	if !scope.All && len(scope.Shapes) == 0 {
 		return nil
 	}
+	unlock, err := b.lockShapes(toLook)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	var found []*shaped
 	if scope.All {
 		found, err = b.allShapes()
@@ -135,8 +143,11 @@ func distinct(names []string) []string {
 }
 
 func (b *Backend) addClass(c host.Class) error {
-	b.shapes.mu.Lock()
-	defer b.shapes.mu.Unlock()
+	unlock, err := b.lockShapes(toChange)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	now, err := b.lookShaped(c.Link)
 	if err != nil {
 		return err
@@ -156,8 +167,11 @@ func (b *Backend) addClass(c host.Class) error {
 }
 
 func (b *Backend) delClass(c host.Class) error {
-	b.shapes.mu.Lock()
-	defer b.shapes.mu.Unlock()
+	unlock, err := b.lockShapes(toChange)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	now, err := b.lookClasses(c.Link)
 	if err != nil {
 		return err
@@ -172,8 +186,11 @@ func (b *Backend) delClass(c host.Class) error {
 }
 
 func (b *Backend) setClass(o host.SetClass) error {
-	b.shapes.mu.Lock()
-	defer b.shapes.mu.Unlock()
+	unlock, err := b.lockShapes(toChange)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	now, err := b.lookShaped(o.Class.Link)
 	if err != nil {
 		return err
