@@ -17,7 +17,8 @@ type batch struct {
 	messages
 	last int
 	maps uint32
-	// objects is how many chains and maps there will be more than before, modulo 2^32; emptied that there is no table.
+	// objects is how many chains and maps there will be more than before the last operation, modulo 2^32; emptied that there
+	// is no table then.
 	objects uint32
 	emptied bool
 	// steps are those of the rule that was written last; their place is used again.

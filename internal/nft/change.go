@@ -38,8 +38,29 @@ func (v *view) exists() bool {
 	return slices.ContainsFunc(v.chains[:], func(s state) bool { return s.there })
 }
 
-// change makes b the transaction that carries out an operation on what is seen. The result is false if there is nothing to
-// do.
+// follow puts what the operations before in the same transaction make of it in the place of what networks share.
+func (v *view) follow(m *memory) {
+	v.table = m.table
+	v.bases, v.maps = shared(m.table != nil)
+	for i, now := range m.annexes {
+		if now != nil {
+			v.annexes[i] = now
+		}
+	}
+}
+
+// shared is what all filters share, all of it as it should be or none of it there.
+func shared(there bool) (bases [2]state, maps [lists]bool) {
+	for i := range bases {
+		bases[i] = state{there, there}
+	}
+	for i := range maps {
+		maps[i] = there
+	}
+	return bases, maps
+}
+
+// change adds to a transaction what carries out an operation on what is seen. The result is false if there is nothing to do.
 func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 	switch {
 	case v.exists() && o.Was.IsZero():
@@ -56,7 +77,7 @@ func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 	if err := errors.Join(errs...); err != nil {
 		return false, err
 	}
-	b.begin(v.generation)
+	b.objects, b.emptied = 0, false
 	switch {
 	case !o.Filter.IsZero():
 		v.frame(b)
@@ -70,7 +91,6 @@ func (v *view) change(b *batch, o host.SetFilter) (bool, error) {
 	for i := range v.annexes {
 		v.annexes[i].change(b, i, o)
 	}
-	b.end()
 	return true, nil
 }
 

@@ -133,12 +133,14 @@ func TestChange(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBatch(1)
 			b.addChain("of the last change")
+			b.begin(1)
 			needed, err := c.view.change(b, c.op)
 			require.ErrorIs(t, err, c.err)
 			require.Equal(t, c.want != nil, needed)
 			if !needed {
 				return
 			}
+			b.end()
 			require.Equal(t, "change ruleset\n"+strings.Join(c.want, "\n")+"\nend of change", changes(b))
 		})
 	}

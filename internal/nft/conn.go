@@ -58,28 +58,30 @@ const tries = 200
 // SetFilter replaces the filter of a network in one transaction; see [host.SetFilter], which has to be checked already.
 // A kernel without nf_tables wraps errors.ErrUnsupported.
 func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
+	return c.SetFilters(ctx, []host.SetFilter{o})
+}
+
+// SetFilters is [Conn.SetFilter] for the filters of several networks, one after the other and all in one transaction: the
+// kernel checks its whole table for each, so that many take it as long as one.
+func (c *Conn) SetFilters(ctx context.Context, ops []host.SetFilter) error {
 	thorough := false
 	return c.repeat(ctx, func(s *socket) (again bool, err error) {
-		v, err := c.view(s, o, thorough)
-		if err != nil {
-			return false, err
-		}
-		b := c.batch
-		needed, err := v.change(b, o)
+		next, err := c.compose(s, ops, thorough)
 		if err != nil && !thorough {
 			// What is remembered may be long gone.
 			thorough = true
 			return true, err
 		}
-		if !needed || err != nil {
+		if next == nil || err != nil {
 			return false, err
 		}
 		before := c.memory
 		c.memory = nil
-		refused, err := s.commit(b)
+		refused, err := s.commit(c.batch)
 		switch {
 		case err == nil:
-			c.memory = before.after(v, o, b)
+			next.generation++
+			c.memory = next
 		case errors.Is(err, unix.ERESTART):
 			return true, err
 		case refused:
@@ -91,9 +93,41 @@ func (c *Conn) SetFilter(ctx context.Context, o host.SetFilter) error {
 	})
 }
 
+// compose makes the batch the transaction that carries out operations, and returns what is known when that is done, but for
+// the generation; nil if there is nothing to do.
+func (c *Conn) compose(s *socket, ops []host.SetFilter, thorough bool) (next *memory, err error) {
+	known := c.memory
+	for _, o := range ops {
+		v, err := c.view(s, known, o, thorough)
+		if err != nil {
+			return nil, err
+		}
+		if next != nil {
+			if v.generation != next.generation {
+				return nil, rtnl.ErrInterrupted
+			}
+			v.follow(next)
+		} else {
+			c.batch.begin(v.generation)
+		}
+		needed, err := v.change(c.batch, o)
+		if err != nil {
+			return nil, err
+		}
+		if needed {
+			next = known.after(v, o, c.batch)
+			known = next
+		}
+	}
+	if next != nil {
+		c.batch.end()
+	}
+	return next, nil
+}
+
 // view is what a change has to go by, with as few questions as possible unless it has to be thorough.
-func (c *Conn) view(s *socket, o host.SetFilter, thorough bool) (v *view, err error) {
-	if v, err = c.mainView(s, o, thorough); err != nil {
+func (c *Conn) view(s *socket, known *memory, o host.SetFilter, thorough bool) (v *view, err error) {
+	if v, err = mainView(s, known, o, thorough); err != nil {
 		return nil, err
 	}
 	for i, a := range annexes {
@@ -106,9 +140,9 @@ func (c *Conn) view(s *socket, o host.SetFilter, thorough bool) (v *view, err er
 	return v, nil
 }
 
-func (c *Conn) mainView(s *socket, o host.SetFilter, thorough bool) (*view, error) {
+func mainView(s *socket, known *memory, o host.SetFilter, thorough bool) (*view, error) {
 	if !thorough {
-		if v, enough := c.memory.view(o); enough {
+		if v, enough := known.view(o); enough {
 			return v, nil
 		}
 		if v, enough, err := s.glance(o); enough || err != nil {

@@ -300,10 +300,11 @@ func TestGeneration(t *testing.T) {
 	deleteLast := host.SetFilter{Network: "n1", Was: f}
 	v, err := c.socket.look(deleteLast.Network)
 	require.NoError(t, err)
-	b := &batch{}
+	b := newBatch(v.generation)
 	needed, err := v.change(b, deleteLast)
 	require.NoError(t, err)
 	require.True(t, needed)
+	b.end()
 	require.Contains(t, changes(b), "delete table virtnet")
 
 	set(t, connectTo(t, ns), g, host.Filter{})

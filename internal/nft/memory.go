@@ -5,6 +5,8 @@
 package nft
 
 import (
+	"maps"
+
 	"github.com/go-virtnet/virtnet/network/host"
 	"golang.org/x/sys/unix"
 )
@@ -28,10 +30,7 @@ func (m *memory) view(o host.SetFilter) (v *view, enough bool) {
 		return nil, false
 	}
 	v = &view{generation: m.generation, table: m.table, annexes: m.annexes}
-	if m.table != nil {
-		v.maps = [lists]bool{true, true, true}
-		v.bases = [2]state{{true, true}, {true, true}}
-	}
+	v.bases, v.maps = shared(m.table != nil)
 	link, known := m.links[o.Network]
 	if known {
 		for l := range lists {
@@ -43,11 +42,11 @@ func (m *memory) view(o host.SetFilter) (v *view, enough bool) {
 	return v, known || o.Was.IsZero()
 }
 
-// after is what is known when a change was made to what a view shows.
+// after is what is known when a change was made to what a view shows, but for the generation.
 func (m *memory) after(v *view, o host.SetFilter, b *batch) *memory {
-	now := &memory{generation: v.generation + 1, links: map[string]string{}}
+	now := &memory{generation: v.generation, links: map[string]string{}}
 	if m != nil && m.generation == v.generation {
-		now.links = m.links
+		now.links = maps.Clone(m.links)
 		now.annexes = m.annexes
 	}
 	for i, a := range annexes {

@@ -19,8 +19,7 @@ func Prepared(f host.Filter, first bool) (add, remove []byte) {
 	adding, removing := newBatch(0), newBatch(0)
 	if !first {
 		v.table = &table{}
-		v.bases = [2]state{{true, true}, {true, true}}
-		v.maps = [lists]bool{true, true, true}
+		v.bases, v.maps = shared(true)
 	}
 	v.frame(adding)
 	v.set(adding, f)
