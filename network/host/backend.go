@@ -46,8 +46,8 @@ type LeaseReader interface {
 	Leases(ctx context.Context, server string) ([]Lease, error)
 }
 
-// A Batcher carries out several operations in one go where that is faster than one by one. Like Do it does all of
-// them or none.
+// A Batcher carries out several operations in one go where that is faster than one by one.
 type Batcher interface {
+	// DoAll does what Do would do with one operation after the other: all of them or, if it returns an error, none.
 	DoAll(ctx context.Context, ops []Op) error
 }

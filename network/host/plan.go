@@ -141,20 +141,9 @@ func (e *StepError) Unwrap() []error {
 // Apply carries out a plan. If a step fails, those before it are taken back in the opposite order, also when ctx has
 // ended, and the error is a *StepError. Nothing is done if any step's own check fails.
 func Apply(ctx context.Context, b Backend, p Plan) error {
-	if err := p.Check(); err != nil {
-		return err
-	}
-	for i, step := range p {
-		err := ctx.Err()
-		if err == nil {
-			err = b.Do(ctx, step.Op)
-		}
-		if err != nil {
-			undo := Revert(context.WithoutCancel(ctx), b, p[:i])
-			return &StepError{Step: step, Err: err, Undo: undo}
-		}
-	}
-	return nil
+	c := course{plan: p, err: p.Check()}
+	c.advance(ctx, b, len(p))
+	return c.err
 }
 
 // Revert takes a plan back, the last step first. What is no longer there (fs.ErrNotExist) counts as taken back, so a

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -174,22 +175,27 @@ func (s Suite) testNeighbourReader(t *testing.T) {
 }
 
 func (s Suite) testBatcher(t *testing.T) {
-	x := s.open(t, br0, tap0, plug("tap0", "br0"))
+	filter2 := host.SetFilter{Network: "n2", Filter: host.Filter{Network: "n2", Link: "br1", To: filter1.To}}
+	taken := host.SetFilter{Network: "n3", Filter: host.Filter{Network: "n3", Link: "br1", To: filter1.To}}
+	filters := []host.Op{host.SetFilter{Network: "n1", Filter: filter1}, filter2}
+	links := []host.Op{br0, tap0, plug("tap0", "br0")}
+	x := s.open(t, slices.Concat(filters, links)...)
 	batcher, ok := x.backend.(host.Batcher)
 	if !ok {
 		t.Skip("the backend is no Batcher")
 	}
 	before := x.facts()
-	err := batcher.DoAll(t.Context(), []host.Op{br0, tap0, plug("tap0", "br0"), br0})
-	if !errors.Is(err, fs.ErrExist) {
-		t.Errorf("error %v, want %v", err, fs.ErrExist)
+	for _, ops := range [][]host.Op{append(links, br0), append(filters, taken), slices.Concat(links, filters, links)} {
+		if err := batcher.DoAll(t.Context(), ops); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("error %v, want %v", err, fs.ErrExist)
+		}
+		x.same("after the failed DoAll", before)
 	}
-	x.same("after the failed DoAll", before)
-	plan := planOf([]host.Op{br0, tap0, plug("tap0", "br0")})
-	if err := batcher.DoAll(t.Context(), []host.Op{br0, tap0, plug("tap0", "br0")}); err != nil {
+	ops := slices.Concat(filters, links)
+	if err := batcher.DoAll(t.Context(), ops); err != nil {
 		t.Fatal(err)
 	}
-	if missing := plan.Missing(x.facts()); len(missing) > 0 {
+	if missing := planOf(ops).Missing(x.facts()); len(missing) > 0 {
 		t.Errorf("after DoAll there is still to do:\n%s", missing)
 	}
 }

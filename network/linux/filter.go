@@ -12,7 +12,11 @@ import (
 )
 
 func (b *Backend) setFilter(ctx context.Context, o host.SetFilter) error {
-	if err := b.nft.SetFilter(ctx, o); err != nil {
+	return packetFilter(b.nft.SetFilter(ctx, o))
+}
+
+func packetFilter(err error) error {
+	if err != nil {
 		return fmt.Errorf("packet filter: %w", err)
 	}
 	return nil
@@ -27,8 +31,6 @@ func (b *Backend) filterFacts(ctx context.Context, scope host.Scope, f *host.Fac
 	if scope.All {
 		wanted = nil
 	}
-	if f.Filters, err = b.nft.Filters(ctx, wanted); err != nil {
-		return fmt.Errorf("packet filter: %w", err)
-	}
-	return nil
+	f.Filters, err = b.nft.Filters(ctx, wanted)
+	return packetFilter(err)
 }
