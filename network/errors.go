@@ -20,6 +20,19 @@ var (
 	ErrFull = errors.New("network has nothing left")
 )
 
+// A NetworkError is why something that was to be done with several networks could not be done with one of them.
+type NetworkError struct {
+	// Network is its name.
+	Network string
+	Err     error
+}
+
+// Error names the network and says why.
+func (e *NetworkError) Error() string { return fmt.Sprintf("network %q: %v", e.Network, e.Err) }
+
+// Unwrap is the reason.
+func (e *NetworkError) Unwrap() error { return e.Err }
+
 // A failure is an error with a text of its own and a kind that errors.Is finds.
 type failure struct {
 	text string

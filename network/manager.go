@@ -111,20 +111,19 @@ func (m *Manager) lockNetwork(ctx context.Context, name string) (release func(),
 //
 // The guests that were attached when the network was last stopped are plugged in again. If that fails for some, the error
 // says so and the network runs for the others; the next [Open] tries again.
+//
+// Several networks start faster together: see [Manager.StartMany].
 func (m *Manager) Start(ctx context.Context, name string) error {
 	release, err := m.lockNetwork(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	n, err := m.definition(ctx, name)
+	n, err := m.startable(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := m.settle(ctx, name); err != nil {
-		return err
-	}
-	return m.start(ctx, n)
+	return m.startOne(ctx, n)
 }
 
 // Create starts a network that is not defined: it is known only as long as it runs.
@@ -148,7 +147,7 @@ func (m *Manager) Create(ctx context.Context, n *Network) error {
 	if err := m.checkBridge(ctx, n); err != nil {
 		return err
 	}
-	return m.start(ctx, n)
+	return m.startOne(ctx, n)
 }
 
 // Stop stops a network: what its record says was built is taken away, whatever the definition says today. What its
@@ -239,21 +238,20 @@ func (m *Manager) Plan(ctx context.Context, name string) (host.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, plan, err := m.plan(ctx, n, leases)
-	return plan, err
-}
-
-// plan looks at the host and plans a complete network, and returns the facts it went by.
-func (m *Manager) plan(ctx context.Context, n *Network, leases []host.Lease) (*host.Facts, host.Plan, error) {
 	f, err := m.backend.Facts(ctx, PlanScope(n))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	return m.planBy(f, n, leases)
+}
+
+// planBy plans a complete network by what there is on the host.
+func (m *Manager) planBy(f *host.Facts, n *Network, leases []host.Lease) (host.Plan, error) {
 	plan, err := PlanAs(m.config.Rules, n, f, leases)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return f, plan, plan.Check()
+	return plan, plan.Check()
 }
 
 // running is the record of a network that runs; fs.ErrNotExist if it does not.

@@ -150,7 +150,9 @@ func (m *Manager) claimAdoption(ctx context.Context, req AdoptRequest) (*Adoptio
 			return nil, nil, err
 		}
 	}
-	return &a.Adoption, r, m.saveClaim(ctx, r, a.Network.UUID.String(), a.Built, f)
+	s := &start{network: a.Network, facts: f, record: r}
+	m.saveClaims(ctx, []*start{s})
+	return &a.Adoption, r, s.err
 }
 
 // record is the record of a network before anything is done.

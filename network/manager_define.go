@@ -174,23 +174,28 @@ func (m *Manager) SetAutostart(ctx context.Context, name string, on bool) error 
 	return m.store.Save(ctx, autostartName(name), []byte(name))
 }
 
-// Autostart starts the networks that are to be started by themselves and do not run. An error of one does not keep the
-// others from being started; all errors are returned together.
+// Autostart starts the networks that are to be started by themselves and do not run, as [Manager.StartMany] does.
 func (m *Manager) Autostart(ctx context.Context) error {
 	keys, err := m.store.List(ctx, "autostart")
 	if err != nil {
 		return err
 	}
 	var errs []error
+	var names []string
 	for _, key := range keys {
 		name, err := m.store.Load(ctx, "autostart/"+key)
-		if err == nil {
-			err = m.Start(ctx, string(name))
-		}
-		if err != nil && !errors.Is(err, ErrActive) {
-			errs = append(errs, fmt.Errorf("network %q: %w", name, err))
+		switch {
+		case err == nil:
+			names = append(names, string(name))
+		case !errors.Is(err, fs.ErrNotExist): // the mark has gone since it was listed
+			errs = append(errs, err)
 		}
 	}
+	m.startMany(ctx, names, func(name string, err error) {
+		if err != nil && !errors.Is(err, ErrActive) {
+			errs = append(errs, &NetworkError{name, err})
+		}
+	})
 	return errors.Join(errs...)
 }
 

@@ -41,26 +41,6 @@ func (m *Manager) settle(ctx context.Context, name string) error {
 	return nil
 }
 
-// start completes and plans a network, writes the plan down, and carries it out. The caller holds the network's lock.
-func (m *Manager) start(ctx context.Context, n *Network) error {
-	r, into, err := m.claim(ctx, n)
-	if err != nil {
-		return err
-	}
-	needed, tried := m.split(r.Plan)
-	if err := host.Apply(ctx, m.backend, needed); err != nil {
-		return errors.Join(err, m.afterFailure(context.WithoutCancel(ctx), r, err))
-	}
-	r.Stage = running
-	if err := saveJSON(ctx, m.store, runName(n.Name), r); err != nil {
-		return errors.Join(err, m.takeBack(context.WithoutCancel(ctx), r))
-	}
-	m.emit(Event{Kind: EventStarted, Network: n.Name})
-	m.try(ctx, n.Name, tried)
-	m.leaveOut(n)
-	return m.plugAgain(ctx, r, into)
-}
-
 // plugAgain plugs the ports that a network had when it was last stopped into its new bridge. The network runs, whatever
 // becomes of them.
 func (m *Manager) plugAgain(ctx context.Context, r *record, into socket) error {
@@ -75,47 +55,6 @@ func (m *Manager) plugAgain(ctx context.Context, r *record, into socket) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// claim plans a network under the lock of the host, so that no two networks plan with the same link or addresses, and
-// writes the record before anybody else may look. It returns what the ports of the network are plugged into as well.
-func (m *Manager) claim(ctx context.Context, n *Network) (*record, socket, error) {
-	release, err := m.store.Lock(ctx, "host")
-	if err != nil {
-		return nil, socket{}, err
-	}
-	defer release()
-	if n, err = m.complete(ctx, n); err != nil {
-		return nil, socket{}, err
-	}
-	document, err := n.Format()
-	if err != nil {
-		return nil, socket{}, err
-	}
-	leases, err := m.leases(ctx, n)
-	if err != nil {
-		return nil, socket{}, err
-	}
-	f, plan, err := m.plan(ctx, n, leases)
-	if err != nil {
-		return nil, socket{}, err
-	}
-	r := &record{Instance: f.Instance, Stage: starting, Since: m.config.Now(), Name: n.Name, Document: string(document), Plan: plan}
-	return r, socketOf(n), m.saveClaim(ctx, r, n.UUID.String(), plan, f)
-}
-
-// saveClaim writes down a record and what its network takes with that plan. The caller holds the lock of the host.
-func (m *Manager) saveClaim(ctx context.Context, r *record, id string, plan host.Plan, f *host.Facts) error {
-	c, err := m.ledger.load(ctx, r.Instance)
-	if err != nil {
-		return err
-	}
-	want := claimOf(r.Name, plan)
-	if err := c.conflict(id, want); err != nil {
-		return err
-	}
-	c.take(id, want, f)
-	return m.ledger.save(ctx, c, func() error { return saveJSON(ctx, m.store, runName(r.Name), r) })
 }
 
 // afterFailure clears up behind a plan that Apply could not carry out. What Apply could not take back stays recorded, for

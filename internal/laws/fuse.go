@@ -56,6 +56,14 @@ func (b mortalBackend) Do(ctx context.Context, op host.Op) error {
 	return b.Backend.Do(ctx, op)
 }
 
+func (b mortalBackend) DoAll(ctx context.Context, ops []host.Op) error {
+	batcher, ok := b.Backend.(host.Batcher)
+	if !ok || !b.fuse.spend() {
+		return errDead
+	}
+	return batcher.DoAll(ctx, ops)
+}
+
 func (b mortalBackend) Leases(ctx context.Context, server string) ([]host.Lease, error) {
 	if reader, ok := b.Backend.(host.LeaseReader); ok {
 		return reader.Leases(ctx, server)

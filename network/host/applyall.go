@@ -20,6 +20,9 @@ const servingAtOnce = 2
 // in one go if the backend is a [Batcher], and servers last, two at a time: each new address of a host wakes every server
 // that runs there.
 func ApplyAll(ctx context.Context, b Backend, plans []Plan) []error {
+	if len(plans) == 1 {
+		return []error{Apply(ctx, b, plans[0])}
+	}
 	courses := make([]course, len(plans))
 	for i, p := range plans {
 		courses[i] = course{plan: p, err: p.Check()}
