@@ -4,6 +4,7 @@ package laws
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,16 +12,24 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 )
 
+// together are networks that are started in one call.
+var together = []string{
+	`<network><name>one</name><forward/><ip address='10.9.1.1' prefix='24'><dhcp><range start='10.9.1.2' end='10.9.1.99'/></dhcp></ip></network>`,
+	`<network><name>two</name><ip address='10.9.2.1' prefix='24'><dhcp><range start='10.9.2.2' end='10.9.2.99'/></dhcp></ip></network>`,
+	`<network><name>three</name><forward mode='open'/><ip address='10.9.3.1' prefix='24'/><dns enable='no'/></network>`,
+}
+
 // RunMany tests the laws with networks that are started in one call: each runs as it was planned or leaves nothing, whatever
-// fails and whenever the program is killed, and none keeps the others from it. Every is after how many more changes each kill
-// comes.
-func RunMany(t *testing.T, open func(t *testing.T) World, every int, networks ...*network.Network) {
-	names := make([]string, len(networks))
-	for i, n := range networks {
-		names[i] = n.Name
+// fails and whenever the program is killed, and none keeps the others from it. Every is how many changes there are from
+// one failure or kill that is tried to the next.
+func RunMany(t *testing.T, open func(t *testing.T) World, every int) {
+	var many many
+	for _, text := range together {
+		n, err := network.Parse(strings.NewReader(text))
+		require.NoError(t, err)
+		many.networks, many.names = append(many.networks, n), append(many.names, n.Name)
 	}
-	many := many{networks, names}
-	t.Run("atomic", func(t *testing.T) { many.atomic(t, open(t)) })
+	t.Run("atomic", func(t *testing.T) { many.atomic(t, open(t), every) })
 	t.Run("crash", func(t *testing.T) { many.crash(t, open(t), every) })
 }
 
@@ -59,9 +68,9 @@ func (m many) stopAll(t *testing.T, w World, store network.Store) (others []stri
 }
 
 // atomic: if one operation fails one network leaves nothing, and the others run.
-func (m many) atomic(t *testing.T, w World) {
+func (m many) atomic(t *testing.T, w World, every int) {
 	before := w.Snapshot()
-	for at := 0; ; at++ {
+	for at := 0; ; at += every {
 		store := m.define(t, w)
 		err := manager(t, &failingBackend{Backend: w.Backend, at: at}, store).StartMany(context.Background(), m.names...)
 		failed := m.stopAll(t, w, store)

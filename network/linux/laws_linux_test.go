@@ -55,3 +55,14 @@ func openWorldWith(t *testing.T, engine host.Engine) laws.World {
 		return ns.Snapshot(t) + "\nprocesses: " + strings.Join(ns.Programs(t), ", ") + "\nfiles: " + strings.Join(files, ", ")
 	}}
 }
+
+// TestLawsOfMany starts networks together, with servers, with a fault at some steps and a kill at others.
+func TestLawsOfMany(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.NeedProgram(t, "dnsmasq")
+	every := 7
+	if testing.Short() {
+		every = 23
+	}
+	laws.RunMany(t, openWorld, every)
+}
