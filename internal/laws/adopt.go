@@ -18,13 +18,13 @@ import (
 func Adopt(t *testing.T, open func(t *testing.T) World, req network.AdoptRequest) {
 	t.Run("settled", func(t *testing.T) { settled(t, open(t), req) })
 	t.Run("atomic", func(t *testing.T) {
-		for at := 0; failAdopting(t, open(t), req, at); at++ {
+		for at := 0; failAdopting(t, open(t), req, at); at += stride() {
 			require.Less(t, at, 1000)
 		}
 	})
 	t.Run("crash", func(t *testing.T) {
 		outcomes := map[bool]int{}
-		for left := 0; ; left++ {
+		for left := 0; ; left += stride() {
 			ours, killed := killAdopting(t, open(t), req, left)
 			if !killed {
 				break

@@ -161,11 +161,19 @@ func same(t *testing.T, n *network.Network, w World) {
 	unchanged(t, w, before, "after planning")
 }
 
+// stride is how far apart the points are at which something fails or is killed: all of them, if there is time.
+func stride() int {
+	if testing.Short() {
+		return 5
+	}
+	return 1
+}
+
 // atomic: whichever step of a start fails, the host is as it was; whichever step of a stop fails, stopping again ends it.
 func atomic(t *testing.T, n *network.Network, w World) {
 	ctx := context.Background()
 	before := w.Snapshot()
-	for at := 0; ; at++ {
+	for at := 0; ; at += stride() {
 		store := network.Memory()
 		failing := &failingBackend{Backend: w.Backend, at: at}
 		nets := manager(t, failing, store)
@@ -197,7 +205,7 @@ func atomic(t *testing.T, n *network.Network, w World) {
 func crash(t *testing.T, n *network.Network, w World) {
 	ctx := context.Background()
 	before := w.Snapshot()
-	for left := 0; ; left++ {
+	for left := 0; ; left += stride() {
 		store := network.Memory()
 		require.NoError(t, manager(t, w.Backend, store).Define(ctx, n))
 		f := &fuse{left: left}

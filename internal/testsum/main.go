@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command testsum reads the output of "go test -json" and prints what a person wants to know: the failures in full, one
-// line a package, the counts of agreement that passing tests print, every skipped test with its reason, and one line of
-// counts at the end. It exits with 1 if anything failed or nothing ran.
+// line a package, the counts of agreement that passing tests print, what was skipped by reason, the names of what failed, and one
+// line of counts at the end. It exits with 1 if anything failed or nothing ran.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -25,19 +26,25 @@ type event struct {
 
 // A summary is what has been read so far.
 type summary struct {
-	passed, failed int
-	skips, agrees  []string
-	output         map[string][]string
+	passed, skipped int
+	failed, agrees  []string
+	// skips counts the skipped tests by reason and by the function they are part of.
+	skips  map[string]map[string]int
+	output map[string][]string
+}
+
+func newSummary() summary {
+	return summary{skips: map[string]map[string]int{}, output: map[string][]string{}}
 }
 
 func main() {
-	s := summary{output: map[string][]string{}}
+	s := newSummary()
 	if err := s.read(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "testsum:", err)
 		os.Exit(1)
 	}
 	s.print(os.Stdout)
-	if s.failed > 0 || s.passed == 0 {
+	if len(s.failed) > 0 || s.passed == 0 {
 		os.Exit(1)
 	}
 }
@@ -63,7 +70,7 @@ func (s *summary) add(e event, w io.Writer) {
 	case "build-output":
 		fmt.Fprint(w, e.Output)
 	case "build-fail":
-		s.failed++
+		s.failed = append(s.failed, e.ImportPath)
 	case "output":
 		s.output[key] = append(s.output[key], e.Output)
 	case "pass", "fail", "skip":
@@ -77,9 +84,9 @@ func (s *summary) end(e event, output []string, w io.Writer) {
 	switch {
 	case e.Action == "fail":
 		fmt.Fprint(w, strings.Join(output, ""))
-		s.failed++
+		s.failed = append(s.failed, strings.TrimSpace(short(e.Package)+" "+e.Test))
 	case e.Test == "" && e.Action == "pass":
-		fmt.Fprintf(w, "ok    %-55s %6.1fs\n", strings.TrimPrefix(e.Package, "github.com/go-virtnet/virtnet"), e.Elapsed)
+		fmt.Fprintf(w, "ok    %-55s %6.1fs\n", short(e.Package), e.Elapsed)
 	case e.Test != "" && e.Action == "pass":
 		s.passed++
 		for _, line := range output {
@@ -88,9 +95,21 @@ func (s *summary) end(e event, output []string, w io.Writer) {
 			}
 		}
 	case e.Test != "" && e.Action == "skip":
-		s.skips = append(s.skips, e.Test+": "+reason(output))
+		s.skip(e.Test, reason(output))
 	}
 }
+
+func (s *summary) skip(test, reason string) {
+	s.skipped++
+	if s.skips[reason] == nil {
+		s.skips[reason] = map[string]int{}
+	}
+	function, _, _ := strings.Cut(test, "/")
+	s.skips[reason][function]++
+}
+
+// short is a package without the module it is in.
+func short(pkg string) string { return strings.TrimPrefix(pkg, "github.com/go-virtnet/virtnet") }
 
 // agreement is a line such as "networks: 600 documents, 600 agree".
 var agreement = regexp.MustCompile(`^[^:]+: [0-9]+ [a-z]+, [0-9]+ (agree|valid)\b`)
@@ -113,18 +132,26 @@ func reason(output []string) string {
 }
 
 func (s *summary) print(w io.Writer) {
-	slices.Sort(s.skips)
-	if len(s.agrees) > 0 {
-		fmt.Fprintln(w, "\nagreement with libvirt:")
+	list(w, "agreement with libvirt", s.agrees)
+	var skips []string
+	for _, reason := range slices.Sorted(maps.Keys(s.skips)) {
+		var tests []string
+		for _, function := range slices.Sorted(maps.Keys(s.skips[reason])) {
+			tests = append(tests, fmt.Sprintf("%s (%d)", function, s.skips[reason][function]))
+		}
+		skips = append(skips, reason+": "+strings.Join(tests, ", "))
 	}
-	for _, line := range s.agrees {
+	list(w, "skipped", skips)
+	list(w, "failed", s.failed)
+	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", s.passed, len(s.failed), s.skipped)
+}
+
+func list(w io.Writer, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s:\n", title)
+	for _, line := range lines {
 		fmt.Fprintln(w, "  "+line)
 	}
-	if len(s.skips) > 0 {
-		fmt.Fprintln(w, "\nskipped:")
-	}
-	for _, skip := range s.skips {
-		fmt.Fprintln(w, "  "+skip)
-	}
-	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", s.passed, s.failed, len(s.skips))
 }

@@ -27,6 +27,7 @@ import (
 
 // TestAdoptLaws takes a network over from a libvirt that is played, and fails and kills that everywhere.
 func TestAdoptLaws(t *testing.T) {
+	t.Parallel()
 	testenv.NeedRoot(t)
 	const id = "e7db3b93-009d-48d2-a242-09296d4a1c25"
 	document := "<network><name>lab</name><uuid>" + id + "</uuid><forward mode='nat'/><bridge name='br0' stp='off' delay='0'/>" +

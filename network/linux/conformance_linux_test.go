@@ -40,6 +40,7 @@ func openAs(t testing.TB, config linux.Config) *linux.Backend {
 
 // TestConformanceHere: servers in this process pass the tests of the operations that are about servers.
 func TestConformanceHere(t *testing.T) {
+	t.Parallel()
 	testenv.NeedRoot(t)
 	var ns *testenv.Namespace
 	var b *linux.Backend
@@ -56,6 +57,7 @@ func TestConformanceHere(t *testing.T) {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	testenv.NeedRoot(t)
 	var ns *testenv.Namespace
 	var guest *testenv.Namespace

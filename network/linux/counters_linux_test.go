@@ -15,7 +15,8 @@ import (
 
 // TestPortCounts reads what has passed the devices of guests, as the guests see it: on a tap and on macvtap devices, where
 // the host sees the one the other way round.
-func TestPortCounts(t *testing.T) { // not parallel: it counts its marks
+func TestPortCounts(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"vepa", "bridge", "private", "passthrough"} {
 		t.Run(mode, func(t *testing.T) {
 			l := newLAN(t, false)

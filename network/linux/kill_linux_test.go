@@ -106,6 +106,7 @@ func (s *suicidal) Do(ctx context.Context, op host.Op) error {
 // TestKilled kills a program before each operation of starting and stopping a network, and then at moments that chance
 // chooses, in the middle of one; whoever opens the folder next finds all or nothing.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
 	document, err := filepath.Abs("../testdata/managed/everything.xml")

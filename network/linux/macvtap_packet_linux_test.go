@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,13 +142,15 @@ func (l *lan) settle(to ...*inbox) {
 	}
 }
 
-var marks int
+var marks atomic.Int64
+
+// newMark is a text that no other frame has, all of the same length.
+func newMark(what string) string { return fmt.Sprintf("%s %015d", what, marks.Add(1)) }
 
 // reach sends from the station until all have got it.
 func (l *lan) reach(destination host.MAC, to ...*inbox) {
 	l.t.Helper()
-	marks++
-	mark := fmt.Sprintf("mark %015d", marks)
+	mark := newMark("mark")
 	got := make([]bool, len(to))
 	testenv.WaitFor(l.t, 10*time.Second, "what the station sends", func() bool {
 		_, err := l.station.Write(frameTo(destination, stationMAC, mark))
@@ -164,8 +167,7 @@ func (l *lan) reach(destination host.MAC, to ...*inbox) {
 // learn makes the switch know where an address is, and waits until the station can be reached.
 func (l *lan) learn(from *os.File, mac host.MAC) {
 	l.t.Helper()
-	marks++
-	mark := fmt.Sprintf("here %015d", marks)
+	mark := newMark("here")
 	testenv.WaitFor(l.t, 10*time.Second, "what a guest sends", func() bool {
 		_, err := from.Write(frameTo(stationMAC, mac, mark))
 		require.NoError(l.t, err)
@@ -176,8 +178,7 @@ func (l *lan) learn(from *os.File, mac host.MAC) {
 // passes sends one frame, and reports how often it comes to another.
 func (l *lan) passes(from *os.File, source, destination host.MAC, to *inbox, all ...*inbox) int {
 	l.t.Helper()
-	marks++
-	text := fmt.Sprintf("test %015d", marks)
+	text := newMark("test")
 	_, err := from.Write(frameTo(destination, source, text))
 	require.NoError(l.t, err)
 	if to == l.seen {
@@ -188,9 +189,13 @@ func (l *lan) passes(from *os.File, source, destination host.MAC, to *inbox, all
 }
 
 // TestMacvtapModes is the matrix of modes of virtual machines, and TestMacvlanModes that of containers, and of both together.
-func TestMacvtapModes(t *testing.T) { testModes(t, (*lan).machine, (*lan).machine) }
+func TestMacvtapModes(t *testing.T) {
+	t.Parallel()
+	testModes(t, (*lan).machine, (*lan).machine)
+}
 
 func TestMacvlanModes(t *testing.T) {
+	t.Parallel()
 	t.Run("containers", func(t *testing.T) { testModes(t, (*lan).container, (*lan).container) })
 	t.Run("machine and container", func(t *testing.T) { testModes(t, (*lan).machine, (*lan).container) })
 }
@@ -205,7 +210,7 @@ func (l *lan) machine(lower, mode string, mac host.MAC) (*os.File, *inbox) {
 
 // testModes counts how often a frame of one guest comes to another on the same card, and to the station, by the mode of both
 // and by what the switch does.
-func testModes(t *testing.T, guestOnA, guestOnB guestOn) { // not parallel: it counts its marks
+func testModes(t *testing.T, guestOnA, guestOnB guestOn) {
 	type delivery struct{ one, all int } // a frame for the guest, and one for everybody
 	no, yes := delivery{}, delivery{1, 1}
 	for _, c := range []struct {
@@ -276,6 +281,7 @@ func testPassthru(t *testing.T, on guestOn) {
 
 // TestMacvtapHost is MVT-5: host and guest do not reach each other by the card, in any mode, unless the switch reflects.
 func TestMacvtapHost(t *testing.T) {
+	t.Parallel()
 	for _, hairpin := range []bool{false, true} {
 		for _, mode := range []string{"vepa", "bridge", "private"} {
 			t.Run(fmt.Sprintf("%s, reflection %t", mode, hairpin), func(t *testing.T) {

@@ -34,6 +34,7 @@ func tagged(frame []byte, vlan byte) []byte {
 // TestMacvtapParents has guests on bonds and VLAN devices, in a mode with others and alone. What is in a VLAN has
 // its tag on the wire, and none for the guest. A bond goes on by its other card.
 func TestMacvtapParents(t *testing.T) {
+	t.Parallel()
 	const bond = "link add bond0 type bond mode active-backup miimon 50, link set card down, link set card2 down, link set card master bond0, link set card2 master bond0, link set bond0 up"
 	for name, c := range map[string]struct {
 		commands, parent string

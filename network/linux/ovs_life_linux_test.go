@@ -5,7 +5,6 @@ package linux_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -42,8 +41,7 @@ func ovsDump(t *testing.T, sw *testenv.OpenVSwitch) string {
 // passes wants a frame of one guest to come to the other.
 func (w *ovsWorld) passes(from, to *ovsGuest) {
 	w.t.Helper()
-	marks++
-	mark := fmt.Sprintf("pass %015d", marks)
+	mark := newMark("pass")
 	testenv.WaitFor(w.t, 20*time.Second, "a frame of another guest", func() bool {
 		_, err := from.tap.Write(inVLAN(0, from.mac, mark))
 		require.NoError(w.t, err)
@@ -137,7 +135,8 @@ func TestOVSLeavesNothing(t *testing.T) {
 }
 
 // TestOVSMoves moves a limited guest between bridges of both kinds, and sends through each.
-func TestOVSMoves(t *testing.T) { // not parallel: it counts its marks
+func TestOVSMoves(t *testing.T) {
+	t.Parallel()
 	w := newOVSWorld(t)
 	before := w.dump()
 	do(t, w.b, host.AddBridge{Link: "br0", MAC: bridgeMAC}, host.SetUp{Link: "br0"})
@@ -166,7 +165,8 @@ func TestOVSMoves(t *testing.T) { // not parallel: it counts its marks
 }
 
 // TestOVSPolices has a guest send more than it may, on a kernel that can police.
-func TestOVSPolices(t *testing.T) { // not parallel: it counts its marks
+func TestOVSPolices(t *testing.T) {
+	t.Parallel()
 	w := newOVSWorld(t)
 	f, err := w.b.Facts(t.Context(), host.Scope{Shaping: true})
 	require.NoError(t, err)
@@ -195,7 +195,8 @@ func TestOVSPolices(t *testing.T) { // not parallel: it counts its marks
 }
 
 // TestOVSCounts reads what guests have sent and received.
-func TestOVSCounts(t *testing.T) { // not parallel: it counts its marks
+func TestOVSCounts(t *testing.T) {
+	t.Parallel()
 	w := newOVSWorld(t)
 	w.sw.Vsctl(t, "set", "Open_vSwitch", ".", "other_config:stats-update-interval=1") // instead of 5000 milliseconds
 	a, b := w.attach("a", ""), w.attach("b", "")
@@ -210,7 +211,8 @@ func TestOVSCounts(t *testing.T) { // not parallel: it counts its marks
 }
 
 // TestOVSRestarts kills each daemon and both: guests go on when they are back, and the library notices nothing else.
-func TestOVSRestarts(t *testing.T) { // not parallel: it counts its marks
+func TestOVSRestarts(t *testing.T) {
+	t.Parallel()
 	w := newOVSWorld(t)
 	a, b := w.attach("a", `<vlan><tag id='10'/></vlan>`), w.attach("b", `<vlan><tag id='10'/></vlan>`)
 	w.passes(a, b)
@@ -244,7 +246,8 @@ func TestOVSRestarts(t *testing.T) { // not parallel: it counts its marks
 }
 
 // TestOVSHeals removes a port while somebody watches, and starts the database again in between.
-func TestOVSHeals(t *testing.T) { // not parallel: it counts its marks
+func TestOVSHeals(t *testing.T) {
+	t.Parallel()
 	w := newOVSWorld(t)
 	a, b := w.attach("a", ""), w.attach("b", "")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -98,8 +98,7 @@ func vlanOf(frame []byte) uint16 {
 // then so do marks in every VLAN: by then it has come to others as well, if it does.
 func (w *ovsWorld) gets(from string, tag uint16, want map[string]uint16) map[string]uint16 {
 	w.t.Helper()
-	marks++
-	text := fmt.Sprintf("test %015d", marks)
+	text := newMark("test")
 	got := map[string]uint16{}
 	look := func() {
 		for name, g := range w.guests {
@@ -127,8 +126,7 @@ func (w *ovsWorld) gets(from string, tag uint16, want map[string]uint16) map[str
 // mark sends from the guest in all VLANs until everybody has got it.
 func (w *ovsWorld) mark(send func(g *ovsGuest, vlan uint16, payload string)) {
 	w.t.Helper()
-	marks++
-	mark := fmt.Sprintf("mark %015d", marks)
+	mark := newMark("mark")
 	waiting := maps.Clone(w.guests)
 	delete(waiting, "all")
 	testenv.WaitFor(w.t, 10*time.Second, "what the guest in all VLANs sends", func() bool {
@@ -141,7 +139,8 @@ func (w *ovsWorld) mark(send func(g *ovsGuest, vlan uint16, payload string)) {
 }
 
 // TestOVSVLANs is the matrix of what guests in different VLANs get of each other.
-func TestOVSVLANs(t *testing.T) { // not parallel: it counts its marks
+func TestOVSVLANs(t *testing.T) {
+	t.Parallel()
 	w := newOVSWorld(t)
 	for name, vlan := range map[string]string{
 		"access10": `<vlan><tag id='10'/></vlan>`,

@@ -45,6 +45,7 @@ func resolve(t *testing.T, bus *testenv.Bus, name string) (string, error) {
 
 // TestRegister has a real systemd-resolved ask the server of a network for the name of a guest, lose it, and get it again.
 func TestRegister(t *testing.T) {
+	t.Parallel()
 	t.Run("dnsmasq", func(t *testing.T) { testRegister(t, linux.Config{}) })
 	t.Run("in process", func(t *testing.T) { testRegister(t, linux.Config{Engine: &serve.Engine{}}) })
 }

@@ -153,6 +153,7 @@ func (k *cardKernel) bind(place, driver string) error {
 }
 
 func TestFunctionsConform(t *testing.T) {
+	t.Parallel()
 	hosttest.Suite{
 		Open: func(t *testing.T) host.Backend {
 			b, k := openCard(t, 3)
@@ -218,6 +219,7 @@ func TestSetFunctionNoAddress(t *testing.T) {
 // TestRestartTakenBack fails at each step of a change of address by the card, after which the function is as it was, with its
 // network device. A change that a program left half done is done, or taken back.
 func TestRestartTakenBack(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"/unbind", "mac ", "/bind"} {
 		t.Run(at, func(t *testing.T) {
 			b, k := openCard(t, 1)
@@ -300,6 +302,7 @@ func (k *cardKernel) passing(b *linux.Backend) host.SetDriver {
 // TestSetDriverTakenBack fails at each step of a change of driver, after which the function is as it was, with its network
 // device. A change that a program left half done is done.
 func TestSetDriverTakenBack(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"driver_override", "unbind", "bind"} {
 		t.Run(at, func(t *testing.T) {
 			b, k := openCard(t, 1)
@@ -334,6 +337,7 @@ func TestSetDriverTakenBack(t *testing.T) {
 
 // TestSetDriverDresses gives a network device that appears with another name what it had.
 func TestSetDriverDresses(t *testing.T) {
+	t.Parallel()
 	b, k := openCard(t, 1)
 	k.folder("bus/pci/drivers/vfio-pci")
 	k.ns.Output(t, "ip", "link", "set", "card8v0", "mtu", "1400", "up")
@@ -350,6 +354,7 @@ func TestSetDriverDresses(t *testing.T) {
 
 // TestSetDriverOfGroups respects that guests get IOMMU groups as a whole.
 func TestSetDriverOfGroups(t *testing.T) {
+	t.Parallel()
 	for driver, want := range map[string]error{"e1000e": fs.ErrExist, "": nil, "vfio-pci": nil, "mlx5_vfio_pci": nil, "pcieport": nil, "pci-stub": nil} {
 		t.Run(driver, func(t *testing.T) {
 			b, k := openCard(t, 1)

@@ -30,6 +30,7 @@ var (
 // TestKernelNumbers compares what the kernel holds with numbers worked out by hand: rates in bytes per second, and bursts in
 // units of 64 nanoseconds at that rate.
 func TestKernelNumbers(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		limit host.Limit
@@ -102,6 +103,7 @@ func TestQueueNumbers(t *testing.T) {
 // TestShapeDriftIsSeen changes a shape behind the backend's back. It is seen, cannot be taken for whole, can be mended, and
 // can be taken away.
 func TestShapeDriftIsSeen(t *testing.T) {
+	t.Parallel()
 	testenv.NeedProgram(t, "tc")
 	for name, c := range map[string]struct{ command, other string }{
 		"rate":                {"tc class change dev br0 parent 1: classid 1:1 htb rate 7mbit ceil 40mbit burst 1mb", "class 1:1"},
@@ -165,6 +167,7 @@ func TestShapeDriftIsSeen(t *testing.T) {
 
 // TestShapeLeftHalfMade cuts a shape short at each of the messages that make it, as far as tc can, and takes it back.
 func TestShapeLeftHalfMade(t *testing.T) {
+	t.Parallel()
 	testenv.NeedProgram(t, "tc")
 	for name, commands := range map[string][]string{
 		"root alone":           {"tc qdisc add dev br0 root handle 1: htb default 2"},
@@ -189,6 +192,7 @@ func TestShapeLeftHalfMade(t *testing.T) {
 
 // TestShapeIsAllOrNothing has somebody else own the name of the device that is needed last.
 func TestShapeIsAllOrNothing(t *testing.T) {
+	t.Parallel()
 	b, ns := open(t)
 	require.NoError(t, b.Do(t.Context(), shapedBridge))
 	require.NoError(t, b.Do(t.Context(), addBothWays))
@@ -211,6 +215,7 @@ func TestShapeIsAllOrNothing(t *testing.T) {
 
 // TestShapeEndsWithItsLink removes links with their shape, by the backend and behind its back.
 func TestShapeEndsWithItsLink(t *testing.T) {
+	t.Parallel()
 	b, ns := open(t)
 	before := ns.Snapshot(t)
 	for _, behind := range []bool{false, true} {

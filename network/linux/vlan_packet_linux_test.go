@@ -78,7 +78,8 @@ func (s *switchboard) promiscuous(link string) bool {
 
 // TestMACTable wants of a bridge whose table is kept that nobody gets frames that are not for him, whatever others send,
 // and that a card which leads to the world takes only those that are for somebody here.
-func TestMACTable(t *testing.T) { // not parallel: it counts its marks
+func TestMACTable(t *testing.T) {
+	t.Parallel()
 	guestC := host.MAC{0x52, 0x54, 0, 0, 1, 5}
 	for name, document := range map[string]string{
 		"own bridge":         `<network><name>quiet</name><bridge name='br0' stp='off' macTableManager='libvirt'/></network>`,
@@ -143,7 +144,8 @@ func (s *switchboard) uplink(t *testing.T) {
 
 // TestPortVLANs wants guests on a bridge of the host to reach who is in their VLAN and nobody else, with the tags that
 // they were promised; and another VLAN while the guest runs.
-func TestPortVLANs(t *testing.T) { // not parallel: it counts its marks
+func TestPortVLANs(t *testing.T) {
+	t.Parallel()
 	s := newSwitchboard(t)
 	s.ns.Output(t, "ip", "link", "add", "br0", "type", "bridge")
 	s.ns.Output(t, "ip", "link", "set", "br0", "up")
