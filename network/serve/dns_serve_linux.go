@@ -34,7 +34,7 @@ func (s *server) listenDNS(ctx context.Context, at netip.AddrPort) error {
 		if err != nil {
 			return opened("DNS", err)
 		}
-		if err := s.sockets.add(listener); err != nil {
+		if err := s.sockets.add(ending{listener.(*net.TCPListener)}); err != nil {
 			return err
 		}
 		s.running.Go(func() { s.serveUDP(conn.(*net.UDPConn)) })

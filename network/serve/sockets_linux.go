@@ -108,6 +108,18 @@ func control(raw syscall.RawConn, f func(fd int) error) error {
 	return err
 }
 
+// An ending listener gives its address free when it is closed. By itself that is taken as long as a process that this program
+// is just starting has a copy of the descriptor.
+type ending struct{ *net.TCPListener }
+
+func (l ending) Close() error {
+	raw, err := l.SyscallConn()
+	if err == nil {
+		err = control(raw, func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RDWR) })
+	}
+	return errors.Join(err, l.TCPListener.Close())
+}
+
 // opened explains why a socket could not be opened.
 func opened(what string, err error) error {
 	switch {
