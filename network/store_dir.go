@@ -3,7 +3,6 @@
 package network
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/go-virtnet/virtnet/internal/trust"
 )
 
-// Dir returns a store in a folder, which is made with mode 0700 when something is first saved. Several programs may use
+// Dir returns a store in a folder, which is made with mode 0700 when something is first saved. What is in it is acted upon with
+// the rights of the program, so a folder, or a file in it, that another user than this one and root could have made or changed
+// is refused, which wraps fs.ErrPermission. Several programs may use
 // the same folder at the same time; their locks are those of the kernel, on one file in it, and end with the process that
 // holds them. What a program was writing when it was killed is removed when the store is next listed. (On systems other than Linux the locks hold within one process only.)
 func Dir(path string) Store { return Dirs(path, filepath.Join(path, runPart)) }
@@ -24,12 +28,37 @@ func Dir(path string) Store { return Dirs(path, filepath.Join(path, runPart)) }
 // Dirs is [Dir] with what need not outlive the machine, the records of what runs, in a folder of its own. A good one is in
 // memory, such as /run/example: on a disk, to replace a file takes as long as to attach a guest. All programs that use the one
 // folder have to use the other as well.
-func Dirs(path, run string) Store { return &dir{path: path, run: run} }
+func Dirs(path, run string) Store { return &dir{path: folder{path: path}, run: folder{path: run}} }
 
 type dir struct {
-	path, run string
+	path, run folder
 	locks     keyedLock
 	swept     sync.Once
+}
+
+// A folder is one of the two of a store. Once it is known to be nobody else's it stays so, as nobody else can replace it.
+type folder struct {
+	path    string
+	trusted atomic.Bool
+}
+
+// look checks that the folder is nobody else's. One that is missing wraps fs.ErrNotExist.
+func (f *folder) look() error { return f.trust(trust.Folder) }
+
+// make makes the folder if it is missing.
+func (f *folder) make() error {
+	return f.trust(func(path string) error { return trust.Make(path, 0o700) })
+}
+
+func (f *folder) trust(check func(path string) error) error {
+	if f.trusted.Load() {
+		return nil
+	}
+	if err := check(f.path); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	f.trusted.Store(true)
+	return nil
 }
 
 // runPart is how the names begin of what need not outlive the machine.
@@ -38,33 +67,34 @@ const runPart = "run"
 // lockFile is the file that all locks of a folder lie on. It begins with a dot, as no name in the store does.
 const lockFile = ".lock"
 
-// file is the place of a name.
-func (d *dir) file(name string) string {
+// place is where a name is: the folder, and the file in it.
+func (d *dir) place(name string) (in *folder, file string) {
+	in = &d.path
 	if first, rest, _ := strings.Cut(name, "/"); first == runPart {
-		return filepath.Join(d.run, filepath.FromSlash(rest))
+		in, name = &d.run, rest
 	}
-	return filepath.Join(d.path, filepath.FromSlash(name))
+	return in, filepath.Join(in.path, filepath.FromSlash(name))
 }
 
 func (d *dir) Load(ctx context.Context, name string) ([]byte, error) {
 	if err := firstOf(ctx.Err(), checkStoreName(name)); err != nil {
 		return nil, err
 	}
-	f, err := openFile(d.file(name), os.O_RDONLY, 0)
-	if err != nil {
+	in, file := d.place(name)
+	if err := in.look(); err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data := bytes.NewBuffer(make([]byte, 0, 4<<10)) // more than most records have
-	_, err = data.ReadFrom(f)
-	return data.Bytes(), err
+	return trust.ReadFile(file)
 }
 
 func (d *dir) Save(ctx context.Context, name string, data []byte) error {
 	if err := firstOf(ctx.Err(), checkStoreName(name)); err != nil {
 		return err
 	}
-	file := d.file(name)
+	in, file := d.place(name)
+	if err := in.make(); err != nil {
+		return err
+	}
 	folder := filepath.Dir(file)
 	f, err := newTemporary(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +154,7 @@ func newTemporary(folder string) (*os.File, error) {
 
 // sweep removes the files that a program was writing when it was killed.
 func (d *dir) sweep() {
-	for _, folder := range []string{d.path, d.run} {
+	for _, folder := range []string{d.path.path, d.run.path} {
 		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), temporary) {
 				removeAbandoned(path)
@@ -138,18 +168,28 @@ func (d *dir) Remove(ctx context.Context, name string) error {
 	if err := firstOf(ctx.Err(), checkStoreName(name)); err != nil {
 		return err
 	}
-	if err := os.Remove(d.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	in, file := d.place(name)
+	err := in.look()
+	if err == nil {
+		err = os.Remove(file)
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (d *dir) List(ctx context.Context, folder string) ([]string, error) {
 	if err := firstOf(ctx.Err(), checkStoreName(folder)); err != nil {
 		return nil, err
 	}
-	d.swept.Do(d.sweep)
-	entries, err := os.ReadDir(d.file(folder))
+	in, path := d.place(folder)
+	var entries []fs.DirEntry
+	err := in.look()
+	if err == nil {
+		d.swept.Do(d.sweep)
+		entries, err = os.ReadDir(path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -173,10 +213,14 @@ func (d *dir) Lock(ctx context.Context, name string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(d.path, lockFile)
+	if err := d.path.make(); err != nil {
+		leave()
+		return nil, err
+	}
+	file := filepath.Join(d.path.path, lockFile)
 	unlock, err := lockRange(ctx, file, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(d.path, 0o700); err == nil {
+	if errors.Is(err, fs.ErrNotExist) { // the folder has been removed meanwhile
+		if err = os.MkdirAll(d.path.path, 0o700); err == nil {
 			unlock, err = lockRange(ctx, file, name)
 		}
 	}

@@ -50,7 +50,7 @@ func rename(from, to string) error {
 // lockRange takes the lock of one byte of a file, far behind its end, that stands for name. The lock belongs to the open
 // file and not to the process, so it ends with it and never before.
 func lockRange(ctx context.Context, file, name string) (unlock func(), err error) {
-	fd, err := openPlain(file, os.O_RDWR|os.O_CREATE, 0o600)
+	fd, err := openPlain(file, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func claimTemporary(f *os.File) (ours bool, err error) {
 
 // removeAbandoned removes a temporary file that nobody holds the lock of.
 func removeAbandoned(path string) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}

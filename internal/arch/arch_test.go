@@ -28,7 +28,8 @@ var may = map[string][]string{
 	"qos":                {"network/schema"},
 	"hostdev":            {"network/schema"},
 	"network/host":       {},
-	"network":            {"network/schema", "network/host", "virtualport", "qos", "hostdev"},
+	"internal/trust":     {},
+	"network":            {"internal/trust", "network/schema", "network/host", "virtualport", "qos", "hostdev"},
 	"domainiface":        {"network", "network/schema", "network/host", "virtualport", "qos", "hostdev"},
 	"network/hosttest":   {"network/host"},
 	"internal/rtnl":      {},
@@ -42,7 +43,7 @@ var may = map[string][]string{
 	"internal/resolved":  {"network/host", "internal/dbus"},
 	"internal/ovs":       {"network/host"},
 	"network/serve":      {"network/host", "internal/dnsmasq"},
-	"network/linux":      {"network/host", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/vdp", "internal/ovs", "internal/dbus", "internal/firewalld", "internal/resolved"},
+	"network/linux":      {"network/host", "internal/trust", "internal/rtnl", "internal/nft", "internal/tc", "internal/dnsmasq", "internal/lldp", "internal/vdp", "internal/ovs", "internal/dbus", "internal/firewalld", "internal/resolved"},
 }
 
 // public are the packages that embedders import.

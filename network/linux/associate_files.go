@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-virtnet/virtnet/internal/trust"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -89,7 +90,7 @@ func (b *Backend) writeRecord(r vsiRecord) error {
 		return err
 	}
 	folder := serverFiles(filepath.Join(b.runDir(), vsiFolder))
-	if err := os.MkdirAll(string(folder), 0o711); err != nil {
+	if err := folder.owned(true); err != nil {
 		return err
 	}
 	return folder.replace(r.Association.Instance.String(), data)
@@ -97,7 +98,7 @@ func (b *Backend) writeRecord(r vsiRecord) error {
 
 // readVSI reads what was written down of a guest of this namespace.
 func (b *Backend) readVSI(id host.UUID) (r vsiRecord, err error) {
-	data, err := readFile(b.vsiPath(id))
+	data, err := trust.ReadFile(b.vsiPath(id))
 	if err != nil {
 		return r, err
 	}
@@ -112,6 +113,9 @@ func (b *Backend) readVSI(id host.UUID) (r vsiRecord, err error) {
 
 // readVSIs reads what was written down of all guests of this namespace.
 func (b *Backend) readVSIs() (all []vsiRecord, err error) {
+	if err := b.lookRunDir(); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(filepath.Join(b.runDir(), vsiFolder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -42,7 +42,8 @@ type Config struct {
 	Namespace string
 	// RunDir is the folder for the files of running servers: it is made if missing, with mode 0711: servers that have given up root find the two
 	// files there that they may read. A reboot should
-	// clear it. Empty is DefaultRunDir. Backends that share a folder see each other's servers.
+	// clear it. Empty is DefaultRunDir. Backends that share a folder see each other's servers. A folder that another user than this
+	// one and root could have made or changed is refused, which wraps fs.ErrPermission.
 	RunDir string
 	// Dnsmasq is the path of the program. Empty searches PATH and the usual places of system programs.
 	Dnsmasq string

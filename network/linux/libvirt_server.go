@@ -164,7 +164,7 @@ func (b *Backend) libvirtServer(network string) (*host.LibvirtServer, *process, 
 		p.close()
 		return nil, nil, nil
 	}
-	conf, err := readFile(files.conf(network))
+	conf, err := readForeign(files.conf(network))
 	if err != nil {
 		p.close()
 		return nil, nil, err

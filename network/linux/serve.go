@@ -12,11 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-virtnet/virtnet/internal/dnsmasq"
+	"github.com/go-virtnet/virtnet/internal/trust"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -58,7 +58,7 @@ func (b *Backend) serve(ctx context.Context, op host.Serve) error {
 	}
 	files.reap()
 	err = files.foldJournal(op.Server.Name)
-	before, _ := readFile(files.path(leaseFile))
+	before, _ := trust.ReadFile(files.path(leaseFile))
 	given, _ := dnsmasq.ParseLeases(before)
 	if err == nil {
 		err = files.clear(leaseFile)
@@ -212,21 +212,4 @@ func (b *Backend) dnsmasq() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no dnsmasq in PATH: %w: %w", exec.ErrNotFound, errors.ErrUnsupported)
-}
-
-// mapsNobody reports whether this process may become another user than root, as dnsmasq does when it has opened its
-// ports.
-func mapsNobody() bool {
-	data, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return true
-	}
-	const nobody = 65534
-	for line := range strings.Lines(string(data)) {
-		var inside, outside, count uint64
-		if _, err := fmt.Sscan(line, &inside, &outside, &count); err == nil && inside <= nobody && nobody-inside < count {
-			return true
-		}
-	}
-	return false
 }

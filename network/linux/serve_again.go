@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/go-virtnet/virtnet/internal/dnsmasq"
+	"github.com/go-virtnet/virtnet/internal/trust"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -62,7 +63,7 @@ func (b *Backend) setServer(ctx context.Context, op host.SetServer) error {
 		return fmt.Errorf("server %s: %w", op.Server.Name, err)
 	}
 	err = files.foldJournal(op.Server.Name)
-	before, readErr := readFile(files.path(leaseFile))
+	before, readErr := trust.ReadFile(files.path(leaseFile))
 	if err = errors.Join(err, readErr); err == nil {
 		leases, _ := dnsmasq.ParseLeases(before)
 		err = launch(ctx, files, lock, op.Server, leases)
@@ -138,7 +139,7 @@ func (b *Backend) try(ctx context.Context, f serverFiles, s *host.Server) error 
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(f.path(nextFile), conf, 0o600); err != nil {
+	if err := trust.WriteFile(f.path(nextFile), conf, 0o600); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(f.path(nextFile)) }()

@@ -14,11 +14,15 @@ import (
 // serverFacts reports the servers that run in this namespace with the files they were started with.
 func (b *Backend) serverFacts(ctx context.Context, scope host.Scope, f *host.Facts) error {
 	names := scope.Servers
-	if scope.All {
-		var err error
-		if names, err = b.serverNames(); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case scope.All:
+		names, err = b.serverNames()
+	case len(names) > 0:
+		err = b.lookRunDir()
+	}
+	if err != nil {
+		return err
 	}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-virtnet/virtnet/internal/dnsmasq"
+	"github.com/go-virtnet/virtnet/internal/trust"
 	"github.com/go-virtnet/virtnet/network/host"
 	"golang.org/x/sys/unix"
 )
@@ -66,8 +66,19 @@ func (b *Backend) serverFiles(name string) serverFiles {
 	return serverFiles(filepath.Join(b.runDir(), name))
 }
 
+// lookRunDir checks that RunDir is nobody else's. One that is missing is as good as an empty one.
+func (b *Backend) lookRunDir() error {
+	if err := trust.Folder(b.runDir()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("folder of servers: %w", err)
+	}
+	return nil
+}
+
 // serverNames lists the folders that can be servers.
 func (b *Backend) serverNames() ([]string, error) {
+	if err := b.lookRunDir(); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(b.runDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -91,20 +102,27 @@ func unlock(lock *os.File) {
 	lock.Close()
 }
 
+// owned checks that the folder is nobody else's, and makes it if create is set.
+func (f serverFiles) owned(create bool) error {
+	if !create {
+		return trust.Folder(string(f))
+	}
+	return trust.Make(string(f), 0o711)
+}
+
 // lock takes the lock, and makes the folder for it if create is set. It is held until unlock, or until the file is closed
-// here and in every process that inherited it.
+// here and in every process that inherited it. Whatever is changed in the folder is changed by who has the lock.
 func (f serverFiles) lock(create bool) (*os.File, error) {
 	flags := os.O_RDWR | os.O_APPEND | unix.O_NOFOLLOW
 	if create {
 		flags |= os.O_CREATE
 	}
 	for {
-		if create {
-			if err := os.MkdirAll(string(f), 0o711); err != nil {
-				return nil, err
-			}
+		var file *os.File
+		err := f.owned(create)
+		if err == nil {
+			file, err = os.OpenFile(f.path(logFile), flags, 0o600)
 		}
-		file, err := os.OpenFile(f.path(logFile), flags, 0o600)
 		if create && errors.Is(err, fs.ErrNotExist) {
 			continue // Another has removed the folder in between.
 		}
@@ -129,6 +147,9 @@ func (f serverFiles) lock(create bool) (*os.File, error) {
 var errLockGone = errors.New("the lock is gone")
 
 func (f serverFiles) lockFile(file *os.File) error {
+	if err := trust.File(file); err != nil {
+		return err
+	}
 	want := unix.Flock_t{Type: unix.F_WRLCK}
 	err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &want)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
@@ -147,9 +168,21 @@ func (f serverFiles) lockFile(file *os.File) error {
 	return nil
 }
 
+// openLog opens the log beside the server that writes it. A pipe in its place keeps nobody waiting.
+func (f serverFiles) openLog(flags int) (*os.File, error) {
+	file, err := os.OpenFile(f.path(logFile), flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := trust.File(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
 // locked reports whether a process has the lock, without taking it.
 func (f serverFiles) locked() (bool, error) {
-	file, err := os.OpenFile(f.path(logFile), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	file, err := f.openLog(os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -166,7 +199,7 @@ func (f serverFiles) locked() (bool, error) {
 
 // render is the configuration of a server in this folder.
 func (f serverFiles) render(s *host.Server) ([]byte, error) {
-	files := dnsmasq.Files{Leases: f.path(leaseFile), KeepUser: !mapsNobody()}
+	files := dnsmasq.Files{Leases: f.path(leaseFile), KeepUser: !trust.MapsNobody()}
 	if f.rereads() {
 		files.Hosts, files.Names = f.path(hostsFile), f.path(namesFile)
 	}
@@ -191,7 +224,7 @@ func (f serverFiles) replace(name string, data []byte) error { return f.replaceM
 
 func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) error {
 	next := f.path(name + ".new")
-	if err := os.WriteFile(next, data, 0o600); err != nil {
+	if err := trust.WriteFile(next, data, 0o600); err != nil {
 		return err
 	}
 	if mode != 0o600 {
@@ -205,7 +238,7 @@ func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) err
 // document reads what was to be served. The second result is false if the file is not one that serve writes.
 func (f serverFiles) document() (host.Server, bool) {
 	var s host.Server
-	data, err := os.ReadFile(f.path(jsonFile))
+	data, err := trust.ReadFile(f.path(jsonFile))
 	ok := err == nil && json.Unmarshal(data, &s) == nil && s.Name == filepath.Base(string(f)) && (host.Serve{Server: s}).Check() == nil
 	return s, ok
 }
@@ -220,7 +253,7 @@ func (f serverFiles) server() (host.Server, bool) {
 	if err != nil {
 		return s, false
 	}
-	got, err := os.ReadFile(f.path(confFile))
+	got, err := trust.ReadFile(f.path(confFile))
 	return s, err == nil && bytes.Equal(want, got)
 }
 
@@ -232,7 +265,7 @@ func (f serverFiles) readLeases() ([]host.Lease, error) {
 	}
 	var last []byte
 	for range 100 {
-		data, err := readFile(f.path(leaseFile))
+		data, err := trust.ReadFile(f.path(leaseFile))
 		if err != nil {
 			return nil, err
 		}
@@ -247,16 +280,6 @@ func (f serverFiles) readLeases() ([]host.Lease, error) {
 		return leases, err
 	}
 	return f.withJournal(leases)
-}
-
-// readFile reads a file up to a size that no file of ours reaches.
-func readFile(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, 256<<20))
 }
 
 // clear removes all files but the lock and those that are named.

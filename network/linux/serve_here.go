@@ -289,7 +289,7 @@ func (b *Backend) setHere(ctx context.Context, files serverFiles, old host.Serve
 
 // say writes down what goes wrong while guests are served, where programs do it too.
 func (f serverFiles) say(err error) {
-	log, openErr := os.OpenFile(f.path(logFile), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
+	log, openErr := f.openLog(os.O_WRONLY | os.O_APPEND)
 	if openErr != nil {
 		return
 	}

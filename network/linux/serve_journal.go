@@ -13,9 +13,8 @@ import (
 	"os"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/go-virtnet/virtnet/internal/dnsmasq"
+	"github.com/go-virtnet/virtnet/internal/trust"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -48,7 +47,7 @@ func (f serverFiles) newJournal(name string, leases []host.Lease) *journal {
 
 func (j *journal) open() (err error) {
 	if j.file == nil {
-		j.file, err = os.OpenFile(j.files.path(journalFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NOFOLLOW, 0o600)
+		j.file, err = trust.Create(j.files.path(journalFile), 0o600)
 	}
 	return err
 }
@@ -146,7 +145,7 @@ func (f serverFiles) readJournaled() (leases []host.Lease, err error) {
 		if err != nil {
 			return nil, err
 		}
-		data, err := readFile(f.path(leaseFile))
+		data, err := trust.ReadFile(f.path(leaseFile))
 		if err != nil {
 			return nil, err
 		}
@@ -168,7 +167,7 @@ func (f serverFiles) readJournaled() (leases []host.Lease, err error) {
 
 // withJournal adds to leases what a journal says, if there is one. A line that is cut off was never acknowledged.
 func (f serverFiles) withJournal(leases []host.Lease) ([]host.Lease, error) {
-	data, err := readFile(f.path(journalFile))
+	data, err := trust.ReadFile(f.path(journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return leases, nil
 	}

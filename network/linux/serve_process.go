@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/go-virtnet/virtnet/internal/trust"
 )
 
 // A process is a running server. It is held by a descriptor, so that it cannot be taken for another process that gets
@@ -276,7 +278,7 @@ func (f serverFiles) record(pid int, instance string, here bool) error {
 // recorded is which process answers, or has. One of ours can be the first of a container; a program of ours never is.
 func (f serverFiles) recorded() (processRecord, bool) {
 	var r processRecord
-	data, err := os.ReadFile(f.path(processFile))
+	data, err := trust.ReadFile(f.path(processFile))
 	return r, err == nil && json.Unmarshal(data, &r) == nil && (r.PID > 1 || r.PID == 1 && r.Here)
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-virtnet/virtnet/internal/dnsmasq"
+	"github.com/go-virtnet/virtnet/internal/trust"
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
@@ -32,7 +33,7 @@ func (f serverFiles) rereads() bool {
 
 // reachable reports whether a server can read files in the folder when it has become another user than root, if it does.
 func (f serverFiles) reachable() bool {
-	if os.Geteuid() != 0 || !mapsNobody() {
+	if os.Geteuid() != 0 || !trust.MapsNobody() {
 		return true
 	}
 	const search = 0o001
@@ -77,7 +78,7 @@ func (b *Backend) reread(ctx context.Context, files serverFiles, old host.Server
 	if err != nil {
 		return false, err
 	}
-	now, err := readFile(files.path(confFile))
+	now, err := trust.ReadFile(files.path(confFile))
 	if err != nil || !bytes.Equal(now, next) {
 		return false, err
 	}
@@ -101,7 +102,7 @@ func (b *Backend) reread(ctx context.Context, files serverFiles, old host.Server
 
 // tell has a server read other hosts and names, and returns when it has.
 func (f serverFiles) tell(ctx context.Context, p *process, s *host.Server) error {
-	log, err := os.Open(f.path(logFile))
+	log, err := f.openLog(os.O_RDONLY)
 	if err != nil {
 		return err
 	}

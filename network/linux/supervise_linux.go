@@ -235,8 +235,13 @@ func (f serverFiles) exist() bool {
 
 // shortenLog empties a log that has become long. The server writes at its end, wherever that is.
 func (f serverFiles) shortenLog() {
-	if stat, err := os.Lstat(f.path(logFile)); err == nil && stat.Size() > maxLog {
-		_ = os.Truncate(f.path(logFile), 0)
+	log, err := f.openLog(os.O_WRONLY)
+	if err != nil {
+		return
+	}
+	defer log.Close()
+	if stat, err := log.Stat(); err == nil && stat.Size() > maxLog {
+		_ = log.Truncate(0)
 	}
 }
 
