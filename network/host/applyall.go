@@ -61,7 +61,12 @@ type course struct {
 
 // advance does the steps that are not done yet up to a number of them. If one fails all are taken back.
 func (c *course) advance(ctx context.Context, b Backend, to int) {
+	ops := c.plan.ops()
 	for c.err == nil && c.done < to {
+		if together := doTogether(ctx, b, ops[c.done:to]); together > 0 {
+			c.done += together
+			continue
+		}
 		step := c.plan[c.done]
 		err := ctx.Err()
 		if err == nil {

@@ -24,7 +24,7 @@ import (
 //   - [errors.ErrUnsupported]: this machine, or this backend, cannot do it
 //
 // A backend may be used by many goroutines. What only some backends can do is an optional interface, found by
-// assertion: [TapOpener], [CounterReader], [MacvtapOpener], [LeaseReader], [NeighbourReader], [Batcher], [Discarder], [Watcher],
+// assertion: [TapOpener], [CounterReader], [MacvtapOpener], [LeaseReader], [NeighbourReader], [Batcher], [Discarder], [Joiner], [Watcher],
 // [SwitchWatcher].
 type Backend interface {
 	Facts(ctx context.Context, scope Scope) (*Facts, error)
@@ -44,6 +44,14 @@ type LeaseReader interface {
 	// Leases returns the leases of the server of that name that have not expired, in the order of their addresses.
 	// Those of a server that died can be read until it is started again or ended. No such server wraps fs.ErrNotExist.
 	Leases(ctx context.Context, server string) ([]Lease, error)
+}
+
+// A Joiner does operations together that it would do in more steps than the machine needs if it did them one by one: to make
+// a link, and what becomes of it at once.
+type Joiner interface {
+	// DoTogether does the first of ops together, as many of them as it can, and returns how many those are. All of them are
+	// done or none; 0 leaves them to Do, and so does an error: only Do tells which of them cannot be done, and why.
+	DoTogether(ctx context.Context, ops []Op) (done int, err error)
 }
 
 // A Batcher carries out several operations in one go where that is faster than one by one.

@@ -146,6 +146,29 @@ func Apply(ctx context.Context, b Backend, p Plan) error {
 	return c.err
 }
 
+// ops are the operations of a plan.
+func (p Plan) ops() []Op {
+	ops := make([]Op, len(p))
+	for i, step := range p {
+		ops[i] = step.Op
+	}
+	return ops
+}
+
+// doTogether does the first operations together, and returns how many those were; 0 if they are to be done one by one. So are
+// those that could not be done: one of them tells why.
+func doTogether(ctx context.Context, b Backend, ops []Op) int {
+	joiner, ok := b.(Joiner)
+	if !ok {
+		return 0
+	}
+	done, err := joiner.DoTogether(ctx, ops)
+	if err != nil {
+		return 0
+	}
+	return done
+}
+
 // Revert takes a plan back, the last step first. What is no longer there (fs.ErrNotExist) counts as taken back, so a
 // plan of which only a part was done can be reverted whole. An error does not end it: the rest is taken back, and all
 // errors are returned together.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/go-virtnet/virtnet/internal/nft"
 	"github.com/go-virtnet/virtnet/internal/rtnl"
@@ -41,6 +42,8 @@ type Backend struct {
 	vsis     vsis
 	stations stations
 	reaper   reaper
+	// kinds are those of links, by their indexes, that others were plugged into or stand on.
+	kinds sync.Map
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
 	sys, vfio string
 	// vfs and bus are the kernel's.
@@ -201,15 +204,15 @@ func (b *Backend) do(ctx context.Context, op host.Op) error {
 	case host.DelBridge:
 		return b.delBridge(op)
 	case host.AddTap:
-		return b.addTap(op)
+		return b.addTap(op, birth{})
 	case host.DelTap:
 		return b.delTap(op)
 	case host.AddVeth:
-		return b.addVeth(op)
+		return b.addVeth(op, birth{})
 	case host.DelVeth:
 		return b.delVeth(op)
 	case host.AddMacvtap:
-		return b.addMacvtap(op)
+		return b.addMacvtap(op, birth{})
 	case host.DelMacvtap:
 		return b.delMacvtap(op)
 	case host.AddMacvlan:

@@ -31,11 +31,11 @@ func TestFailureHalfWay(t *testing.T) {
 		do   func() error
 	}{
 		{"bridge", func() error { return b.addBridge(host.AddBridge{Link: "new", MAC: mac, Owner: long, MTU: 1500}) }},
-		{"tap", func() error { return b.addTap(host.AddTap{Link: "new", MAC: mac, Owner: long}) }},
-		{"tap with an address that is none", func() error { return b.addTap(host.AddTap{Link: "new", MAC: host.MAC{1}}) }},
-		{"tap larger than taps are", func() error { return b.addTap(host.AddTap{Link: "new", MAC: mac, MTU: 65535}) }},
+		{"tap", func() error { return b.addTap(host.AddTap{Link: "new", MAC: mac, Owner: long}, birth{}) }},
+		{"tap with an address that is none", func() error { return b.addTap(host.AddTap{Link: "new", MAC: host.MAC{1}}, birth{}) }},
+		{"tap larger than taps are", func() error { return b.addTap(host.AddTap{Link: "new", MAC: mac, MTU: 65535}, birth{}) }},
 		{"veth", func() error {
-			return b.addVeth(host.AddVeth{Link: "new", MAC: mac, Owner: long, Peer: "eth0", PeerMAC: mac, Namespace: guest.Path()})
+			return b.addVeth(host.AddVeth{Link: "new", MAC: mac, Owner: long, Peer: "eth0", PeerMAC: mac, Namespace: guest.Path()}, birth{})
 		}},
 		{"macvlan", func() error {
 			return b.addMacvlan(host.AddMacvlan{Link: "new", MAC: mac, Owner: long, Lower: "lower", Mode: "bridge", Namespace: guest.Path()})

@@ -19,7 +19,7 @@ import (
 // addMacvlan makes a device where it belongs: it is never seen in this namespace. In mode passthru its address is set
 // through it, as that of a macvtap device is.
 func (b *Backend) addMacvlan(o host.AddMacvlan) error {
-	lower, err := b.below(host.Macvlan, o.Link, o.Lower)
+	lower, err := b.below(host.Macvlan, o.Link, o.Lower, o.Mode)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (b *Backend) addMacvlan(o host.AddMacvlan) error {
 			Lower: lower.Index, Mode: o.Mode, NoPromisc: o.NoPromisc, Namespace: namespace,
 		})
 		if err != nil {
-			return fmt.Errorf("macvlan %s in %s on %s: %w", o.Link, o.Namespace, o.Lower, b.refusal(o.Mode, o.MTU, lower, err))
+			return fmt.Errorf("macvlan %s in %s on %s: %w", o.Link, o.Namespace, o.Lower, b.refusal(o.Mode, o.MTU, o.Lower, err))
 		}
 		return b.finishMacvlan(guest, o, lower)
 	})

@@ -18,37 +18,44 @@ import (
 // addMacvtap makes a device that is like its guest from the first message on, but in mode passthru: there the address is set
 // through the device afterwards, because then the kernel itself gives the device below its own back when this one goes,
 // whatever becomes of this process.
-func (b *Backend) addMacvtap(o host.AddMacvtap) error {
-	lower, err := b.below(host.Macvtap, o.Link, o.Lower)
+func (b *Backend) addMacvtap(o host.AddMacvtap, n birth) error {
+	lower, err := b.below(host.Macvtap, o.Link, o.Lower, o.Mode)
 	if err != nil {
 		return err
 	}
 	err = b.rt.AddMacvtap(rtnl.NewLink{Name: o.Link, MAC: o.MAC, MTU: o.MTU}, rtnl.Stacked{Lower: lower.Index, Mode: o.Mode})
 	if err != nil {
-		return fmt.Errorf("macvtap %s on %s: %w", o.Link, o.Lower, b.refusal(o.Mode, o.MTU, lower, err))
+		return fmt.Errorf("macvtap %s on %s: %w", o.Link, o.Lower, b.refusal(o.Mode, o.MTU, o.Lower, err))
 	}
-	if err := b.finishMacvtap(o, lower); err != nil {
+	if err := b.finishMacvtap(o, lower, n); err != nil {
 		return errors.Join(err, b.delMacvtap(host.DelMacvtap(o)))
 	}
 	return nil
 }
 
-// below finds the link that a macvtap or macvlan device is to stand on.
-func (b *Backend) below(kind host.Kind, link, name string) (rtnl.Link, error) {
-	lower, err := b.rt.Link(name)
-	if err == nil && isMacvtap(lower) {
-		err = fmt.Errorf("%s %s: %s is of kind %s itself: %w", kind, link, name, lower.Kind, fs.ErrInvalid)
+// below finds the link that a macvtap or macvlan device is to stand on: its index, and the rest of it only for mode passthru,
+// in which it lends its address.
+func (b *Backend) below(kind host.Kind, link, name, mode string) (lower rtnl.Link, err error) {
+	var its host.Kind
+	if mode == host.Passthru {
+		lower, err = b.rt.Link(name)
+		its = kindOf(lower)
+	} else {
+		lower.Index, its, err = b.kind(name)
+	}
+	if err == nil && (its == host.Macvtap || its == host.Macvlan) {
+		err = fmt.Errorf("%s %s: %s is of kind %s itself: %w", kind, link, name, its, fs.ErrInvalid)
 	}
 	return lower, err
 }
 
 // finishMacvtap gives a device what the kernel does not take in the message that makes it.
-func (b *Backend) finishMacvtap(o host.AddMacvtap, lower rtnl.Link) error {
+func (b *Backend) finishMacvtap(o host.AddMacvtap, lower rtnl.Link, n birth) error {
 	change := rtnl.Change{Alias: o.Owner}
 	if o.Mode == host.Passthru && o.MAC != host.MAC(lower.MAC) {
 		change.MAC = o.MAC
 	}
-	return keepsAddress(o.Lower, b.setSilent(o.Link, change))
+	return keepsAddress(o.Lower, b.raise(o.Link, change, n))
 }
 
 // keepsAddress tells why the kernel does not give a link another address.
@@ -59,10 +66,13 @@ func keepsAddress(link string, err error) error {
 	return err
 }
 
-// refusal tells why the kernel did not want to make a macvtap or macvlan device of that mode and size. It has one word for
-// many reasons.
-func (b *Backend) refusal(mode string, mtu int, lower rtnl.Link, err error) error {
+// refusal tells why the kernel did not want to make a macvtap or macvlan device of that mode and size on a link. It has one
+// word for many reasons.
+func (b *Backend) refusal(mode string, mtu int, link string, err error) error {
+	lower, lookErr := b.rt.Link(link)
 	switch {
+	case lookErr != nil:
+		return errors.Join(err, lookErr)
 	case errors.Is(err, unix.EBUSY):
 		if lower.Master != 0 {
 			names, nameErr := b.rt.LinkNames(lower.Master)

@@ -20,7 +20,7 @@ import (
 const clone = "/dev/net/tun"
 
 // addTap makes the tap for good as the last thing: until then it ends with the descriptor, also if this process ends.
-func (b *Backend) addTap(o host.AddTap) error {
+func (b *Backend) addTap(o host.AddTap, n birth) error {
 	// A program that is started meanwhile would hold the descriptor until it runs, and keep the tap's only queue busy for
 	// whoever opens it next.
 	syscall.ForkLock.RLock()
@@ -49,7 +49,7 @@ func (b *Backend) addTap(o host.AddTap) error {
 			return fmt.Errorf("tap %s for user or group %d: %w", o.Link, *allow.id, rtnl.Translate(err))
 		}
 	}
-	if err := b.setSilent(o.Link, rtnl.Change{MAC: o.MAC, MTU: o.MTU, Alias: o.Owner}); err != nil {
+	if err := b.raise(o.Link, rtnl.Change{MAC: o.MAC, MTU: o.MTU, Alias: o.Owner}, n); err != nil {
 		return err
 	}
 	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // addVeth makes the peer where it belongs: it is never seen in this namespace. The kernel refuses a peer that is up from
 // its first moment.
-func (b *Backend) addVeth(o host.AddVeth) error {
+func (b *Backend) addVeth(o host.AddVeth, n birth) error {
 	guest, err := openNamespace(o.Namespace)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (b *Backend) addVeth(o host.AddVeth) error {
 	if err != nil {
 		return fmt.Errorf("veth %s with peer %s in %s: %w", o.Link, o.Peer, o.Namespace, err)
 	}
-	if err := b.setSilent(o.Link, rtnl.Change{Alias: o.Owner}); err != nil {
+	if err := b.raise(o.Link, rtnl.Change{Alias: o.Owner}, n); err != nil {
 		return errors.Join(err, b.delLink(o.Link, host.Veth, o.MAC))
 	}
 	return nil
