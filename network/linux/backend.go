@@ -42,6 +42,7 @@ type Backend struct {
 	vsis     vsis
 	stations stations
 	reaper   reaper
+	privacy  privacy
 	// kinds are those of links, by their indexes, that others were plugged into or stand on.
 	kinds sync.Map
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
@@ -79,6 +80,7 @@ func (b *Backend) Close() error {
 	err := errors.Join(b.closeReaper(), b.servers.here.close())
 	b.stations.close()
 	b.servers.close()
+	b.privacy.close()
 	return errors.Join(err, b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
 }
 

@@ -11,7 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -51,18 +54,22 @@ func (b *Backend) OpenMacvtap(ctx context.Context, made host.AddMacvtap, queues 
 }
 
 func (b *Backend) openMacvtap(l rtnl.Link, queues int, flags uint16) ([]*os.File, error) {
-	device, err := b.characterDevice(l)
+	p, err := b.privacy.open(b.enter)
 	if err != nil {
 		return nil, err
 	}
-	node, err := privateNode(device)
+	device, err := p.characterDevice(l)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(node)
+	node, err := p.addNode(device)
+	if err != nil {
+		return nil, err
+	}
+	defer p.removeNode(node)
 	var files []*os.File
 	for range queues {
-		fd, err := openMacvtapQueue(node, l.Name, flags)
+		fd, err := p.openQueue(node, l.Name, flags)
 		if err == nil {
 			files = append(files, os.NewFile(uintptr(fd), fmt.Sprintf("/dev/tap%d", l.Index)))
 			continue
@@ -75,9 +82,9 @@ func (b *Backend) openMacvtap(l rtnl.Link, queues int, flags uint16) ([]*os.File
 	return files, nil
 }
 
-// openMacvtapQueue opens one queue, and makes sure that it is of the device of that name.
-func openMacvtapQueue(node int, name string, flags uint16) (int, error) {
-	fd, err := ignoringEINTR(func() (int, error) { return unix.Openat(node, nodeName, unix.O_RDWR|unix.O_CLOEXEC, 0) })
+// openQueue opens one queue, and makes sure that it is of the device of that name.
+func (p *private) openQueue(node, name string, flags uint16) (int, error) {
+	fd, err := ignoringEINTR(func() (int, error) { return unix.Openat(p.nodes, node, unix.O_RDWR|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return -1, rtnl.Translate(&os.PathError{Op: "open", Path: "macvtap " + name, Err: err})
 	}
@@ -99,53 +106,88 @@ func openMacvtapQueue(node int, name string, flags uint16) (int, error) {
 	return fd, nil
 }
 
-// characterDevice finds the number of the character device of a macvtap device, in a sysfs of the namespace that it is in.
-func (b *Backend) characterDevice(l rtnl.Link) (number uint64, err error) {
-	// In a thread of its own, which stays in the namespace until the sysfs is made.
-	err = b.enter(func() error {
+// A privacy is what a backend needs to open macvtap devices. It is made for the first of them and kept: to give back a file
+// system takes the kernel longer than all the rest.
+type privacy struct {
+	sync.Mutex
+	made *private
+}
+
+// A private is two file systems that are mounted nowhere, so that nobody else sees them. They are gone when their descriptors
+// are closed, and whatever was opened there.
+type private struct {
+	// sys is a sysfs of the backend's network namespace, and nodes is in memory.
+	sys, nodes int
+	// count is how many nodes there were.
+	count atomic.Uint64
+}
+
+func (p *privacy) open(enter func(func() error) error) (*private, error) {
+	p.Lock()
+	defer p.Unlock()
+	if p.made != nil {
+		return p.made, nil
+	}
+	made := &private{}
+	err := enter(func() (err error) {
+		// In a thread that stays in the namespace until the sysfs is made.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		sys, err := detached("sysfs")
-		if err != nil {
-			return err
-		}
-		defer unix.Close(sys)
-		path := fmt.Sprintf("class/net/%s/macvtap/tap%d/dev", l.Name, l.Index)
-		fd, err := ignoringEINTR(func() (int, error) { return unix.Openat(sys, path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
-		if err != nil {
-			return rtnl.Translate(&os.PathError{Op: "open", Path: "/sys/" + path, Err: err})
-		}
-		defer unix.Close(fd)
-		text := make([]byte, 32)
-		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, text) })
-		if err != nil {
-			return rtnl.Translate(&os.PathError{Op: "read", Path: "/sys/" + path, Err: err})
-		}
-		var major, minor uint32
-		if _, err := fmt.Sscanf(strings.TrimSpace(string(text[:n])), "%d:%d", &major, &minor); err != nil {
-			return fmt.Errorf("/sys/%s holds %q: %w", path, text[:n], err)
-		}
-		number = unix.Mkdev(major, minor)
-		return nil
+		made.sys, err = detached("sysfs")
+		return err
 	})
-	return number, err
+	if err != nil {
+		return nil, err
+	}
+	if made.nodes, err = detached("tmpfs"); err != nil {
+		unix.Close(made.sys)
+		return nil, err
+	}
+	p.made = made
+	return made, nil
 }
 
-// nodeName is what the node is called in its folder.
-const nodeName = "tap"
-
-// privateNode makes a file system in memory that is mounted nowhere, with a node for a character device. It is gone when
-// the descriptor that is returned is closed, and whatever was opened there.
-func privateNode(device uint64) (folder int, err error) {
-	if folder, err = detached("tmpfs"); err != nil {
-		return -1, err
+func (p *privacy) close() {
+	p.Lock()
+	defer p.Unlock()
+	if p.made != nil {
+		unix.Close(p.made.sys)
+		unix.Close(p.made.nodes)
+		p.made = nil
 	}
-	if err := unix.Mknodat(folder, nodeName, unix.S_IFCHR|0o600, int(device)); err != nil {
-		unix.Close(folder)
-		return -1, rtnl.Translate(&os.PathError{Op: "mknod", Path: "private node", Err: err})
-	}
-	return folder, nil
 }
+
+// characterDevice finds the number of the character device of a macvtap device.
+func (p *private) characterDevice(l rtnl.Link) (number uint64, err error) {
+	path := fmt.Sprintf("class/net/%s/macvtap/tap%d/dev", l.Name, l.Index)
+	fd, err := ignoringEINTR(func() (int, error) { return unix.Openat(p.sys, path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return 0, rtnl.Translate(&os.PathError{Op: "open", Path: "/sys/" + path, Err: err})
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 32)
+	n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, text) })
+	if err != nil {
+		return 0, rtnl.Translate(&os.PathError{Op: "read", Path: "/sys/" + path, Err: err})
+	}
+	var major, minor uint32
+	if _, err := fmt.Sscanf(strings.TrimSpace(string(text[:n])), "%d:%d", &major, &minor); err != nil {
+		return 0, fmt.Errorf("/sys/%s holds %q: %w", path, text[:n], err)
+	}
+	return unix.Mkdev(major, minor), nil
+}
+
+// addNode makes a node for a character device, which has to be removed.
+func (p *private) addNode(device uint64) (name string, err error) {
+	name = strconv.FormatUint(p.count.Add(1), 10)
+	if err := unix.Mknodat(p.nodes, name, unix.S_IFCHR|0o600, int(device)); err != nil {
+		return "", rtnl.Translate(&os.PathError{Op: "mknod", Path: "private node", Err: err})
+	}
+	return name, nil
+}
+
+// removeNode removes a node. One that stays is seen by nobody, and never used again.
+func (p *private) removeNode(name string) { _ = unix.Unlinkat(p.nodes, name, 0) }
 
 // detached opens a new file system without mounting it anywhere. One of type sysfs shows the network namespace of the
 // thread.
