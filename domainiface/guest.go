@@ -16,4 +16,8 @@ type Guest struct {
 	Namespace string
 	// User and Group may open the tap device besides root; nil means nobody else. A macvtap is opened by [Port.Open] only.
 	User, Group *uint32
+	// Opens says that this program will open the tap device with [Port.Open]: it is then open from the moment it is made, which is
+	// faster, and nobody else can open it before, unless it has several queues. False leaves it to whoever comes, such as a
+	// monitor that opens it by its name.
+	Opens bool `json:"-"`
 }

@@ -36,7 +36,7 @@ func request(g Guest, i *Interface, rules schema.Rules, vepa network.VEPAPolicy)
 		Port: i.Request(), Asks: Places(), Origin: kept,
 		Check: func(r *network.Resolution) error { return i.ValidatePort(r, Hypervisor{}, rules) },
 		Link:  deviceTemplate, DirectLink: macvtapTemplate, DirectAway: g.Namespace != "",
-		Scope: host.Scope{Sysctls: []string{ipv6Default}},
+		Opens: g.Opens, Scope: host.Scope{Sysctls: []string{ipv6Default}},
 		Plan: func(p *network.Port, link string, f *host.Facts) (host.Plan, error) {
 			switch {
 			case p.Plug != nil && p.Plug.Type == network.PlugHostdevPCI:

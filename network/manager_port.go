@@ -37,6 +37,9 @@ type PortRequest struct {
 	DirectAway bool
 	// Plan says what has to be done on the host for a port with this plug, on the device of that name. Nil does nothing.
 	Plan func(p *Port, link string, f *host.Facts) (host.Plan, error)
+	// Opens says that the caller will open the tap that Plan makes, with the backend's [host.TapOpener]: it stays open from the
+	// moment it is made, if the backend is a [host.TapKeeper].
+	Opens bool
 	// Scope names the facts that Plan needs besides the bridge or device of the plug.
 	Scope host.Scope
 	// Origin is kept with the port and given back as it is, for the caller: where the request comes from.

@@ -48,7 +48,9 @@ func (m *Manager) CreatePort(ctx context.Context, req PortRequest) (*PortStatus,
 	if err := m.hook(ctx, PortPlug, r); err != nil {
 		return nil, errors.Join(err, m.forgetPort(context.WithoutCancel(ctx), r))
 	}
+	closeTap := m.keepTap(req, r.Plan)
 	if err := host.Apply(ctx, m.backend, r.Plan); err != nil {
+		closeTap()
 		return nil, errors.Join(err, m.afterPortFailure(context.WithoutCancel(ctx), r, err))
 	}
 	r.Stage = running
@@ -57,6 +59,17 @@ func (m *Manager) CreatePort(ctx context.Context, req PortRequest) (*PortStatus,
 	}
 	m.emit(Event{Kind: EventPortAdded, Network: r.Name, Port: p.UUID, Link: r.Link})
 	return r.status()
+}
+
+// keepTap has the tap that a plan makes stay open for a caller who will open it.
+func (m *Manager) keepTap(req PortRequest, plan host.Plan) (release func()) {
+	keeper, ok := m.backend.(host.TapKeeper)
+	for _, step := range plan {
+		if tap, makes := step.Op.(host.AddTap); makes && ok && req.Opens {
+			return keeper.KeepTap(tap.Link)
+		}
+	}
+	return func() {}
 }
 
 // checkNewPort refuses a port that has a record. The caller holds the port's lock.

@@ -95,7 +95,7 @@ func (g *guests) next() *domainiface.Interface {
 }
 
 func (g *guests) attach(doc *domainiface.Interface) (guest, error) {
-	who := domainiface.Guest{Name: "guest"}
+	who := domainiface.Guest{Name: "guest", Opens: true}
 	if g.kind.name == "veth" {
 		who.Namespace = g.container
 	}

@@ -24,8 +24,8 @@ import (
 //   - [errors.ErrUnsupported]: this machine, or this backend, cannot do it
 //
 // A backend may be used by many goroutines. What only some backends can do is an optional interface, found by
-// assertion: [TapOpener], [CounterReader], [MacvtapOpener], [LeaseReader], [NeighbourReader], [Batcher], [Discarder], [Joiner], [Watcher],
-// [SwitchWatcher].
+// assertion: [TapOpener], [TapKeeper], [CounterReader], [MacvtapOpener], [LeaseReader],
+// [NeighbourReader], [Batcher], [Discarder], [Joiner], [Watcher], [SwitchWatcher].
 type Backend interface {
 	Facts(ctx context.Context, scope Scope) (*Facts, error)
 	Do(ctx context.Context, op Op) error
@@ -37,6 +37,15 @@ type TapOpener interface {
 	// the tap was made with them. They are in blocking mode, close on exec, and belong to the caller. More than one
 	// queue needs a tap made with Queues above one. A missing device wraps fs.ErrNotExist.
 	OpenTap(ctx context.Context, link string, queues int) ([]*os.File, error)
+}
+
+// A TapKeeper is a [TapOpener] that has taps open from the moment when it makes them, which spares the machine to close and
+// open them again.
+type TapKeeper interface {
+	TapOpener
+	// KeepTap has the next tap of that name that is made stay open, for OpenTap to hand over. Until then nobody else can open it
+	// if it has but one queue. Removing the tap ends that, and so does release.
+	KeepTap(link string) (release func())
 }
 
 // A LeaseReader reads the leases that a running server has given out.

@@ -43,6 +43,7 @@ type Backend struct {
 	stations stations
 	reaper   reaper
 	privacy  privacy
+	taps     keptTaps
 	// kinds are those of links, by their indexes, that others were plugged into or stand on.
 	kinds sync.Map
 	// sys is the folder of sysfs, and vfio that of the devices which are handed over.
@@ -81,6 +82,7 @@ func (b *Backend) Close() error {
 	b.stations.close()
 	b.servers.close()
 	b.privacy.close()
+	b.taps.close()
 	return errors.Join(err, b.tc.Close(), b.rt.Close(), b.nft.Close(), b.closeNamespace())
 }
 

@@ -25,6 +25,12 @@ func (b *Backend) OpenTap(ctx context.Context, link string, queues int) ([]*os.F
 	if err := errors.Join(ctx.Err(), host.CheckName(link)); err != nil {
 		return nil, err
 	}
+	if queues == 1 {
+		if file, ok := b.taps.take(link); ok {
+			return []*os.File{file}, nil
+		}
+	}
+	b.taps.drop(link)
 	tap, err := b.rt.Link(link)
 	if err != nil {
 		return nil, err

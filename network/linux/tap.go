@@ -29,7 +29,14 @@ func (b *Backend) addTap(o host.AddTap, n birth) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	made := false
+	defer func() {
+		if made {
+			b.taps.put(o.Link, fd)
+		} else {
+			unix.Close(fd)
+		}
+	}()
 	flags := tapFlags(o.Queues > 1, o.VnetHdr) | unix.IFF_TUN_EXCL
 	if err := attach(fd, o.Link, flags); err != nil {
 		// The kernel's word for a name that is taken.
@@ -55,10 +62,17 @@ func (b *Backend) addTap(o host.AddTap, n birth) error {
 	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
 		return fmt.Errorf("tap %s: %w", o.Link, rtnl.Translate(err))
 	}
+	made = true
 	return nil
 }
 
-func (b *Backend) delTap(o host.DelTap) error { return b.delLink(o.Link, host.Tap, o.MAC) }
+func (b *Backend) delTap(o host.DelTap) error {
+	err := b.delLink(o.Link, host.Tap, o.MAC)
+	if err == nil {
+		b.taps.drop(o.Link)
+	}
+	return err
+}
 
 // openClone opens a descriptor that will be one queue of a tap in the backend's namespace. It blocks when read from.
 func (b *Backend) openClone() (fd int, err error) {
