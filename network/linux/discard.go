@@ -50,6 +50,9 @@ func (b *Backend) Discard(ctx context.Context, ops []host.Op) []error {
 		if err != nil || errs[d.at] != nil {
 			errs[d.at] = b.Do(ctx, ops[d.at]) // which is slower, and asks less
 		}
+		if tap, ok := ops[d.at].(host.DelTap); ok && errs[d.at] == nil {
+			b.taps.drop(tap.Link)
+		}
 	}
 	return errs
 }

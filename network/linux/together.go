@@ -26,7 +26,7 @@ func (b *Backend) DoTogether(ctx context.Context, ops []host.Op) (done int, err 
 		return 0, err
 	}
 	for _, op := range ops[:done] {
-		if err := op.Check(); err != nil {
+		if err := errors.Join(op.Check(), b.pass(op)); err != nil {
 			return 0, err
 		}
 	}
