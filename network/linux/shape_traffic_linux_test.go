@@ -38,7 +38,7 @@ var shaperMAC = host.MAC{2, 0, 0, 0, 0, 9}
 // guestMAC is the address of a guest.
 func guestMAC(i int) host.MAC { return host.MAC{0x52, 0x54, 0, 0, 0, byte(i)} }
 
-func newShaper(t *testing.T, guests int) *shaper {
+func newShaper(t testing.TB, guests int) *shaper {
 	t.Helper()
 	s := &shaper{}
 	s.backend, s.ns = open(t)
@@ -61,7 +61,7 @@ func newShaper(t *testing.T, guests int) *shaper {
 	return s
 }
 
-func (s *shaper) do(t *testing.T, ops ...host.Op) {
+func (s *shaper) do(t testing.TB, ops ...host.Op) {
 	t.Helper()
 	for _, op := range ops {
 		require.NoError(t, s.backend.Do(t.Context(), op), op.String())
@@ -69,7 +69,7 @@ func (s *shaper) do(t *testing.T, ops ...host.Op) {
 }
 
 // best is the shape with the best queue of this kernel.
-func (s *shaper) best(t *testing.T, shape host.Shape) host.SetShape {
+func (s *shaper) best(t testing.TB, shape host.Shape) host.SetShape {
 	t.Helper()
 	f, err := s.backend.Facts(t.Context(), host.Scope{Shaping: true})
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func (s *shaper) best(t *testing.T, shape host.Shape) host.SetShape {
 }
 
 // sent is what the classes of a link have sent, by their numbers.
-func (s *shaper) sent(t *testing.T, index int) map[uint16]uint64 {
+func (s *shaper) sent(t testing.TB, index int) map[uint16]uint64 {
 	t.Helper()
 	classes, err := s.tc.Classes(index)
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func (s *shaper) sent(t *testing.T, index int) map[uint16]uint64 {
 	return bytes
 }
 
-func (s *shaper) index(t *testing.T, wanted func(rtnl.Link) bool) int {
+func (s *shaper) index(t testing.TB, wanted func(rtnl.Link) bool) int {
 	t.Helper()
 	links, err := s.rt.Links()
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ type stream struct {
 	size int
 }
 
-func newStream(t *testing.T, ns *testenv.Namespace, link string, to host.MAC, etherType uint16) stream {
+func newStream(t testing.TB, ns *testenv.Namespace, link string, to host.MAC, etherType uint16) stream {
 	t.Helper()
 	s := stream{size: 1486, to: unix.SockaddrLinklayer{Protocol: binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, etherType)), Halen: 6}}
 	copy(s.to.Addr[:], to[:])
@@ -138,7 +138,7 @@ func newStream(t *testing.T, ns *testenv.Namespace, link string, to host.MAC, et
 }
 
 // flood sends on all streams until enough is true.
-func flood(t *testing.T, streams []stream, enough func() bool) {
+func flood(t testing.TB, streams []stream, enough func() bool) {
 	t.Helper()
 	frame := make([]byte, jumbo)
 	polled := make([]unix.PollFd, len(streams))
@@ -175,7 +175,7 @@ func lasting(d time.Duration) func() bool {
 }
 
 // measure floods for a while after the burst is gone, and returns kilobytes per second by class.
-func (s *shaper) measure(t *testing.T, index int, streams []stream, d time.Duration) map[uint16]float64 {
+func (s *shaper) measure(t testing.TB, index int, streams []stream, d time.Duration) map[uint16]float64 {
 	t.Helper()
 	flood(t, streams, lasting(d/4))
 	before, start := s.sent(t, index), time.Now()
@@ -190,7 +190,7 @@ func (s *shaper) measure(t *testing.T, index int, streams []stream, d time.Durat
 
 // tries wants a measurement to come out right once in a few times: when other programs keep this one waiting, it is them that
 // are measured. If it never does on a machine that is busy, the test is skipped, and says so.
-func tries(t *testing.T, measure func() error) {
+func tries(t testing.TB, measure func() error) {
 	t.Helper()
 	var err error
 	for range 4 {
@@ -228,12 +228,18 @@ func near(what string, want, speed, part float64) error {
 	return fmt.Errorf("%s: %f kB/s, want %f", what, speed, want)
 }
 
-// holds wants the rate to be within a hundredth of the limit.
-func (s *shaper) holds(t *testing.T, limit host.Limit, index int, from stream) {
-	t.Helper()
+// fastFor is a stream that is faster than a limit, or it would be the sender that is measured.
+func (s stream) fastFor(limit host.Limit) stream {
 	if limit.Rate > 10_000 {
-		from.size = jumbo // or it would be the sender that is measured
+		s.size = jumbo
 	}
+	return s
+}
+
+// holds wants the rate to be within a hundredth of the limit.
+func (s *shaper) holds(t testing.TB, limit host.Limit, index int, from stream) {
+	t.Helper()
+	from = from.fastFor(limit)
 	tries(t, func() error {
 		return near("average", float64(limit.Rate), s.measure(t, index, []stream{from}, 2*time.Second)[1], 0.01)
 	})
@@ -246,17 +252,50 @@ func TestAverageHolds(t *testing.T) {
 	}
 	for _, mbit := range []uint64{1, 10, 100, 500} {
 		limit := host.NewLimit(mbit*125, 0, 0)
-		t.Run(fmt.Sprintf("%d Mbit/s sent", mbit), func(t *testing.T) {
-			s := newShaper(t, 1)
-			s.do(t, s.best(t, host.Shape{Link: "veth0", Egress: limit}))
-			s.holds(t, limit, s.index(t, named("veth0")), newStream(t, s.ns, "veth0", guestMAC(0), 0x88b5))
-		})
-		t.Run(fmt.Sprintf("%d Mbit/s received", mbit), func(t *testing.T) {
-			s := newShaper(t, 1)
-			s.do(t, s.best(t, host.Shape{Link: "veth0", Ingress: limit}))
-			s.holds(t, limit, s.index(t, ofKind("ifb")), newStream(t, s.guests[0], "eth0", shaperMAC, 0x88b5))
-		})
+		for _, d := range directions {
+			t.Run(fmt.Sprintf("%d Mbit/s %s", mbit, d.name), func(t *testing.T) {
+				s, index, from := d.shaper(t, limit)
+				s.holds(t, limit, index, from)
+			})
+		}
 	}
+}
+
+// A direction is one of those in which a link is limited.
+type direction struct {
+	name  string
+	shape func(host.Limit) host.Shape
+	// counts finds the device that counts what passes, and from opens who sends.
+	counts func(rtnl.Link) bool
+	from   func(testing.TB, *shaper) stream
+}
+
+var directions = []direction{
+	{
+		"sent", func(l host.Limit) host.Shape { return host.Shape{Link: "veth0", Egress: l} }, named("veth0"),
+		func(t testing.TB, s *shaper) stream { return newStream(t, s.ns, "veth0", guestMAC(0), 0x88b5) },
+	},
+	{
+		"received", func(l host.Limit) host.Shape { return host.Shape{Link: "veth0", Ingress: l} }, ofKind("ifb"),
+		func(t testing.TB, s *shaper) stream { return newStream(t, s.guests[0], "eth0", shaperMAC, 0x88b5) },
+	},
+}
+
+// shaper is a bridge with a guest that is limited, the number of the device that counts it, and who sends.
+func (d direction) shaper(t testing.TB, limit host.Limit) (s *shaper, index int, from stream) {
+	t.Helper()
+	s = newShaper(t, 1)
+	s.do(t, s.best(t, d.shape(limit)))
+	return s, s.index(t, d.counts), d.from(t, s)
+}
+
+// burst floods, and returns kilobytes per second of what passes of a burst of 1 MiB after its first packets.
+func (s *shaper) burst(t testing.TB, index int, streams []stream) float64 {
+	t.Helper()
+	flood(t, streams, func() bool { return s.sent(t, index)[1] >= 64<<10 })
+	first, start := s.sent(t, index)[1], time.Now()
+	flood(t, streams, func() bool { return s.sent(t, index)[1] >= 800<<10 })
+	return float64(s.sent(t, index)[1]-first) / time.Since(start).Seconds() / 1000
 }
 
 // TestPeakHolds wants a burst to pass at the speed of the peak, in both directions, and the average afterwards.
@@ -265,27 +304,12 @@ func TestPeakHolds(t *testing.T) {
 		t.Skip("it takes some seconds")
 	}
 	limit := host.NewLimit(1250, 6250, 1024)
-	for name, c := range map[string]struct {
-		shape host.Shape
-		count func(rtnl.Link) bool
-		from  func(*testing.T, *shaper) stream
-	}{
-		"sent": {host.Shape{Link: "veth0", Egress: limit}, named("veth0"), func(t *testing.T, s *shaper) stream {
-			return newStream(t, s.ns, "veth0", guestMAC(0), 0x88b5)
-		}},
-		"received": {host.Shape{Link: "veth0", Ingress: limit}, ofKind("ifb"), func(t *testing.T, s *shaper) stream {
-			return newStream(t, s.guests[0], "eth0", shaperMAC, 0x88b5)
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, d := range directions {
+		t.Run(d.name, func(t *testing.T) {
 			tries(t, func() error {
-				s := newShaper(t, 1)
-				s.do(t, s.best(t, c.shape))
-				index, streams := s.index(t, c.count), []stream{c.from(t, s)}
-				flood(t, streams, func() bool { return s.sent(t, index)[1] >= 64<<10 })
-				first, start := s.sent(t, index)[1], time.Now()
-				flood(t, streams, func() bool { return s.sent(t, index)[1] >= 800<<10 })
-				speed := float64(s.sent(t, index)[1]-first) / time.Since(start).Seconds() / 1000
+				s, index, from := d.shaper(t, limit)
+				streams := []stream{from}
+				speed := s.burst(t, index, streams)
 				require.Less(t, speed, 1.1*6250, "the burst at peak, kB/s")
 				if speed < 0.75*6250 {
 					return fmt.Errorf("the burst passes at %f kB/s, not at the peak", speed)
@@ -304,18 +328,11 @@ func TestFloorsHold(t *testing.T) {
 	}
 	for name, etherType := range map[string]uint16{"IPv4": unix.ETH_P_IP, "IPv6": unix.ETH_P_IPV6, "something else": 0x88b5} {
 		t.Run(name, func(t *testing.T) {
-			s := newShaper(t, 3)
-			bpf := etherType != unix.ETH_P_IP // both classifiers, where there are both
-			s.do(t, s.best(t, host.Shape{Link: "br0", Egress: host.NewLimit(2500, 5000, 0)}),
-				host.AddClass{Link: "br0", ID: 3, MAC: guestMAC(0), Rate: 1000, BPF: bpf}, host.AddClass{Link: "br0", ID: 0x1234, MAC: guestMAC(1), Rate: 400, BPF: bpf})
-			var streams []stream
-			for i := range s.guests {
-				streams = append(streams, newStream(t, s.ns, "br0", guestMAC(i), etherType))
-			}
+			s, streams := newGreedy(t, etherType)
 			index := s.index(t, named("br0"))
 			tries(t, func() error {
 				speed := s.measure(t, index, streams, 2*time.Second)
-				for class, floor := range map[uint16]float64{3: 1000, 0x1234: 400, 2: 1100} {
+				for class, floor := range floors {
 					if speed[class] < 0.98*floor {
 						return fmt.Errorf("class 1:%x of %v has less than %f kB/s", class, speed, floor)
 					}
@@ -327,4 +344,21 @@ func TestFloorsHold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// floors are what the classes of three greedy guests are sure of, in kB/s: the third has what is left.
+var floors = map[uint16]float64{3: 1000, 0x1234: 400, 2: 1100}
+
+// newGreedy is a bridge of 2500 kB/s with three guests who want all of it.
+func newGreedy(t testing.TB, etherType uint16) (*shaper, []stream) {
+	t.Helper()
+	s := newShaper(t, 3)
+	bpf := etherType != unix.ETH_P_IP // both classifiers, where there are both
+	s.do(t, s.best(t, host.Shape{Link: "br0", Egress: host.NewLimit(2500, 5000, 0)}),
+		host.AddClass{Link: "br0", ID: 3, MAC: guestMAC(0), Rate: 1000, BPF: bpf}, host.AddClass{Link: "br0", ID: 0x1234, MAC: guestMAC(1), Rate: 400, BPF: bpf})
+	var streams []stream
+	for i := range s.guests {
+		streams = append(streams, newStream(t, s.ns, "br0", guestMAC(i), etherType))
+	}
+	return s, streams
 }
