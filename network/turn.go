@@ -99,31 +99,32 @@ func (m *Manager) turnDefinition(ctx context.Context, t *turn, edit func(*Networ
 	return m.checkBridge(ctx, n)
 }
 
-// turnLive finds what the network that runs becomes, and how.
+// turnLive finds what the network that runs becomes, and how. Ports are only looked at by a change that could touch them: any other is the
+// same with one as with a thousand.
 func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit func(*Network) (*Network, error)) error {
 	was, err := t.record.live()
 	if err != nil {
 		return err
 	}
 	was.Source = schema.Source{}
-	ports, err := m.pluggedPorts(ctx, t.name)
-	if err != nil {
-		return err
-	}
-	n, err := edit(was.counted(ports))
-	if err != nil {
-		return err
-	}
-	n.uncount()
-	if d := t.plan.Definition; d != nil && n.UUID == d.UUID {
-		if err := n.adopt(d); err != nil { // what is chosen now is chosen once
+	var ports []*PortStatus
+	if was.countsUsers() {
+		if ports, err = m.pluggedPorts(ctx, t.name); err != nil {
 			return err
 		}
 	}
-	if n, err = m.complete(ctx, n); err != nil {
+	n, err := m.becomes(ctx, t, was.counted(ports), edit)
+	if err != nil {
 		return err
 	}
 	t.plan.Live = n
+	from, to := socketOf(was), socketOf(n)
+	stay := from == to && was.Mode() == n.Mode()
+	if !stay && ports == nil {
+		if ports, err = m.pluggedPorts(ctx, t.name); err != nil {
+			return err
+		}
+	}
 	if err := firstOf(checkKind(was, n, ports), checkUsed(was.counted(ports), n, req.rules)); err != nil {
 		return err
 	}
@@ -131,8 +132,10 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 		return err
 	}
 	scope := PlanScope(n).And(t.record.Plan.Scope())
-	for _, p := range ports {
-		scope = scope.And(p.Built.Scope())
+	if !stay {
+		for _, p := range ports {
+			scope = scope.And(p.Built.Scope())
+		}
 	}
 	if t.facts, err = m.backend.Facts(ctx, scope); err != nil {
 		return err
@@ -140,7 +143,7 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 	if t.next, err = PlanAs(m.config.Rules, n, without(t.facts, t.record.Plan), nil); err != nil {
 		return err
 	}
-	if from, to := socketOf(was), socketOf(n); from != to && from.bridge != "" && to.bridge != "" {
+	if from != to && from.bridge != "" && to.bridge != "" {
 		t.moves = true
 		t.plan.Changes = replanMoved(t.record.Plan, t.next, to.bridge, plugsInto(from.bridge, ports, t.facts))
 	} else {
@@ -150,6 +153,21 @@ func (m *Manager) turnLive(ctx context.Context, t *turn, req UpdateRequest, edit
 		return err
 	}
 	return planOf(t.plan.Changes).Check()
+}
+
+// becomes is the complete document that an edit makes of that of a network that runs.
+func (m *Manager) becomes(ctx context.Context, t *turn, was *Network, edit func(*Network) (*Network, error)) (*Network, error) {
+	n, err := edit(was)
+	if err != nil {
+		return nil, err
+	}
+	n.uncount()
+	if d := t.plan.Definition; d != nil && n.UUID == d.UUID {
+		if err := n.adopt(d); err != nil { // what is chosen now is chosen once
+			return nil, err
+		}
+	}
+	return m.complete(ctx, n)
 }
 
 // keepInPlan notes the leases of a server that ends, so that it has them again if it is taken back.
@@ -258,6 +276,9 @@ func (m *Manager) pluggedPorts(ctx context.Context, name string) ([]*PortStatus,
 	}
 	return ports, nil
 }
+
+// countsUsers reports whether a network has devices that it hands out, and of which it has to be known who uses them.
+func (n *Network) countsUsers() bool { return n.Forward != nil && len(n.Forward.Interfaces) > 0 }
 
 // counted is n with the number of ports at each device.
 func (n *Network) counted(ports []*PortStatus) *Network {

@@ -115,8 +115,8 @@ func (g guest) detach(ctx context.Context) error {
 	return errors.Join(append(errs, g.port.Detach(ctx))...)
 }
 
-// add attaches guests that are there besides the one that is measured, until the benchmark ends.
-func (g *guests) add(count int) {
+// add attaches guests that are there besides the one that is measured, until the benchmark ends, and returns the last.
+func (g *guests) add(count int) (last guest) {
 	g.b.Helper()
 	var all []guest
 	g.b.Cleanup(func() {
@@ -125,8 +125,9 @@ func (g *guests) add(count int) {
 	for range count {
 		one, err := g.attach(g.next())
 		require.NoError(g.b, err)
-		all = append(all, one)
+		all, last = append(all, one), one
 	}
+	return last
 }
 
 // own is the library's way to attach and detach a guest.

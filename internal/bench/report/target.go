@@ -29,6 +29,7 @@ var targets = []target{
 	{Operation: "Rules add", Beside: "floor", Most: 1.5},
 	{Operation: "Rules delete", Beside: "floor", Most: 2},
 	{Operation: "Round trip", Beside: "one", Most: 2},
+	{Operation: "Change", Beside: "one", Most: 1.5},
 	{Operation: "Limit", Beside: "asked", Sizes: []int{1, 10, 100, 500}, Least: 0.99, Most: 1.01},
 	{Operation: "Limit", Beside: "asked", Sizes: []int{1000}, Least: 0.98, Most: 1.02},
 	{Operation: "Burst", Beside: "asked", Least: 4.7, Most: 5.1},
