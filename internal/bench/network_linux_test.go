@@ -31,6 +31,8 @@ type bed struct {
 	nets    *network.Manager
 	backend *linux.Backend
 	run     string
+	config  linux.Config
+	store   network.Store
 }
 
 func newBed(b testing.TB) *bed { b.Helper(); return newBedIn(b, "") }
@@ -39,14 +41,26 @@ func newBed(b testing.TB) *bed { b.Helper(); return newBedIn(b, "") }
 func newBedIn(b testing.TB, namespace string) *bed {
 	b.Helper()
 	testenv.NeedRoot(b)
-	backend, err := linux.Open(linux.Config{RunDir: filepath.Join(b.TempDir(), "run"), Namespace: namespace})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, backend.Close()) })
 	run, err := os.MkdirTemp("/run", "bench")
 	require.NoError(b, err)
-	nets, err := network.Open(b.Context(), backend, network.Dirs(filepath.Join(b.TempDir(), "state"), run))
+	d := &bed{
+		run: run, config: linux.Config{RunDir: filepath.Join(b.TempDir(), "run"), Namespace: namespace},
+		store: network.Dirs(filepath.Join(b.TempDir(), "state"), run),
+	}
+	d.nets, d.backend, err = d.open(b.Context())
 	require.NoError(b, err)
-	return &bed{nets, backend, run}
+	b.Cleanup(func() { require.NoError(b, d.backend.Close()) })
+	return d
+}
+
+// open is what a program that uses the library does first.
+func (d *bed) open(ctx context.Context) (*network.Manager, *linux.Backend, error) {
+	backend, err := linux.Open(d.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	nets, err := network.Open(ctx, backend, d.store)
+	return nets, backend, err
 }
 
 // natNetwork is the i-th of networks that do not overlap, with DHCP or without.

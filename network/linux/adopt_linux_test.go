@@ -74,13 +74,7 @@ func TestAdoptLibvirt(t *testing.T) {
 		return
 	}
 	testenv.NeedRoot(t)
-	for program, pkg := range map[string]string{
-		"libvirtd": "libvirt-daemon", "virsh": "libvirt-clients", "iptables": "iptables", "dnsmasq": "dnsmasq-base", "ip": "iproute2",
-	} {
-		if _, err := exec.LookPath(program); err != nil {
-			testenv.Skip(t, "needs the program %s (of the package %s)", program, pkg)
-		}
-	}
+	testenv.NeedLibvirt(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestAdoptLibvirt$", "-test.v", "-test.timeout=2m")
 	cmd.Env = append(os.Environ(), libvirtEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
@@ -117,7 +111,7 @@ func adoptLibvirt(t *testing.T) {
 
 	plan, err := nets.PlanAdopt(ctx, req)
 	require.NoError(t, err)
-	t.Logf("with libvirt %s:\n%s%s", lv.version(), plan.Plan, plan.After)
+	t.Logf("with libvirt %s:\n%s%s", lv.Version(), plan.Plan, plan.After)
 	for _, step := range plan.Plan {
 		switch step.Op.(type) {
 		case host.SetFilter, host.SetOwner, host.TakeServer, host.Disown:
@@ -132,20 +126,20 @@ func adoptLibvirt(t *testing.T) {
 
 	// It fails at the last step: the daemon finds the network as it left it. (When it is started it sets its rules anew, and loses
 	// packets itself.)
-	lv.stop()
+	lv.Stop()
 	talk := talkAll(outside, web, db)
 	failing.refuse = func(op host.Op) bool { _, last := op.(host.Disown); return last }
 	_, err = nets.Adopt(ctx, req)
 	require.ErrorIs(t, err, errRefused)
 	failing.refuse = nil
 	talk.end(t)
-	lv.start()
+	lv.Start()
 	require.True(t, lv.runs("default"))
-	require.Contains(t, lv.virsh("net-dhcp-leases", "default"), first.Addr.String())
-	require.Contains(t, lv.virsh("net-port-list", "default"), portID)
+	require.Contains(t, lv.Virsh("net-dhcp-leases", "default"), first.Addr.String())
+	require.Contains(t, lv.Virsh("net-port-list", "default"), portID)
 	require.Equal(t, first.Addr, web.lease(dhcpclient.Options{Hostname: "web"}).Addr)
 
-	lv.stop()
+	lv.Stop()
 	talk = talkAll(outside, web, db)
 	began := time.Now()
 	a, err := nets.Adopt(ctx, req)
@@ -156,13 +150,13 @@ func adoptLibvirt(t *testing.T) {
 	require.Equal(t, "web", a.Ports[1].Port.Owner.Name)
 
 	// Libvirt comes back, and knows nothing of it.
-	lv.start()
-	require.NotContains(t, lv.virsh("net-list", "--all", "--name"), "default")
+	lv.Start()
+	require.NotContains(t, lv.Virsh("net-list", "--all", "--name"), "default")
 	require.True(t, lv.runs("other"))
 	for _, words := range []string{"net-start", "net-destroy", "net-autostart"} {
-		require.Error(t, lv.try(words, "default"), words)
+		require.Error(t, lv.Try(words, "default"), words)
 	}
-	rules := lv.run("nft", "list", "ruleset")
+	rules := lv.Run("nft", "list", "ruleset")
 	require.Contains(t, rules, `"virbr1"`)
 	for line := range strings.Lines(rules) {
 		theirs := strings.Contains(line, "xt ") || strings.Contains(line, "accept")
@@ -177,9 +171,9 @@ func adoptLibvirt(t *testing.T) {
 	require.Empty(t, drift)
 
 	// The boot after is played: the daemon would start what it starts by itself.
-	lv.stop()
+	lv.Stop()
 	require.NoError(t, os.Remove("/run/libvirt/network/autostarted"))
-	lv.start()
+	lv.Start()
 	drift, err = nets.Check(ctx)
 	require.NoError(t, err)
 	require.Empty(t, drift)
@@ -194,7 +188,7 @@ func adoptLibvirt(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, nets.Stop(ctx, "default"))
 	lv.defineText(string(text))
-	lv.virsh("net-start", "default")
+	lv.Virsh("net-start", "default")
 	require.True(t, lv.runs("default"))
 	_, err = b.Facts(ctx, host.Scope{Libvirt: true})
 	require.NoError(t, err)

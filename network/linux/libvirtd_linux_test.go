@@ -8,10 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -26,98 +22,29 @@ import (
 	"github.com/go-virtnet/virtnet/network/linux"
 )
 
-// A libvirt is a daemon in the namespaces of this process, with its files in memory.
+// A libvirt has networks, and guests on them.
 type libvirt struct {
+	*testenv.Libvirt
 	t *testing.T
 }
 
-// startLibvirt hides the machine's own files and starts the daemon with its network driver alone.
 func startLibvirt(t *testing.T) *libvirt {
 	t.Helper()
-	lv := &libvirt{t}
 	require.NoError(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))
 	require.NoError(t, syscall.Mount("proc", "/proc", "proc", 0, ""))
-	drivers, err := filepath.Glob("/usr/lib/*/libvirt/connection-driver/libvirt_driver_network.so")
-	require.NoError(t, err)
-	require.Len(t, drivers, 1, "no network driver of libvirt")
-	driver, err := os.ReadFile(drivers[0])
-	require.NoError(t, err)
-	for _, folder := range []string{"/run", "/var/lib", "/var/cache", "/var/log", "/etc/libvirt", filepath.Dir(drivers[0])} {
-		require.NoError(t, syscall.Mount("tmpfs", folder, "tmpfs", 0, ""))
-	}
-	require.NoError(t, os.WriteFile(drivers[0], driver, 0o755))
-	for _, folder := range []string{"/run/libvirt", "/var/log/libvirt", "/var/lib/libvirt", "/var/cache/libvirt"} {
-		require.NoError(t, os.MkdirAll(folder, 0o755))
-	}
-	lv.write("/etc/libvirt/libvirtd.conf", "unix_sock_group = \"root\"\nauth_unix_rw = \"none\"\n")
-	if backend := os.Getenv("VIRTNET_TEST_FIREWALL"); backend != "" {
-		lv.write("/etc/libvirt/network.conf", "firewall_backend = "+strconv.Quote(backend)+"\n")
-	}
-	lv.run("ip", "link", "set", "lo", "up")
-	lv.start()
-	return lv
+	return &libvirt{testenv.StartLibvirt(t), t}
 }
 
-func (lv *libvirt) write(path, text string) string {
-	lv.t.Helper()
-	require.NoError(lv.t, os.WriteFile(path, []byte(text), 0o644))
-	return path
-}
-
-func (lv *libvirt) run(name string, args ...string) string {
-	lv.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	require.NoError(lv.t, err, "%s %s: %s", name, strings.Join(args, " "), out)
-	return string(out)
-}
-
-func (lv *libvirt) ip(args ...string) string { lv.t.Helper(); return lv.run("ip", args...) }
-
-func (lv *libvirt) virsh(args ...string) string {
-	lv.t.Helper()
-	return lv.run("virsh", append([]string{"-q", "-c", "network:///system"}, args...)...)
-}
-
-func (lv *libvirt) try(args ...string) error {
-	return exec.Command("virsh", append([]string{"-c", "network:///system"}, args...)...).Run()
-}
-
-func (lv *libvirt) version() string {
-	return strings.TrimSpace(lv.run("libvirtd", "--version"))
-}
-
-func (lv *libvirt) start() {
-	lv.t.Helper()
-	out := lv.run("libvirtd", "-d")
-	testenv.WaitFor(lv.t, 30*time.Second, "libvirtd answers "+out, func() bool { return lv.try("net-list") == nil })
-}
-
-// stop ends the daemon as its service is stopped. Networks and guests go on.
-func (lv *libvirt) stop() {
-	lv.t.Helper()
-	text, err := os.ReadFile("/run/libvirtd.pid")
-	require.NoError(lv.t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	require.NoError(lv.t, err)
-	require.NoError(lv.t, syscall.Kill(pid, syscall.SIGTERM))
-	testenv.WaitFor(lv.t, 30*time.Second, "libvirtd has ended", func() bool {
-		// It is our child since its parent has ended: we are the first process here.
-		ended, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
-		require.NoError(lv.t, err)
-		return ended == pid
-	})
-}
+func (lv *libvirt) ip(args ...string) string { lv.t.Helper(); return lv.Run("ip", args...) }
 
 func (lv *libvirt) runs(name string) bool {
 	lv.t.Helper()
-	return strings.Contains(lv.virsh("net-info", name), "Active:         yes")
+	return strings.Contains(lv.Virsh("net-info", name), "Active:         yes")
 }
 
 func (lv *libvirt) defineText(text string) {
 	lv.t.Helper()
-	lv.virsh("net-define", lv.write("/run/network.xml", text))
+	lv.Virsh("net-define", lv.Write("/run/network.xml", text))
 }
 
 // define defines and starts a network.
@@ -127,16 +54,16 @@ func (lv *libvirt) define(name, bridge, subnet, gateway6 string, autostart bool)
 <ip address='%s.1' netmask='255.255.255.0'><dhcp><range start='%s.100' end='%s.199'/></dhcp></ip>
 <ip family='ipv6' address='%s' prefix='64'/><route address='%s' prefix='32' gateway='%s.9'/></network>`,
 		name, bridge, subnet, subnet, subnet, gateway6, "10"+strings.TrimPrefix(subnet, "192")+".7", subnet))
-	lv.virsh("net-start", name)
+	lv.Virsh("net-start", name)
 	if autostart {
-		lv.virsh("net-autostart", name)
+		lv.Virsh("net-autostart", name)
 	}
 }
 
 // port makes a port of a guest, as the driver of virtual machines does.
 func (lv *libvirt) port(network, id, guest, mac string) {
 	lv.t.Helper()
-	lv.virsh("net-port-create", network, lv.write("/run/port.xml", fmt.Sprintf(
+	lv.Virsh("net-port-create", network, lv.Write("/run/port.xml", fmt.Sprintf(
 		"<networkport><uuid>%s</uuid><owner><name>%s</name><uuid>e7db3b93-009d-48d2-a242-09296d4a1c00</uuid></owner><mac address='%s'/></networkport>", id, guest, mac)))
 }
 
