@@ -138,9 +138,3 @@ func (p *Port) Counters(ctx context.Context) (host.Counters, error) {
 	}
 	return reader.Counters(ctx, made)
 }
-
-// Detach takes the port and its device away. Detaching a port that is gone wraps fs.ErrNotExist. It is not ended by ctx
-// once it has begun.
-func (p *Port) Detach(ctx context.Context) error {
-	return p.nets.DeletePort(ctx, p.Network, p.ID)
-}

@@ -128,11 +128,13 @@ func (l *ledger) change(ctx context.Context, instance string, f func(*claims) er
 	})
 }
 
-// release takes back the claim of a network and, if it was the last user, what was switched on for it. Remove removes the
-// record of the network.
-func (l *ledger) release(ctx context.Context, instance, id string, remove func() error) error {
+// release takes back the claims of networks and, if they were the last users, what was switched on for them. Remove removes
+// the records of the networks.
+func (l *ledger) release(ctx context.Context, instance string, ids []string, remove func() error) error {
 	return l.change(ctx, instance, func(c *claims) error {
-		delete(c.Networks, id)
+		for _, id := range ids {
+			delete(c.Networks, id)
+		}
 		return l.giveBack(ctx, c)
 	}, remove)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -49,6 +48,12 @@ type Config struct {
 	// Tell, if it is not nil, gets each event of what this manager does, before the method that does it returns. It is called
 	// by one at a time, must be quick, and must not call the manager. What others do to the host is for [Manager.Watch].
 	Tell func(Event)
+	// Discard has what stops networks and deletes ports return as soon as nobody has anything of them any more: servers have
+	// ended, rules and addresses are gone, devices are down and in no bridge. The devices themselves are removed behind that, in
+	// bulk, on which the kernel spends most of the time otherwise; who wants the same names again waits for it, see
+	// [host.Discarder]. What is left by a program that ends before is removed by the next [Open]. A backend that is no
+	// Discarder removes devices at once.
+	Discard bool
 	// LeaveDrift makes [Open] leave what runs as it is, for [Manager.Check] to find and [Manager.Repair] to mend: it then
 	// only brings to an end what is half done.
 	LeaveDrift bool
@@ -148,72 +153,6 @@ func (m *Manager) Create(ctx context.Context, n *Network) error {
 		return err
 	}
 	return m.startOne(ctx, n)
-}
-
-// Stop stops a network: what its record says was built is taken away, whatever the definition says today. What its
-// DHCP server has given out is kept for the next start of a defined network. A network that does not run is ErrInactive.
-// Stop is not ended by ctx once it has begun. If something cannot be taken away, the rest is, and Stop may be called again.
-// Leases that cannot be kept are an error of a network that is stopped all the same.
-//
-// Its ports stay, and are plugged in again by the next start; see [Manager.StopIdle].
-func (m *Manager) Stop(ctx context.Context, name string) error { return m.stop(ctx, name, false) }
-
-// StopIdle is [Manager.Stop] for a network that nobody uses: one with ports is ErrBusy, and runs on.
-func (m *Manager) StopIdle(ctx context.Context, name string) error { return m.stop(ctx, name, true) }
-
-// checkIdle is ErrBusy for a network that has ports.
-func (m *Manager) checkIdle(ctx context.Context, name string) error {
-	ids, err := m.portIDs(ctx, name)
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	return fail(ErrBusy, "network %q has ports: %d", name, len(ids))
-}
-
-func (m *Manager) stop(ctx context.Context, name string, idle bool) error {
-	release, err := m.lockNetwork(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if idle {
-		if err := m.checkIdle(ctx, name); err != nil {
-			return err
-		}
-	}
-	instance, err := m.instance(ctx)
-	if err != nil {
-		return err
-	}
-	r, err := loadRecord(ctx, m.store, runName(name), instance)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := m.definition(ctx, name); err != nil {
-			return err
-		}
-		return fail(ErrInactive, "network %q is not active", name)
-	}
-	if err != nil {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx)
-	if r.Stage == updating || r.Stage == adopting {
-		runs, err := m.conclude(ctx, r)
-		if err != nil {
-			return err
-		}
-		if !runs {
-			return fail(ErrInactive, "network %q is not active", name)
-		}
-	}
-	lost := m.keepLeases(ctx, r)
-	if lost != nil {
-		lost = fmt.Errorf("network %q is stopped, but its leases are not kept: %w", name, lost)
-	}
-	if err := m.takeBack(ctx, r); err != nil {
-		return err
-	}
-	m.emit(Event{Kind: EventStopped, Network: name})
-	return lost
 }
 
 // Plan is what Start would do now, or for a network that runs, what has drifted: the steps that no longer hold. It

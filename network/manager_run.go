@@ -68,29 +68,6 @@ func (m *Manager) afterFailure(ctx context.Context, r *record, err error) error 
 	return m.forget(ctx, r)
 }
 
-// takeBack undoes what a record says and forgets it. The caller holds the network's lock.
-func (m *Manager) takeBack(ctx context.Context, r *record) error {
-	if r.Stage != stopping {
-		r.Stage = stopping
-		if err := saveJSON(ctx, m.store, runName(r.Name), r); err != nil {
-			return err
-		}
-	}
-	if err := host.Revert(ctx, m.backend, r.Plan); err != nil {
-		return err
-	}
-	return m.forget(ctx, r)
-}
-
-// forget removes a record, and the claims of its network, when nothing of it stands any more.
-func (m *Manager) forget(ctx context.Context, r *record) error {
-	n, err := r.live()
-	if err != nil {
-		return err
-	}
-	return m.ledger.release(ctx, r.Instance, n.UUID.String(), func() error { return m.store.Remove(ctx, runName(r.Name)) })
-}
-
 // keepLeases saves what the server of a defined network has given out, if the backend can tell.
 func (m *Manager) keepLeases(ctx context.Context, r *record) error {
 	reader, ok := m.backend.(host.LeaseReader)

@@ -65,22 +65,12 @@ func (m *Manager) startable(ctx context.Context, name string) (*Network, error) 
 
 // A start is a network on its way from a document to one that runs. One with an error goes no further.
 type start struct {
+	attempt
 	network *Network
 	leases  []host.Lease
 	facts   *host.Facts
 	record  *record
 	tried   host.Plan
-	err     error
-}
-
-// going are those without an error.
-func going(all []*start) (some []*start) {
-	for _, s := range all {
-		if s.err == nil {
-			some = append(some, s)
-		}
-	}
-	return some
 }
 
 // startOne starts one network. The caller holds its lock.
@@ -142,12 +132,6 @@ func (m *Manager) claim(ctx context.Context, all []*start) {
 		s.record, s.err = m.newRecord(s)
 	}
 	m.saveClaims(ctx, going(all))
-}
-
-func failAll(all []*start, err error) {
-	for _, s := range all {
-		s.err = err
-	}
 }
 
 // look finds the facts that networks are planned by: once for all or, if that fails, for each of them.

@@ -23,7 +23,8 @@ func (m *Manager) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	// What was discarded has no record any more, and what is recorded as half taken away may have been.
+	errs := []error{host.Settle(ctx, m.backend)}
 	standing := host.Scope{}
 	var whole []*record
 	for _, key := range keys {

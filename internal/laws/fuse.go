@@ -64,6 +64,23 @@ func (b mortalBackend) DoAll(ctx context.Context, ops []host.Op) error {
 	return batcher.DoAll(ctx, ops)
 }
 
+func (b mortalBackend) Discard(ctx context.Context, ops []host.Op) []error {
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		if errs[i] = errDead; b.fuse.spend() {
+			errs[i] = discard(ctx, b.Backend, op)
+		}
+	}
+	return errs
+}
+
+func (b mortalBackend) Settle(ctx context.Context) error {
+	if !b.fuse.spend() {
+		return errDead
+	}
+	return host.Settle(ctx, b.Backend)
+}
+
 func (b mortalBackend) Leases(ctx context.Context, server string) ([]host.Lease, error) {
 	if reader, ok := b.Backend.(host.LeaseReader); ok {
 		return reader.Leases(ctx, server)
@@ -100,13 +117,37 @@ type failingBackend struct {
 
 var errInjected = errors.New("injected failure")
 
-func (b *failingBackend) Do(ctx context.Context, op host.Op) error {
+// strikes reports whether this is the operation that fails.
+func (b *failingBackend) strikes() bool {
 	b.mu.Lock()
-	here := b.n == b.at
+	defer b.mu.Unlock()
 	b.n++
-	b.mu.Unlock()
-	if here {
+	return b.n-1 == b.at
+}
+
+func (b *failingBackend) Do(ctx context.Context, op host.Op) error {
+	if b.strikes() {
 		return errInjected
 	}
 	return b.Backend.Do(ctx, op)
+}
+
+func (b *failingBackend) Discard(ctx context.Context, ops []host.Op) []error {
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		if errs[i] = errInjected; !b.strikes() {
+			errs[i] = discard(ctx, b.Backend, op)
+		}
+	}
+	return errs
+}
+
+func (b *failingBackend) Settle(ctx context.Context) error { return host.Settle(ctx, b.Backend) }
+
+// discard discards by one operation, if the backend can do that.
+func discard(ctx context.Context, b host.Backend, op host.Op) error {
+	if d, ok := b.(host.Discarder); ok {
+		return d.Discard(ctx, []host.Op{op})[0]
+	}
+	return b.Do(ctx, op)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/host"
 )
 
 // together are networks that are started in one call.
@@ -19,8 +20,8 @@ var together = []string{
 	`<network><name>three</name><forward mode='open'/><ip address='10.9.3.1' prefix='24'/><dns enable='no'/></network>`,
 }
 
-// RunMany tests the laws with networks that are started in one call: each runs as it was planned or leaves nothing, whatever
-// fails and whenever the program is killed, and none keeps the others from it. Every is how many changes there are from
+// RunMany tests the laws with networks that are started in one call, and stopped in one: each runs as it was planned or leaves
+// nothing, whatever fails and whenever the program is killed, and none keeps the others from it. Every is how many changes there are from
 // one failure or kill that is tried to the next.
 func RunMany(t *testing.T, open func(t *testing.T) World, every int) {
 	var many many
@@ -30,7 +31,15 @@ func RunMany(t *testing.T, open func(t *testing.T) World, every int) {
 		many.networks, many.names = append(many.networks, n), append(many.names, n.Name)
 	}
 	t.Run("atomic", func(t *testing.T) { many.atomic(t, open(t), every) })
-	t.Run("crash", func(t *testing.T) { many.crash(t, open(t), every) })
+	t.Run("crash", func(t *testing.T) {
+		start := func(nets *network.Manager) error { return nets.StartMany(context.Background(), many.names...) }
+		many.crash(t, open(t), every, many.define, start, nil)
+	})
+	t.Run("stop", func(t *testing.T) { many.stop(t, open(t), every) })
+	t.Run("stop and crash", func(t *testing.T) {
+		stop := func(nets *network.Manager) error { return nets.StopMany(context.Background(), many.names...) }
+		many.crash(t, open(t), every, many.running, stop, many.names)
+	})
 }
 
 type many struct {
@@ -88,26 +97,34 @@ func (m many) atomic(t *testing.T, w World, every int) {
 	}
 }
 
-// crash: killed after any number of changes, the next Open brings the host to nothing or all of each network.
-func (m many) crash(t *testing.T, w World, every int) {
+// alternating opens a manager that takes back for good one time, and the next time leaves devices to be removed behind.
+func alternating(b host.Backend, s network.Store, time int) (*network.Manager, error) {
+	c := config()
+	c.Discard = time%2 == 1
+	return c.Open(context.Background(), b, s)
+}
+
+// crash: killed after any number of changes that something makes, the next Open brings the host to nothing or all of each
+// network. Stopped are the networks that do not run if it is not killed.
+func (m many) crash(t *testing.T, w World, every int, begin func(*testing.T, World) network.Store, do func(*network.Manager) error, stopped []string) {
 	before := w.Snapshot()
 	for left := 0; ; left += every {
-		store := m.define(t, w)
+		store := begin(t, w)
 		f := &fuse{left: left}
-		mortal, err := config().Open(context.Background(), mortalBackend{w.Backend, f}, mortalStore{store, f})
+		mortal, err := alternating(mortalBackend{w.Backend, f}, mortalStore{store, f}, left)
 		if err == nil {
-			err = mortal.StartMany(context.Background(), m.names...)
+			err = do(mortal)
 		}
 		if f.blown() {
 			require.ErrorIs(t, err, errDead, "killed after %d changes", left)
 		} else {
 			require.NoError(t, err)
 		}
-		stopped := m.stopAll(t, w, store)
+		others := m.stopAll(t, w, store)
 		unchanged(t, w, before, "killed after some changes and opened again")
 		forgotten(t, store)
 		if !f.blown() {
-			require.Empty(t, stopped)
+			require.Equal(t, stopped, others)
 			return
 		}
 	}

@@ -23,38 +23,73 @@ type doomed struct {
 	link rtnl.Link
 }
 
-// Discard carries operations out of which some remove devices, and leaves the kernel's part of that for later; see
-// [host.Discarder]. The devices are in a link group of their own by then (ip link show group 1986946048, and the four behind
-// it for bridges), by which any program that uses this package knows them.
+// Discard carries operations out of which some remove devices, and leaves the kernel's part of that for later; filters change
+// in one transaction. See [host.Discarder]. The devices are in a link group of their own by then (ip link show group
+// 1986946048, and the four behind it for bridges), by which any program that uses this package knows them.
 //
 // A device in mode passthru goes at once, for the one below to have its address back, and so does one of another namespace.
 func (b *Backend) Discard(ctx context.Context, ops []host.Op) []error {
 	errs := make([]error, len(ops))
 	var all []doomed
+	var filters []int
 	for i, op := range ops {
 		l, ok, err := b.removed(ctx, op)
+		_, filter := op.(host.SetFilter)
 		switch {
 		case err != nil:
 			errs[i] = err
 		case ok:
 			all = append(all, doomed{i, l})
+		case filter:
+			filters = append(filters, i)
 		default:
 			errs[i] = b.Do(ctx, op)
 		}
 	}
+	b.discardAll(ctx, ops, all, errs)
+	b.filterEach(ctx, ops, filters, errs)
+	return errs
+}
+
+// discardAll discards devices, or removes those at once that cannot be.
+func (b *Backend) discardAll(ctx context.Context, ops []host.Op, all []doomed, errs []error) {
 	ports, err := b.portsOf(all)
 	for _, d := range all {
 		if err == nil {
 			errs[d.at] = b.discard(d.link, ports[d.link.Index])
 		}
 		if err != nil || errs[d.at] != nil {
-			errs[d.at] = b.Do(ctx, ops[d.at]) // which is slower, and asks less
+			errs[d.at] = b.removeNow(ctx, ops[d.at])
 		}
 		if tap, ok := ops[d.at].(host.DelTap); ok && errs[d.at] == nil {
 			b.taps.drop(tap.Link)
 		}
 	}
-	return errs
+}
+
+// removeNow removes a device that was there, of which a part may have been discarded.
+func (b *Backend) removeNow(ctx context.Context, op host.Op) error {
+	if _, err := b.reap(); err != nil {
+		return err
+	}
+	if err := b.Do(ctx, op); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// filterEach sets filters in one transaction, or if that is refused each by itself.
+func (b *Backend) filterEach(ctx context.Context, ops []host.Op, filters []int, errs []error) {
+	together := make([]host.Op, len(filters))
+	for i, at := range filters {
+		together[i] = ops[at]
+	}
+	if len(filters) > 1 && b.DoAll(ctx, together) == nil {
+		return
+	}
+	for _, at := range filters {
+		errs[at] = b.Do(ctx, ops[at])
+	}
 }
 
 // removed finds the device that an operation removes and that can be discarded; false for other operations.

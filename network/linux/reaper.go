@@ -101,8 +101,11 @@ func (b *Backend) reap() (found bool, err error) {
 	b.reaper.reaping.Lock()
 	defer b.reaper.reaping.Unlock()
 	links := b.reaper.take()
-	if found, err = b.rt.Reap(); err == nil {
+	switch found, err = b.rt.Reap(); {
+	case err == nil:
 		b.reaper.gone(links)
+	case len(links) == 0 && errors.Is(err, fs.ErrPermission):
+		err = nil // what others have left is for those who may remove it
 	}
 	return found, err
 }
