@@ -48,12 +48,12 @@ type reply4 struct {
 // together, before the first answer leaves.
 func (s *server) serveDHCP4(conn *net.UDPConn, out *frames) {
 	rate := pace{rate: s.limits.Packets}
-	s.hear(conn, func(packets []packet) {
+	s.hear(conn, func(a *arena) {
 		var replies []reply4
 		now := time.Now()
 		s.giving.Lock()
 		var changes []host.LeaseChange
-		for _, p := range packets {
+		for _, p := range a.packets {
 			in, err := dhcpv4.FromBytes(p.data)
 			if err != nil || !rate.allows(now) {
 				continue

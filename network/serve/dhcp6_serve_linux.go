@@ -50,12 +50,12 @@ func (s *server) listenDHCP6(ctx context.Context, device *net.Interface) error {
 // serveDHCP6 answers packets as serveDHCP4 does.
 func (s *server) serveDHCP6(conn *net.UDPConn) {
 	rate := pace{rate: s.limits.Packets}
-	s.hear(conn, func(packets []packet) {
-		replies := make([][]byte, len(packets))
+	s.hear(conn, func(a *arena) {
+		replies := make([][]byte, len(a.packets))
 		now := time.Now()
 		s.giving.Lock()
 		var changes []host.LeaseChange
-		for k, p := range packets {
+		for k, p := range a.packets {
 			in, err := dhcpv6.FromBytes(p.data)
 			if err != nil || !rate.allows(now) {
 				continue
@@ -74,7 +74,7 @@ func (s *server) serveDHCP6(conn *net.UDPConn) {
 		}
 		for k, reply := range replies {
 			if reply != nil {
-				_, err := conn.WriteToUDPAddrPort(reply, packets[k].from)
+				_, err := conn.WriteToUDPAddrPort(reply, a.packets[k].from)
 				s.warn(err)
 			}
 		}

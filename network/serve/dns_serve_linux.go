@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/net/ipv4"
 )
 
 const (
@@ -43,30 +44,32 @@ func (s *server) listenDNS(ctx context.Context, at netip.AddrPort) error {
 	return nil
 }
 
-// serveUDP answers what is known here packet by packet. Others are asked beside that.
+// serveUDP answers what is known here, those together who have asked together. Others are asked beside that.
 func (s *server) serveUDP(conn *net.UDPConn) {
-	s.hear(conn, func(packets []packet) {
-		for _, p := range packets {
-			s.answerUDP(conn, p)
+	out := ipv4.NewPacketConn(conn) // or of IPv6: what it does is the same
+	s.hear(conn, func(a *arena) {
+		for _, p := range a.packets {
+			if answer := s.answerUDP(conn, p); answer != nil {
+				a.answer(p.from, answer)
+			}
 		}
+		a.send(out)
 	})
 }
 
-func (s *server) answerUDP(conn *net.UDPConn, p packet) {
+// answerUDP is the answer to a question if it is known here, and nil otherwise.
+func (s *server) answerUDP(conn *net.UDPConn, p packet) []byte {
 	q, ok := readQuestion(p.data)
 	if !ok {
-		return
+		return nil
 	}
 	q.room = p.room
 	answer, whom := s.known(q, q.size)
-	if answer != nil {
-		_, _ = conn.WriteToUDPAddrPort(answer, p.from)
-		return
-	}
-	if s.enter(&s.questions, p.from.Addr()) { // otherwise the client will ask again
+	if answer == nil && s.enter(&s.questions, p.from.Addr()) { // otherwise the client will ask again
 		q.room = nil
 		s.passOn(conn, p.from, q, slices.Clone(p.data), whom)
 	}
+	return answer
 }
 
 // passOn asks others a question, beside what comes next. Nobody waits for it.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,19 +21,51 @@ const (
 	mostTogether = 32
 )
 
-// A packet is what somebody has sent. Its data are of an arena, and so is the room for an answer, until the next packet.
+// A packet is what somebody has sent. Its data are of an arena, and so is the room for an answer.
 type packet struct {
 	data []byte
 	from netip.AddrPort
 	room []byte
 }
 
-// An arena has the packets that have come together. Arenas are shared by all servers of an engine, and a server has one only
-// while it answers: who waits for packets needs no memory for them.
+// An arena has the packets that have come together, and the answers that leave together. Arenas are shared by all servers of an
+// engine, and a server has one only while it answers: who waits for packets needs no memory for them.
 type arena struct {
 	packets []packet
 	bytes   [2 * mostPacket]byte
-	room    [mostUDP]byte
+	room    [mostTogether][mostUDP]byte
+	answers []ipv4.Message
+	to      [mostTogether]net.UDPAddr
+	buffers [mostTogether][1][]byte
+}
+
+// answer keeps an answer until they all leave.
+func (a *arena) answer(to netip.AddrPort, data []byte) {
+	i := len(a.answers)
+	addr := &a.to[i]
+	addr.Port, addr.Zone = int(to.Port()), to.Addr().Zone()
+	if to.Addr().Is4() {
+		bytes := to.Addr().As4()
+		addr.IP = append(addr.IP[:0], bytes[:]...)
+	} else {
+		bytes := to.Addr().As16()
+		addr.IP = append(addr.IP[:0], bytes[:]...)
+	}
+	a.buffers[i][0] = data
+	a.answers = append(a.answers, ipv4.Message{Buffers: a.buffers[i][:], Addr: addr})
+}
+
+// send sends the answers with as few calls as they need. One that cannot be sent is left out: who asked will ask again.
+func (a *arena) send(conn *ipv4.PacketConn) {
+	for left := a.answers; len(left) > 0; {
+		n, err := conn.WriteBatch(left, 0)
+		if err != nil {
+			n = max(n, 0) + 1
+		}
+		left = left[min(n, len(left)):]
+	}
+	clear(a.answers)
+	a.answers = a.answers[:0]
 }
 
 // fill reads what has come to a socket, but does not wait for it.
@@ -50,7 +83,7 @@ func (a *arena) fill(fd int) error {
 		case n > mostPacket:
 			continue
 		}
-		a.packets = append(a.packets, packet{a.bytes[used : used+n : used+n], sender(from), a.room[:0]})
+		a.packets = append(a.packets, packet{a.bytes[used : used+n : used+n], sender(from), a.room[len(a.packets)][:0]})
 		used += n
 	}
 	return nil
@@ -72,7 +105,7 @@ func sender(from syscall.Sockaddr) netip.AddrPort {
 }
 
 // receive waits for packets and hands on those that have come. They are the caller's until f returns.
-func (e *Engine) receive(conn *net.UDPConn, f func([]packet)) error {
+func (e *Engine) receive(conn *net.UDPConn, f func(*arena)) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
@@ -96,7 +129,7 @@ func (e *Engine) receive(conn *net.UDPConn, f func([]packet)) error {
 		err = failed
 	}
 	if err == nil {
-		f(got.packets)
+		f(got)
 	}
 	return err
 }
@@ -105,12 +138,12 @@ func (e *Engine) arena() *arena {
 	if a, ok := e.arenas.Get().(*arena); ok {
 		return a
 	}
-	return &arena{packets: make([]packet, 0, mostTogether)}
+	return &arena{packets: make([]packet, 0, mostTogether), answers: make([]ipv4.Message, 0, mostTogether)}
 }
 
 // hear hands on packets until the socket is closed, those together that have come together. They are the caller's until the
 // next ones.
-func (s *server) hear(conn *net.UDPConn, each func([]packet)) {
+func (s *server) hear(conn *net.UDPConn, each func(*arena)) {
 	for {
 		err := s.engine.receive(conn, each)
 		if s.ctx.Err() != nil {
@@ -126,8 +159,8 @@ func (e *Engine) exchange(conn *net.UDPConn, q question, sent []byte) (answer []
 		return nil, err
 	}
 	for err == nil && answer == nil {
-		err = e.receive(conn, func(packets []packet) {
-			for _, p := range packets {
+		err = e.receive(conn, func(a *arena) {
+			for _, p := range a.packets {
 				if answers(p.data, q) {
 					answer = slices.Clone(p.data)
 					return

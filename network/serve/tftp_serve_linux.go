@@ -41,8 +41,8 @@ func (s *server) listenTFTP(ctx context.Context, at netip.AddrPort) error {
 // serveTFTP starts a transfer for each request. Each has a port of its own, as RFC 1350 wants it.
 func (s *server) serveTFTP(ctx context.Context, conn *net.UDPConn, at netip.Addr) {
 	ctx = context.WithoutCancel(ctx)
-	s.hear(conn, func(packets []packet) {
-		for _, p := range packets {
+	s.hear(conn, func(a *arena) {
+		for _, p := range a.packets {
 			if !s.enter(&s.transfers, p.from.Addr()) {
 				continue // the client will ask again
 			}
