@@ -67,18 +67,9 @@ func (s *server) answerUDP(conn *net.UDPConn, p packet) []byte {
 	answer, whom := s.known(q, q.size)
 	if answer == nil && s.enter(&s.questions, p.from.Addr()) { // otherwise the client will ask again
 		q.room = nil
-		s.passOn(conn, p.from, q, slices.Clone(p.data), whom)
+		s.send(errand{conn, p.from, q, slices.Clone(p.data), whom})
 	}
 	return answer
-}
-
-// passOn asks others a question, beside what comes next. Nobody waits for it.
-func (s *server) passOn(conn *net.UDPConn, client netip.AddrPort, q question, data []byte, whom route) {
-	s.running.Go(func() {
-		answer := s.askOthers(q, data, whom, false)
-		s.leave(&s.questions, client.Addr())
-		_, _ = conn.WriteToUDPAddrPort(answer, client)
-	})
 }
 
 // serveTCP answers connections.

@@ -58,6 +58,7 @@ type server struct {
 	running sync.WaitGroup
 	sockets sockets
 	asking  upstream
+	errands chan errand
 	cache   cache
 	told    pace
 	// questions, conns and transfers are those that are open, by the addresses of guests.
@@ -104,7 +105,7 @@ func (e *Engine) newServer(ctx context.Context, doc host.Server, said directives
 	l := e.Limits.orDefault()
 	s := &server{engine: e, limits: l, link: doc.Link, ground: g}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.asking = upstream{server: s}
+	s.asking, s.errands = upstream{server: s}, make(chan errand)
 	s.told.rate = mostWarnings
 	s.questions.most, s.questions.each = l.Questions, l.ClientQuestions
 	s.conns.most, s.conns.each = l.Conns, l.ClientConns

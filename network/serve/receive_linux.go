@@ -68,10 +68,10 @@ func (a *arena) send(conn *ipv4.PacketConn) {
 	a.answers = a.answers[:0]
 }
 
-// fill reads what has come to a socket, but does not wait for it.
-func (a *arena) fill(fd int) error {
+// fill reads what has come to a socket, so many packets at most, but does not wait for it.
+func (a *arena) fill(fd, most int) error {
 	a.packets = a.packets[:0]
-	for used := 0; len(a.packets) < mostTogether && used <= mostPacket; {
+	for used := 0; len(a.packets) < most && used <= mostPacket; {
 		n, from, err := syscall.Recvfrom(fd, a.bytes[used:used+mostPacket], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -104,8 +104,8 @@ func sender(from syscall.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// receive waits for packets and hands on those that have come. They are the caller's until f returns.
-func (e *Engine) receive(conn *net.UDPConn, f func(*arena)) error {
+// receive waits for packets and hands on those that have come, up to mostTogether. They are the caller's until f returns.
+func (e *Engine) receive(conn *net.UDPConn, most int, f func(*arena)) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (e *Engine) receive(conn *net.UDPConn, f func(*arena)) error {
 	var failed error
 	err = raw.Read(func(fd uintptr) bool {
 		got = e.arena()
-		if failed = got.fill(int(fd)); !errors.Is(failed, unix.EAGAIN) {
+		if failed = got.fill(int(fd), most); !errors.Is(failed, unix.EAGAIN) {
 			return true
 		}
 		e.arenas.Put(got)
@@ -145,7 +145,7 @@ func (e *Engine) arena() *arena {
 // next ones.
 func (s *server) hear(conn *net.UDPConn, each func(*arena)) {
 	for {
-		err := s.engine.receive(conn, each)
+		err := s.engine.receive(conn, mostTogether, each)
 		if s.ctx.Err() != nil {
 			return
 		}
@@ -159,7 +159,7 @@ func (e *Engine) exchange(conn *net.UDPConn, q question, sent []byte) (answer []
 		return nil, err
 	}
 	for err == nil && answer == nil {
-		err = e.receive(conn, func(a *arena) {
+		err = e.receive(conn, 1, func(a *arena) {
 			for _, p := range a.packets {
 				if answers(p.data, q) {
 					answer = slices.Clone(p.data)

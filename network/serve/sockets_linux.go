@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -132,14 +133,14 @@ func opened(what string, err error) error {
 }
 
 // dial connects in the machine of the server.
-func (s *server) dial(ctx context.Context, network string, to netip.AddrPort) (conn net.Conn, err error) {
+func (s *server) dial(ctx context.Context, network string, to netip.AddrPort, deadline time.Time) (conn net.Conn, err error) {
 	enterErr := s.ground.Enter(func() error {
 		if zone := to.Addr().Zone(); zone != "" {
 			if device, lookErr := net.InterfaceByName(zone); lookErr == nil {
 				to = netip.AddrPortFrom(to.Addr().WithZone(numbered(device)), to.Port())
 			}
 		}
-		var d net.Dialer
+		d := net.Dialer{Deadline: deadline}
 		conn, err = d.DialContext(ctx, network, to.String())
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // sockets are what a server has open: here nothing.
@@ -20,7 +21,7 @@ func (*sockets) close() error       { return nil }
 
 func (s *server) listen(context.Context) error { return errors.ErrUnsupported }
 
-func (s *server) dial(context.Context, string, netip.AddrPort) (net.Conn, error) {
+func (s *server) dial(context.Context, string, netip.AddrPort, time.Time) (net.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 

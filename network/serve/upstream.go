@@ -49,6 +49,43 @@ type asker struct {
 	since time.Time
 }
 
+// An errand is a question that others are asked for a client.
+type errand struct {
+	conn   *net.UDPConn
+	client netip.AddrPort
+	q      question
+	data   []byte
+	whom   route
+}
+
+// send has an errand run, beside what comes next. Nobody waits for it.
+func (s *server) send(e errand) {
+	select {
+	case s.errands <- e:
+	default:
+		s.running.Go(func() { s.run(e) })
+	}
+}
+
+// run runs an errand, and others as they come, as long as they do: a goroutine that has run one has the stack that they need.
+func (s *server) run(e errand) {
+	late := time.NewTimer(idleTime)
+	defer late.Stop()
+	for {
+		answer := s.askOthers(e.q, e.data, e.whom, false)
+		s.leave(&s.questions, e.client.Addr())
+		_, _ = e.conn.WriteToUDPAddrPort(answer, e.client)
+		late.Reset(idleTime)
+		select {
+		case e = <-s.errands:
+		case <-late.C:
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
 // ask passes a question on as it is, and returns the answer as it comes, with the number of the question. The servers are
 // tried in their order, as long as one does not answer or says that it cannot.
 func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, tcp bool) ([]byte, error) {
@@ -56,7 +93,10 @@ func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, 
 	if len(servers) == 0 {
 		servers = u.server.machine.servers()
 	}
-	err := errors.New("nobody to ask")
+	if len(servers) == 0 {
+		return nil, errors.New("nobody to ask")
+	}
+	var err error
 	for k, to := range servers {
 		var answer []byte
 		if answer, err = u.askOne(ctx, q, packet, to, tcp); err == nil {
@@ -82,13 +122,11 @@ func helpless(answer []byte) bool {
 
 // askOne asks one server, under a number that cannot be guessed, from a port that the kernel chooses.
 func (u *upstream) askOne(ctx context.Context, q question, packet []byte, to netip.AddrPort, tcp bool) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	a, err := u.take(ctx, to, tcp)
+	deadline := time.Now().Add(askTime)
+	a, err := u.take(ctx, to, tcp, deadline)
 	if err != nil {
 		return nil, err
 	}
-	deadline, _ := ctx.Deadline()
 	_ = a.SetDeadline(deadline)
 	sent := append([]byte(nil), packet...)
 	rand.Read(sent[:2])
@@ -112,7 +150,7 @@ func (u *upstream) askOne(ctx context.Context, q question, packet []byte, to net
 }
 
 // take returns a socket to a server, which is nobody else's then.
-func (u *upstream) take(ctx context.Context, to netip.AddrPort, tcp bool) (*asker, error) {
+func (u *upstream) take(ctx context.Context, to netip.AddrPort, tcp bool, deadline time.Time) (*asker, error) {
 	network := "tcp"
 	if !tcp {
 		network = "udp"
@@ -127,7 +165,7 @@ func (u *upstream) take(ctx context.Context, to netip.AddrPort, tcp bool) (*aske
 		}
 		u.mu.Unlock()
 	}
-	conn, err := u.server.dial(ctx, network, to)
+	conn, err := u.server.dial(ctx, network, to, deadline)
 	if err == nil {
 		err = u.server.sockets.add(conn)
 	}
