@@ -223,3 +223,49 @@ func TestPlanLost(t *testing.T) {
 	}
 	require.Empty(t, plan[1:].Lost(&host.Facts{}), "it was not made here")
 }
+
+// A joining machine does two operations together, if it can do both.
+type joining struct {
+	*hosttest.Machine
+	together int
+}
+
+func (j *joining) DoTogether(ctx context.Context, ops []host.Op) (int, error) {
+	if len(ops) < 2 {
+		return 0, nil
+	}
+	if err := j.DoAll(ctx, ops[:2]); err != nil {
+		return 0, err
+	}
+	j.together++
+	return 2, nil
+}
+
+// TestApplyTogether: what is done together is the same as one by one, and so is what cannot be done.
+func TestApplyTogether(t *testing.T) {
+	j := &joining{Machine: machine(t)}
+	require.NoError(t, host.Apply(t.Context(), j, lab()))
+	require.Equal(t, 2, j.together)
+	alone := machine(t)
+	require.NoError(t, host.Apply(t.Context(), alone, lab()))
+	require.Equal(t, alone.String(), j.String())
+
+	for i, step := range lab() {
+		j := &joining{Machine: machine(t)}
+		before := j.String()
+		broken := errors.New("broken")
+		j.Fail = func(op host.Op) error {
+			if op == step.Op {
+				return broken
+			}
+			return nil
+		}
+		err := host.Apply(t.Context(), j, lab())
+		require.ErrorIs(t, err, broken)
+		var failed *host.StepError
+		require.ErrorAs(t, err, &failed)
+		require.Equal(t, step, failed.Step)
+		require.Equal(t, before, j.String())
+		require.Equal(t, i/2, j.together)
+	}
+}

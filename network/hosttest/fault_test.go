@@ -22,9 +22,13 @@ type faulty struct {
 	do    func(m *Machine, ctx context.Context, op host.Op) error
 	facts func(m *Machine, ctx context.Context, scope host.Scope) (*host.Facts, error)
 	all   func(m *Machine, ctx context.Context, ops []host.Op) error
+	join  func(m *Machine, ctx context.Context, ops []host.Op) (int, error)
 }
 
-var _ host.Batcher = faulty{}
+var (
+	_ host.Batcher = faulty{}
+	_ host.Joiner  = faulty{}
+)
 
 func (f faulty) Do(ctx context.Context, op host.Op) error {
 	if f.do != nil {
@@ -45,6 +49,13 @@ func (f faulty) DoAll(ctx context.Context, ops []host.Op) error {
 		return f.all(f.Machine, ctx, ops)
 	}
 	return host.Apply(ctx, f, planOf(ops))
+}
+
+func (f faulty) DoTogether(ctx context.Context, ops []host.Op) (int, error) {
+	if f.join != nil {
+		return f.join(f.Machine, ctx, ops)
+	}
+	return 0, nil
 }
 
 // faults are mistakes that a backend is likely to make, by the subtest that has to find them.
@@ -189,6 +200,17 @@ var faults = map[string]faulty{
 			}
 		}
 		return nil
+	}},
+	"Joiner/tap": {join: func(m *Machine, ctx context.Context, ops []host.Op) (int, error) {
+		return len(ops), m.Do(ctx, ops[0]) // says that it has done all
+	}},
+	"Joiner/with_IPv6": {join: func(m *Machine, ctx context.Context, ops []host.Op) (int, error) {
+		for _, op := range ops { // leaves half of it behind
+			if err := m.Do(ctx, op); err != nil {
+				return 0, err
+			}
+		}
+		return len(ops), nil
 	}},
 	"canceled": {do: func(m *Machine, ctx context.Context, op host.Op) error {
 		return m.Do(context.WithoutCancel(ctx), op)

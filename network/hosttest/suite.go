@@ -102,6 +102,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("CounterReader", s.testCounterReader)
 	t.Run("FirewallReader", s.testFirewall)
 	t.Run("Batcher", s.testBatcher)
+	t.Run("Joiner", s.testJoiner)
 	t.Run("Discarder", s.testDiscarder)
 	t.Run("Watcher", s.testWatcher)
 	t.Run("SwitchWatcher", s.testSwitchWatcher)
