@@ -44,6 +44,8 @@ type deed struct {
 	Container, Folder string
 	// Do is one of deeds.
 	Do string
+	// Interface is the document of a guest; empty is that of the deed.
+	Interface string
 }
 
 // A fate is what became of it.
@@ -100,6 +102,9 @@ func detach(ctx context.Context, nets *network.Manager) error {
 }
 
 func attachTo(ctx context.Context, nets *network.Manager, d deed, document string) error {
+	if d.Interface != "" {
+		document = d.Interface
+	}
 	i, err := domainiface.Parse(strings.NewReader(document))
 	if err != nil {
 		return err
@@ -220,7 +225,8 @@ func (w *unluckyWorld) suffers(f fault) bool {
 	w.t.Helper()
 	w.prepare()
 	before := w.everything()
-	what, met, crashed := w.run(f)
+	what, trace, crashed := w.run(f.String(), f.strace()...)
+	met := strings.Contains(trace, "(INJECTED)")
 	if met {
 		w.faults[f.call+" "+f.errno]++
 	}
@@ -271,8 +277,9 @@ func (w *unluckyWorld) everything() string {
 	return w.snapshot() + "records " + strings.Join(names, " ") + "\n"
 }
 
-// run runs the program, and reports whether the fault was met, and whether the runtime of the language did not survive it.
-func (w *unluckyWorld) run(f fault) (what fate, met, crashed bool) {
+// run runs the program under strace with these arguments, and returns what became of it, what strace says, and whether the runtime
+// of the language did not survive it.
+func (w *unluckyWorld) run(f string, args ...string) (what fate, text string, crashed bool) {
 	w.t.Helper()
 	order, err := json.Marshal(w.deed)
 	require.NoError(w.t, err)
@@ -288,36 +295,41 @@ func (w *unluckyWorld) run(f fault) (what fate, met, crashed bool) {
 	w.endsWithTheTest(cmd)
 	lines := bufio.NewScanner(out)
 	require.True(w.t, lines.Scan(), "%s: %s", f, &said)
-	trace := w.trace(lines.Text(), f)
+	trace := w.trace(append(args, "-p", lines.Text())...)
 	_, err = in.Write([]byte{1})
 	require.NoError(w.t, err)
 	if lines.Scan() {
 		require.NoError(w.t, json.Unmarshal(lines.Bytes(), &what), lines.Text())
 	}
 	err = cmd.Wait()
-	met = trace.end()
+	text = trace.end()
 	if err != nil {
 		crashed = true
 		require.Contains(w.t, said.String(), "fatal error", "%s: %v", f, err)
 	}
-	return what, met, crashed
+	return what, text, crashed
 }
 
-// A tracer is a strace that has a system call of one thread fail.
+// strace are the arguments that have strace bring about the fault.
+func (f fault) strace() []string {
+	calls := f.call
+	if f.call == "clone" {
+		calls = "clone,clone3,vfork"
+	}
+	return []string{"-e", "trace=" + calls, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", calls, f.errno, f.n)}
+}
+
+// A tracer is a strace of one thread.
 type tracer struct {
 	t    testing.TB
 	cmd  *exec.Cmd
 	file string
 }
 
-func (w *unluckyWorld) trace(thread string, f fault) *tracer {
+func (w *unluckyWorld) trace(args ...string) *tracer {
 	w.t.Helper()
 	tr := &tracer{t: w.t, file: filepath.Join(w.t.TempDir(), "trace")}
-	calls := f.call
-	if f.call == "clone" {
-		calls = "clone,clone3,vfork"
-	}
-	tr.cmd = exec.Command("strace", "-p", thread, "-o", tr.file, "-e", "trace="+calls, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", calls, f.errno, f.n))
+	tr.cmd = exec.Command("strace", append([]string{"-o", tr.file}, args...)...)
 	says, err := tr.cmd.StderrPipe()
 	require.NoError(w.t, err)
 	require.NoError(w.t, tr.cmd.Start())
@@ -329,15 +341,15 @@ func (w *unluckyWorld) trace(thread string, f fault) *tracer {
 	return tr
 }
 
-// end waits for the end of the trace, and reports whether a call has failed.
-func (tr *tracer) end() bool {
+// end waits for the end of the trace, and returns it.
+func (tr *tracer) end() string {
 	tr.t.Helper()
 	timer := time.AfterFunc(10*time.Second, func() { _ = tr.cmd.Process.Signal(syscall.SIGINT) })
 	defer timer.Stop()
 	_ = tr.cmd.Wait()
 	text, err := os.ReadFile(tr.file)
 	require.NoError(tr.t, err)
-	return strings.Contains(string(text), "(INJECTED)")
+	return string(text)
 }
 
 // restore opens the folder as the next program would, requires that all or nothing is there, and takes away what there is.
