@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/go-virtnet/virtnet/network/host"
@@ -284,5 +285,9 @@ func FuzzReadMessages(f *testing.F) {
 		r, _ := readRuleMessage(b, Table)
 		set := ruleset{chains: []chain{c, {name: "from-n1"}}, elements: readElements(b), rules: []rule{r}}
 		set.filters(func(string) bool { return true })
+		for kind := range uint16(unix.NFT_MSG_DELOBJ + 1) {
+			ignore := func(string) {}
+			notice(syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | kind}, Data: b}, ignore, ignore)
+		}
 	})
 }

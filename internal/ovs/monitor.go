@@ -39,19 +39,22 @@ func (c Client) Monitor(ctx context.Context) (*Monitor, error) {
 	}
 	m.note(first)
 	clear(m.changed)
-	conn.updates = func(params json.RawMessage) error {
-		var told [2]json.RawMessage
-		var tables map[string]map[uuid]rowChange
-		if err := json.Unmarshal(params, &told); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(told[1], &tables); err != nil {
-			return err
-		}
-		m.note(tables)
-		return nil
-	}
+	conn.updates = m.hear
 	return m, nil
+}
+
+// hear takes what the database tells.
+func (m *Monitor) hear(params json.RawMessage) error {
+	var told [2]json.RawMessage
+	var tables map[string]map[uuid]rowChange
+	if err := json.Unmarshal(params, &told); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(told[1], &tables); err != nil {
+		return err
+	}
+	m.note(tables)
+	return nil
 }
 
 // monitored are the columns that make a port.

@@ -132,6 +132,7 @@ func FuzzMessages(f *testing.F) {
 			_, _ = read(m, request{flags: netlink.Acknowledge})
 			_, _ = parseLink(m.Data)
 			_, _ = c.parseAddr(m.Data)
+			_, _ = notice(uint16(m.Header.Type), m.Data)
 			data = rest
 		}
 	})
