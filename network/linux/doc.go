@@ -8,6 +8,7 @@
 //	defer b.Close()
 //	nets, err := network.Open(ctx, b, network.Dirs("/var/lib/example", "/run/example"))
 //
-// It needs CAP_NET_ADMIN in the network namespace it works in. On other systems Open returns errors.ErrUnsupported.
+// It needs CAP_NET_ADMIN in the network namespace it works in, and for some things more: SECURITY.md has the list. On other
+// systems Open returns errors.ErrUnsupported.
 // A program that is built with the tag virtnet_nodbus is smaller by a tenth and does without both.
 package linux

@@ -29,7 +29,7 @@ import (
 const victimEnv = "VIRTNET_TEST_VICTIM"
 
 func TestMain(m *testing.M) {
-	for variable, run := range map[string]func(order string) error{victimEnv: victim, programEnv: program, attacherEnv: attacher, updaterEnv: updater, unluckyEnv: unlucky} {
+	for variable, run := range map[string]func(order string) error{victimEnv: victim, programEnv: program, attacherEnv: attacher, updaterEnv: updater, unluckyEnv: unlucky, limitedEnv: limited} {
 		order := os.Getenv(variable)
 		if order == "" {
 			continue

@@ -238,7 +238,8 @@ func (f serverFiles) hasCommand(pid int) bool {
 	return len(args) == len(want) && string(args[1]) == want[1] && string(args[2]) == want[2]
 }
 
-// hasLock looks for our lock among the descriptors of a process, also if its file has been removed.
+// hasLock looks for our lock among the descriptors of a process, also if its file has been removed. The error is that they
+// cannot be seen: of a process that has changed its user, root may list them without the right to look at one (CAP_SYS_PTRACE).
 func (f serverFiles) hasLock(pid int) (bool, error) {
 	lock, lockErr := os.Lstat(f.path(logFile))
 	entries, err := os.ReadDir(procPath(pid, "fd"))
@@ -251,8 +252,12 @@ func (f serverFiles) hasLock(pid int) (bool, error) {
 		if file, err := os.Stat(path); err == nil && lockErr == nil && os.SameFile(lock, file) {
 			return true, nil
 		}
-		if target, err := os.Readlink(path); err == nil && strings.HasSuffix(target, removed) {
+		target, err := os.Readlink(path)
+		if err == nil && strings.HasSuffix(target, removed) {
 			return true, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return false, err
 		}
 	}
 	return false, nil
