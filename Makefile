@@ -1,6 +1,6 @@
 # The commands a person uses; each is a script or one line, so that CI runs the same.
 
-.PHONY: demo test vm check race cross fuzz bench
+.PHONY: demo test vm check race cross fuzz bench bench-peers
 
 demo: ## A NAT network with a guest on it, in namespaces of its own, step by step.
 	@.ci/demo
@@ -25,3 +25,6 @@ fuzz: ## Each fuzz target for FUZZTIME (default 10s).
 
 bench: ## The benchmarks, with docs/performance.md, and the tests that compare speeds.
 	@.ci/bench
+
+bench-peers: ## The same, with what else does this work: a running libvirtd and the bridge plugin of CNI.
+	@.ci/bench libvirt-daemon libvirt-clients iptables containernetworking-plugins
