@@ -117,6 +117,26 @@ func run(ctx context.Context, dir, document, nic string) error {
 }
 `
 
+// standard is a program that uses the packages of Go which the library cannot do without.
+const standard = `package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+)
+
+func main() {
+	var document struct{ Name string }
+	fmt.Println(xml.Unmarshal([]byte(os.Args[1]), &document), json.Unmarshal([]byte(os.Args[1]), &document), exec.Command(os.Args[1]).Run())
+	conn, err := net.Dial("unix", os.Args[1])
+	fmt.Println(conn, err)
+}
+`
+
 // BenchmarkBinary says how many bytes a program has, stripped, beside one that does nothing.
 func BenchmarkBinary(b *testing.B) {
 	if _, err := exec.LookPath("go"); err != nil {
@@ -124,15 +144,15 @@ func BenchmarkBinary(b *testing.B) {
 	}
 	empty := megabytes(b, "package main\n\nfunc main() {}\n")
 	for _, c := range []struct {
-		name            string
-		engine, imports string
-		flags           []string
+		name, text, engine, imports string
+		flags                       []string
 	}{
-		{name: "dnsmasq"},
-		{name: "without_D_Bus", flags: []string{"-tags=virtnet_nodbus"}},
-		{name: "in_process", engine: "Engine: &serve.Engine{}", imports: `"github.com/go-virtnet/virtnet/network/serve"`},
+		{name: "of_the_standard_library_alone", text: standard},
+		{name: "dnsmasq", text: embedder},
+		{name: "without_D_Bus", text: embedder, flags: []string{"-tags=virtnet_nodbus"}},
+		{name: "in_process", text: embedder, engine: "Engine: &serve.Engine{}", imports: `"github.com/go-virtnet/virtnet/network/serve"`},
 	} {
-		text := strings.NewReplacer("{engine}", c.engine, "{import}", c.imports).Replace(embedder)
+		text := strings.NewReplacer("{engine}", c.engine, "{import}", c.imports).Replace(c.text)
 		size := megabytes(b, text, c.flags...)
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
