@@ -24,7 +24,7 @@ import (
 )
 
 // others is how many networks are there besides, in each benchmark that depends on it.
-var others = []int{0, 50, 200}
+var others = []int{0, 10, 50, 200}
 
 // A bed is a host with its networks, and the folder of what runs.
 type bed struct {

@@ -104,4 +104,4 @@ func shares(results []result) (grown []result) {
 var grows = map[string]struct {
 	operation    string
 	small, large int
-}{"ports": {"Attach", 1, 1000}}
+}{"ports": {"Attach", 1, 1000}, "networks": {"Start without dhcp", 10, 200}}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,7 @@ type target struct {
 // targets are looked through in this order: the first that fits is meant.
 var targets = []target{
 	{Operation: "Start with dhcp", Beside: "floor", Sizes: []int{0}, Most: 1.3},
+	{Operation: "Start", Beside: "with 10", Most: 1.5},
 	{Operation: "Stop", Beside: "floor", Most: 1.15},
 	{Operation: "Attach", Beside: "floor", Most: 1.3},
 	{Operation: "Attach", Beside: "with 1", Most: 1.5},
@@ -54,22 +56,34 @@ type row struct {
 	wanted *target
 }
 
-// judge looks for what each result must reach. The first target that fits is meant.
+// order is that of the table, by how operations begin. Others come last.
+var order = []string{
+	"Start", "Stop", "Open", "Attach", "Detach", "Shape", "Rules", "Round", "Packet", "Change", "Heap", "Binary", "Limit", "Burst", "Guarantee", "Beside",
+}
+
+// judge puts results in order, and looks for what each must reach.
 func judge(results []result) []row {
 	rows := make([]row, len(results))
 	for i, r := range results {
 		rows[i].result = r
-		for j := range targets {
-			if targets[j].isFor(r) {
-				rows[i].wanted = &targets[j]
-				break
-			}
+		if j := slices.IndexFunc(targets, func(t target) bool { return t.isFor(r) }); j >= 0 {
+			rows[i].wanted = &targets[j]
 		}
 	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.place(), b.place()) })
 	return rows
 }
 
-func (t *target) isFor(r result) bool {
+// place is where a row stands in the order.
+func (r row) place() int {
+	place := slices.IndexFunc(order, func(begin string) bool { return strings.HasPrefix(r.Operation, begin) })
+	if place < 0 {
+		return len(order)
+	}
+	return place
+}
+
+func (t target) isFor(r result) bool {
 	return strings.HasPrefix(r.Operation, t.Operation) && t.Beside == r.Beside && (t.Sizes == nil || slices.Contains(t.Sizes, r.Size))
 }
 
