@@ -8,11 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"github.com/mdlayher/netlink"
-	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -100,36 +98,49 @@ func parseIP(addr *netip.Addr) func([]byte) error {
 // AddAddr gives a link an address: IPv4 with the broadcast address of its subnet, IPv6 without a check for duplicates. One
 // that the link has is fs.ErrExist, and IPv6 on a link that has it switched off is fs.ErrPermission.
 func (c *Conn) AddAddr(index int, prefix netip.Prefix) error {
-	library, err := c.library()
-	if err != nil {
-		return err
-	}
-	addr := libraryAddr(index, prefix)
-	if prefix.Addr().Is6() {
-		addr.Flags = unix.IFA_F_NODAD
-	}
-	err = library.AddrAdd(nil, addr)
+	err := c.change(request{kind: unix.RTM_NEWADDR, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, body: addrBody(index, prefix)})
 	if prefix.Addr().Is6() && errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("IPv6 is switched off on the link (disable_ipv6): %w", Translate(err))
+		return fmt.Errorf("IPv6 is switched off on the link (disable_ipv6): %w", err)
 	}
-	return Translate(err)
+	return err
 }
 
 // DelAddr takes an address from a link. The kernel may take others of the same subnet with it; see [Addr]. One that the
 // link does not have is fs.ErrNotExist.
 func (c *Conn) DelAddr(index int, prefix netip.Prefix) error {
-	library, err := c.library()
-	if err != nil {
-		return err
-	}
-	return Translate(library.AddrDel(nil, libraryAddr(index, prefix)))
+	return c.change(request{kind: unix.RTM_DELADDR, body: addrBody(index, prefix)})
 }
 
-func libraryAddr(index int, prefix netip.Prefix) *vnl.Addr {
-	return &vnl.Addr{LinkIndex: index, IPNet: libraryPrefix(prefix)}
-}
-
-func libraryPrefix(prefix netip.Prefix) *net.IPNet {
+// addrBody is the message about an address of a link.
+func addrBody(index int, prefix netip.Prefix) []byte {
 	addr := prefix.Addr()
-	return &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(prefix.Bits(), addr.BitLen())}
+	body := make([]byte, unix.SizeofIfAddrmsg, 64)
+	body[0], body[1] = unix.AF_INET, byte(prefix.Bits())
+	binary.NativeEndian.PutUint32(body[4:], uint32(index))
+	if addr.Is6() {
+		body[0], body[2] = unix.AF_INET6, unix.IFA_F_NODAD
+	}
+	body = appendAddr(appendAddr(body, unix.IFA_LOCAL, addr), unix.IFA_ADDRESS, addr)
+	if broadcast, ok := broadcastOf(prefix); ok {
+		body = appendAddr(body, unix.IFA_BROADCAST, broadcast)
+	}
+	return body
+}
+
+// appendAddr appends an attribute that is an address.
+func appendAddr(body []byte, attribute uint16, addr netip.Addr) []byte {
+	value := addr.AsSlice()
+	body = binary.NativeEndian.AppendUint16(body, uint16(unix.SizeofRtAttr+len(value)))
+	body = binary.NativeEndian.AppendUint16(body, attribute)
+	return append(body, value...)
+}
+
+// broadcastOf is the last address of a subnet of IPv4. One of two addresses or of one has none.
+func broadcastOf(prefix netip.Prefix) (netip.Addr, bool) {
+	if !prefix.Addr().Is4() || prefix.Bits() >= 31 {
+		return netip.Addr{}, false
+	}
+	last := prefix.Addr().As4()
+	binary.BigEndian.PutUint32(last[:], binary.BigEndian.Uint32(last[:])|^uint32(0)>>prefix.Bits())
+	return netip.AddrFrom4(last), true
 }

@@ -27,7 +27,7 @@ const (
 // its own caller.
 type Conn struct {
 	enter func(func() error) error
-	// routes is the library's socket, for addresses and routes.
+	// routes is the library's socket.
 	routes *vnl.Handle
 	// tagsAddrs is whether this kernel says who made an address.
 	tagsAddrs bool

@@ -4,8 +4,8 @@
 // the only package that does, and it knows neither documents nor plans.
 //
 // Links are read and written with messages of our own, because what is needed there (a bridge complete in its creating
-// message, the flags of a bridge port, no table of virtual functions in every answer) exists in no library; addresses and
-// routes are written with github.com/vishvananda/netlink. Three things are decided here for all callers:
+// message, the flags of a bridge port, no table of virtual functions in every answer) exists in no library, and so are
+// addresses, which a library takes twice as long for; routes are written with github.com/vishvananda/netlink. Three things are decided here for all callers:
 //
 //   - sockets are opened once, in the wanted network namespace, and block: the kernel has answered when a message is sent
 //

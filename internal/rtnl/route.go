@@ -7,6 +7,7 @@ package rtnl
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/mdlayher/netlink"
@@ -166,4 +167,9 @@ func libraryRoute(r Route) *vnl.Route {
 		Protocol:  unix.RTPROT_BOOT,
 		Type:      unix.RTN_UNICAST,
 	}
+}
+
+func libraryPrefix(prefix netip.Prefix) *net.IPNet {
+	addr := prefix.Addr()
+	return &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(prefix.Bits(), addr.BitLen())}
 }

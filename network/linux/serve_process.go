@@ -53,8 +53,9 @@ func (b *Backend) start(program string, files serverFiles, lock *os.File) (*proc
 	err = b.enterTied(func() (err error) {
 		p.pid, err = syscall.ForkExec(program, files.command(program), &syscall.ProcAttr{
 			Dir: "/",
-			// Its words are read, so they must not be translated; names beyond ASCII need an encoding.
-			Env:   []string{"LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")},
+			// Its words are read, so they must not be translated; names beyond ASCII need an encoding. To load the other parts
+			// of a locale takes as long as all that it does besides.
+			Env:   []string{"LC_CTYPE=C.UTF-8", "PATH=" + os.Getenv("PATH")},
 			Files: []uintptr{null.Fd(), null.Fd(), lock.Fd()},
 			Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &p.pidfd},
 		})
@@ -97,8 +98,9 @@ func polled(fd int, wait time.Duration) (bool, error) {
 
 // ready waits until the server answers.
 func (p *process) ready(ctx context.Context, log *os.File) error {
-	for deadline := time.Now().Add(startTimeout); ; {
-		ended, err := p.ended(500 * time.Microsecond)
+	begin := time.Now()
+	for deadline := begin.Add(startTimeout); ; {
+		ended, err := p.ended(untilNextLook(begin))
 		if err != nil {
 			return err
 		}
@@ -117,6 +119,13 @@ func (p *process) ready(ctx context.Context, log *os.File) error {
 			return fmt.Errorf("dnsmasq does not answer after %s: %s", startTimeout, lastWords(text))
 		}
 	}
+}
+
+// untilNextLook is how long to wait before the log of a program is read again from which something is expected since begin: what
+// is found is late by a small part of the time that it took.
+func untilNextLook(begin time.Time) time.Duration {
+	const least, most = 50 * time.Microsecond, 5 * time.Millisecond
+	return min(max(time.Since(begin)/40, least), most)
 }
 
 func readLog(log *os.File) (string, error) {

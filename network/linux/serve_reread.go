@@ -134,7 +134,8 @@ func (p *process) hasRead(ctx context.Context, log *os.File, from int64, f serve
 			break
 		}
 	}
-	for deadline := time.Now().Add(startTimeout); ; {
+	begin := time.Now()
+	for deadline := begin.Add(startTimeout); ; {
 		if info, err := log.Stat(); err == nil && info.Size() < from {
 			from = 0 // it has been shortened meanwhile
 		}
@@ -157,7 +158,7 @@ func (p *process) hasRead(ctx context.Context, log *os.File, from int64, f serve
 		if missing == "" {
 			return nil
 		}
-		ended, err := p.ended(500 * time.Microsecond)
+		ended, err := p.ended(untilNextLook(begin))
 		switch {
 		case err != nil:
 			return err
