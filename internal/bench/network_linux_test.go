@@ -41,12 +41,12 @@ func newBed(b testing.TB) *bed { b.Helper(); return newBedIn(b, "") }
 func newBedIn(b testing.TB, namespace string) *bed {
 	b.Helper()
 	testenv.NeedRoot(b)
+	// All that does not outlive the machine is in memory, in folders that a server can look into when it is not root any more.
 	run, err := os.MkdirTemp("/run", "bench")
 	require.NoError(b, err)
-	d := &bed{
-		run: run, config: linux.Config{RunDir: filepath.Join(b.TempDir(), "run"), Namespace: namespace},
-		store: network.Dirs(filepath.Join(b.TempDir(), "state"), run),
-	}
+	require.NoError(b, os.Chmod(run, 0o755))
+	d := &bed{run: filepath.Join(run, "state"), config: linux.Config{RunDir: filepath.Join(run, "servers"), Namespace: namespace}}
+	d.store = network.Dirs(filepath.Join(b.TempDir(), "state"), d.run)
 	d.nets, d.backend, err = d.open(b.Context())
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, d.backend.Close()) })

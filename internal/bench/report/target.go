@@ -24,6 +24,8 @@ type target struct {
 var targets = []target{
 	{Operation: "Start with dhcp", Beside: "floor", Sizes: []int{0}, Most: 1.3},
 	{Operation: "Start", Beside: "with 10", Most: 1.5},
+	{Operation: "StartMany", Beside: "libvirt9", Least: 18},
+	{Operation: "Open", Beside: "libvirt9", Least: 200},
 	{Operation: "Stop", Beside: "floor", Most: 1.15},
 	{Operation: "Attach", Beside: "floor", Most: 1.3},
 	{Operation: "Attach", Beside: "with 1", Most: 1.5},
