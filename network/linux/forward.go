@@ -5,16 +5,15 @@
 package linux
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/network/host"
+	"golang.org/x/sys/unix"
 )
 
 func forwardingKey(ipv6 bool) string {
@@ -67,19 +66,17 @@ func forwardingFacts(f *host.Facts) error {
 // blockedFacts finds the links whose routes the kernel drops when it begins to forward IPv6.
 func blockedFacts(f *host.Facts) error {
 	const table = "/proc/thread-self/net/ipv6_route"
-	file, err := os.Open(table)
+	routes, err := sysctlFile(table, unix.O_RDONLY, readToEnd)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // no IPv6
 	}
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		link, learned, ok := learnedRoute(lines.Text())
+	for line := range strings.Lines(string(routes)) {
+		link, learned, ok := learnedRoute(line)
 		if !ok {
-			return fmt.Errorf("%s: line %q", table, lines.Text())
+			return fmt.Errorf("%s: line %q", table, line)
 		}
 		if !learned || slices.Contains(f.Forwarding.Blocked, link) {
 			continue
@@ -93,7 +90,7 @@ func blockedFacts(f *host.Facts) error {
 			f.Forwarding.Blocked = append(f.Forwarding.Blocked, link)
 		}
 	}
-	return lines.Err()
+	return nil
 }
 
 // learnedRoute reads a line of the IPv6 routing table: the link of a route, and whether a router advertisement made it.

@@ -178,6 +178,7 @@ func (b *Backend) launchWith(ctx context.Context, program string, files serverFi
 		return fmt.Errorf("server on %s: %w", server.Link, err)
 	}
 	defer p.close()
+	prepared := files.prepareRecord(p.pid, b.instance, false) // while the program is loaded
 	if err = b.servers.step("wait"); err == nil {
 		err = p.ready(ctx, lock)
 	}
@@ -185,10 +186,10 @@ func (b *Backend) launchWith(ctx context.Context, program string, files serverFi
 		err = p.hasRead(ctx, lock, 0, files, server)
 	}
 	if err == nil {
-		err = b.servers.step("record")
+		err = errors.Join(prepared, b.servers.step("record"))
 	}
 	if err == nil {
-		err = files.record(p.pid, b.instance, false)
+		err = files.put(processFile)
 	}
 	if err == nil {
 		return nil

@@ -223,17 +223,25 @@ func (f serverFiles) writeServer(s *host.Server) error {
 func (f serverFiles) replace(name string, data []byte) error { return f.replaceMode(name, data, 0o600) }
 
 func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) error {
+	if err := f.prepare(name, data, mode); err != nil {
+		return err
+	}
+	return f.put(name)
+}
+
+// prepare writes a file beside the one that it will replace, and put puts it there.
+func (f serverFiles) prepare(name string, data []byte, mode os.FileMode) error {
 	next := f.path(name + ".new")
 	if err := trust.WriteFile(next, data, 0o600); err != nil {
 		return err
 	}
 	if mode != 0o600 {
-		if err := os.Chmod(next, mode); err != nil {
-			return err
-		}
+		return os.Chmod(next, mode)
 	}
-	return os.Rename(next, f.path(name))
+	return nil
 }
+
+func (f serverFiles) put(name string) error { return os.Rename(f.path(name+".new"), f.path(name)) }
 
 // document reads what was to be served. The second result is false if the file is not one that serve writes.
 func (f serverFiles) document() (host.Server, bool) {

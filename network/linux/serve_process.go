@@ -278,6 +278,14 @@ func procPath(pid int, rest ...string) string {
 
 // record writes down which process answers.
 func (f serverFiles) record(pid int, instance string, here bool) error {
+	if err := f.prepareRecord(pid, instance, here); err != nil {
+		return err
+	}
+	return f.put(processFile)
+}
+
+// prepareRecord is all of record but the last step, which makes it count.
+func (f serverFiles) prepareRecord(pid int, instance string, here bool) error {
 	stat, err := readStat(pid)
 	if err != nil {
 		return err
@@ -286,7 +294,7 @@ func (f serverFiles) record(pid int, instance string, here bool) error {
 	if err != nil {
 		return err
 	}
-	return f.replace(processFile, data)
+	return f.prepare(processFile, data, 0o600)
 }
 
 // recorded is which process answers, or has. One of ours can be the first of a container; a program of ours never is.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
@@ -82,6 +83,18 @@ func sysctlFile(path string, flags int, use func(fd int) ([]byte, error)) ([]byt
 		return nil, rtnl.Translate(&os.PathError{Op: operation, Path: path, Err: err})
 	}
 	return result, nil
+}
+
+// readToEnd reads a file of which nobody knows how long it is.
+func readToEnd(fd int) ([]byte, error) {
+	data := make([]byte, 0, 4096)
+	for {
+		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, data[len(data):cap(data)]) })
+		if n <= 0 || err != nil {
+			return data, err
+		}
+		data = slices.Grow(data[:len(data)+n], 1024)
+	}
 }
 
 func sysctlPath(key string) (string, error) {
