@@ -4,6 +4,7 @@ package network
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -70,6 +71,7 @@ type start struct {
 	leases  []host.Lease
 	facts   *host.Facts
 	record  *record
+	written []byte // what the store has of the record
 	tried   host.Plan
 }
 
@@ -101,7 +103,7 @@ func (m *Manager) finishStart(ctx context.Context, s *start, err error) error {
 		return errors.Join(err, m.afterFailure(context.WithoutCancel(ctx), r, err))
 	}
 	r.Stage = running
-	if err := saveJSON(ctx, m.store, runName(r.Name), r); err != nil {
+	if err := m.store.Save(ctx, runName(r.Name), restaged(s.written, starting, running)); err != nil {
 		return errors.Join(err, m.takeBack(context.WithoutCancel(ctx), r))
 	}
 	m.emit(Event{Kind: EventStarted, Network: r.Name})
@@ -193,7 +195,9 @@ func (m *Manager) saveClaims(ctx context.Context, all []*start) {
 		asked = true
 		var errs []error
 		for _, s := range all {
-			s.err = saveJSON(ctx, m.store, runName(s.record.Name), s.record)
+			if s.written, s.err = json.Marshal(s.record); s.err == nil {
+				s.err = m.store.Save(ctx, runName(s.record.Name), s.written)
+			}
 			errs = append(errs, s.err)
 		}
 		return errors.Join(errs...)

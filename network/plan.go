@@ -26,7 +26,7 @@ func PlanScope(n *Network) host.Scope {
 	}
 	s.VLANs = n.keepsTable()
 	if n.Managed() {
-		s.Addrs, s.Routes, s.Forwarding, s.Sysctls = true, true, true, bridgeSysctlDefaults()
+		s.Near, s.Forwarding, s.Sysctls = n.Subnets(), true, bridgeSysctlDefaults()
 		s.Resolver = n.registers()
 		s.Zones = n.Bridge.Zone != "" || n.Mode() != ForwardOpen
 		s.Repairs = n.firstDHCP() >= 0

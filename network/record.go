@@ -3,6 +3,7 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,6 +109,12 @@ func saveJSON(ctx context.Context, s Store, name string, value any) error {
 		return fmt.Errorf("store: %s: %w", name, err)
 	}
 	return s.Save(ctx, name, data)
+}
+
+// restaged is a record as it is written down, in another stage. Nothing else in it looks like the stage: within a value a quote
+// stands behind a backslash.
+func restaged(written []byte, was, now stage) []byte {
+	return bytes.Replace(written, fmt.Appendf(nil, `"stage":%q`, was), fmt.Appendf(nil, `"stage":%q`, now), 1)
 }
 
 // loadRecord reads a record of this instance of the machine. A record of another one is removed, and counts as missing.

@@ -126,7 +126,7 @@ func TestListsUnderChurn(t *testing.T) {
 		}
 		_, err = c.Addrs(0)
 		require.NoError(t, err)
-		_, err = c.Routes()
+		_, err = c.Routes(false)
 		require.NoError(t, err)
 	}
 	close(done)
@@ -190,7 +190,7 @@ func TestClosed(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrClosed)
 	_, err = c.Cookie()
 	require.ErrorIs(t, err, os.ErrClosed)
-	_, err = c.Routes()
+	_, err = c.Routes(true)
 	require.ErrorIs(t, err, os.ErrClosed)
 	prefix := netip.MustParsePrefix("127.0.0.9/32")
 	require.ErrorIs(t, c.AddAddr(1, prefix), os.ErrClosed)

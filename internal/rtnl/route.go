@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
@@ -26,26 +27,21 @@ type Route struct {
 	Table  int
 }
 
-// Routes lists the unicast routes of all tables but the local one, of both families. Those to link-local and multicast
-// addresses of IPv6, which each link has, are left out.
-func (c *Conn) Routes() ([]Route, error) {
-	var all []Route
-	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		// The kernel leaves out what is not unicast: three of four routes, on a host of bridges.
-		body := make([]byte, unix.SizeofRtMsg)
-		body[0], body[7] = family, unix.RTN_UNICAST
-		found, err := list(c, request{kind: unix.RTM_GETROUTE, body: body}, func(body []byte) ([]Route, bool, error) {
-			routes, err := parseRoute(family, body)
-			return routes, len(routes) > 0, err
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, hops := range found {
-			all = append(all, hops...)
-		}
+// Routes lists the unicast routes of one family, of all tables but the local one. Those to link-local and multicast addresses
+// of IPv6, which each link has, are left out.
+func (c *Conn) Routes(ipv6 bool) ([]Route, error) {
+	family := byte(unix.AF_INET)
+	if ipv6 {
+		family = unix.AF_INET6
 	}
-	return all, nil
+	// The kernel leaves out what is not unicast: three of four routes, on a host of bridges.
+	body := make([]byte, unix.SizeofRtMsg)
+	body[0], body[7] = family, unix.RTN_UNICAST
+	found, err := list(c, request{kind: unix.RTM_GETROUTE, body: body}, func(body []byte) ([]Route, bool, error) {
+		routes, err := parseRoute(family, body)
+		return routes, len(routes) > 0, err
+	})
+	return slices.Concat(found...), err
 }
 
 // parseRoute is a route as one route for each of its next hops; none if it is not one of those wanted. A kernel without IPv6

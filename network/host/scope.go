@@ -3,6 +3,7 @@
 package host
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -22,6 +23,8 @@ type Scope struct {
 	Addrs bool
 	// Routes asks for every route of the machine, in all tables.
 	Routes bool
+	// Near asks for the addresses and routes that overlap one of these subnets, a default route among them.
+	Near []netip.Prefix
 	// Forwarding asks whether the machine forwards, and what stands against its doing so.
 	Forwarding bool
 	// Sysctls names kernel parameters by their path below /proc/sys, such as "net/ipv4/ip_forward".
@@ -76,7 +79,7 @@ type Scope struct {
 // IsZero reports whether the scope asks for nothing.
 func (s Scope) IsZero() bool {
 	return !(s.All || s.Addrs || s.Routes || s.Forwarding || s.Zones || s.Resolver || s.Shaping || s.Repairs || s.VLANs || s.OVS || s.Macvtaps || s.Libvirt) &&
-		len(s.Links)+len(s.Bare)+len(s.Sysctls)+len(s.Filters)+len(s.Shapes)+len(s.Filled)+len(s.Receives)+len(s.Servers)+len(s.OVSPorts)+len(s.Functions)+len(s.PCI)+len(s.VFs)+len(s.Switches)+len(s.Associations)+len(s.Namespaces)+len(s.Profiles) == 0
+		len(s.Links)+len(s.Bare)+len(s.Near)+len(s.Sysctls)+len(s.Filters)+len(s.Shapes)+len(s.Filled)+len(s.Receives)+len(s.Servers)+len(s.OVSPorts)+len(s.Functions)+len(s.PCI)+len(s.VFs)+len(s.Switches)+len(s.Associations)+len(s.Namespaces)+len(s.Profiles) == 0
 }
 
 // And is the scope that asks for what either asks for.
@@ -87,6 +90,7 @@ func (s Scope) And(t Scope) Scope {
 		Bare:       union(s.Bare, t.Bare),
 		Addrs:      s.Addrs || t.Addrs,
 		Routes:     s.Routes || t.Routes,
+		Near:       unionFunc(s.Near, t.Near, netip.Prefix.Compare),
 		Forwarding: s.Forwarding || t.Forwarding,
 		Sysctls:    union(s.Sysctls, t.Sysctls),
 		Filters:    union(s.Filters, t.Filters),
@@ -118,6 +122,15 @@ func (s Scope) And(t Scope) Scope {
 func (s Scope) HasLink(name string) bool {
 	return s.All || slices.Contains(s.Links, name) || slices.Contains(s.Bare, name)
 }
+
+// HasAddr reports whether the scope asks for that address.
+func (s Scope) HasAddr(a Addr) bool { return s.HasAddrs(a.Link) || s.HasNear(a.Prefix) }
+
+// HasRoute reports whether the scope asks for that route.
+func (s Scope) HasRoute(r Route) bool { return s.All || s.Routes || s.HasNear(r.Dest) }
+
+// HasNear reports whether the scope asks for what overlaps that subnet.
+func (s Scope) HasNear(p netip.Prefix) bool { return slices.ContainsFunc(s.Near, p.Overlaps) }
 
 // HasAddrs reports whether the scope asks for the addresses of that link.
 func (s Scope) HasAddrs(link string) bool {

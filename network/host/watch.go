@@ -98,10 +98,10 @@ func (c Change) Touches(s Scope) bool {
 		return true
 	case LinkAdded, LinkRemoved, LinkChanged:
 		// A link that goes down takes routes along of which nothing is heard.
-		return named(s.Links) || named(s.Bare) || named(s.Shapes) || named(s.Filled) || s.Addrs || s.Routes || s.Macvtaps || len(s.Functions)+len(s.PCI) > 0 ||
+		return named(s.Links) || named(s.Bare) || named(s.Shapes) || named(s.Filled) || s.Addrs || s.Routes || s.Macvtaps || len(s.Near)+len(s.Functions)+len(s.PCI) > 0 ||
 			slices.ContainsFunc(s.Sysctls, func(key string) bool { return named([]string{sysctlLink(key)}) })
 	case RouteChanged:
-		return s.Routes
+		return s.Routes || len(s.Near) > 0
 	case ForwardingChanged:
 		return s.Forwarding || len(s.Sysctls) > 0
 	case FilterChanged:

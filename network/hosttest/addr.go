@@ -11,7 +11,7 @@ import (
 
 func (m *Machine) addrFacts(scope host.Scope, f *host.Facts) {
 	for _, a := range m.addrs {
-		if scope.HasAddrs(a.Link) {
+		if scope.HasAddr(a) {
 			f.Addrs = append(f.Addrs, a)
 		}
 	}

@@ -35,8 +35,10 @@ func (m *Machine) Advertise(r host.Route) error {
 }
 
 func (m *Machine) routeFacts(scope host.Scope, f *host.Facts) {
-	if scope.All || scope.Routes {
-		f.Routes = m.allRoutes()
+	for _, r := range m.allRoutes() {
+		if scope.HasRoute(r) {
+			f.Routes = append(f.Routes, r)
+		}
 	}
 }
 

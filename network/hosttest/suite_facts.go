@@ -3,6 +3,7 @@
 package hosttest
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -56,6 +57,7 @@ type scopeCase struct {
 
 // scopes are the parts of what is there that can be asked for one by one.
 func scopes(whole *host.Facts, noServer bool) []scopeCase {
+	near := []netip.Prefix{netip.MustParsePrefix("192.168.7.128/25")}
 	cases := []scopeCase{
 		{"nothing", host.Scope{}, host.Facts{}},
 		{"what is not there", host.Scope{
@@ -69,6 +71,10 @@ func scopes(whole *host.Facts, noServer bool) []scopeCase {
 			Addrs: slices.DeleteFunc(slices.Clone(whole.Addrs), func(a host.Addr) bool { return a.Link != "br0" }),
 		}},
 		{"addresses", host.Scope{Addrs: true}, host.Facts{Addrs: whole.Addrs}},
+		{"what is near", host.Scope{Near: near}, host.Facts{
+			Addrs:  slices.DeleteFunc(slices.Clone(whole.Addrs), func(a host.Addr) bool { return !a.Prefix.Overlaps(near[0]) }),
+			Routes: slices.DeleteFunc(slices.Clone(whole.Routes), func(r host.Route) bool { return !r.Dest.Overlaps(near[0]) }),
+		}},
 		{"routes", host.Scope{Routes: true}, host.Facts{Routes: whole.Routes}},
 		{"forwarding", host.Scope{Forwarding: true}, host.Facts{Forwarding: whole.Forwarding}},
 		{"a sysctl", host.Scope{Sysctls: []string{noRA.Key}}, host.Facts{Sysctls: []host.Sysctl{{Key: noRA.Key, Value: "0"}}}},

@@ -59,7 +59,7 @@ func (b *Backend) addrFacts(scope host.Scope, links []rtnl.Link, names map[int]s
 	return nil
 }
 
-// addrs are the addresses that are facts: all of the machine, or those of the links.
+// addrs are the addresses that are facts: all of the machine, those near some subnets, or those of the links.
 func (b *Backend) addrs(scope host.Scope, links []rtnl.Link) ([]rtnl.Addr, error) {
 	var questions []int
 	for _, l := range links {
@@ -67,8 +67,11 @@ func (b *Backend) addrs(scope host.Scope, links []rtnl.Link) ([]rtnl.Addr, error
 			questions = append(questions, l.Index)
 		}
 	}
-	if scope.All || scope.Addrs {
-		questions = []int{0}
+	wanted := func(a rtnl.Addr) bool {
+		return scope.All || scope.Addrs || scope.HasNear(a.Prefix) || slices.Contains(questions, a.Index)
+	}
+	if scope.All || scope.Addrs || len(scope.Near) > 0 {
+		return b.allAddrs(wanted)
 	}
 	var all []rtnl.Addr
 	for _, index := range questions {
@@ -83,4 +86,10 @@ func (b *Backend) addrs(scope host.Scope, links []rtnl.Link) ([]rtnl.Addr, error
 		all = append(all, addrs...)
 	}
 	return slices.DeleteFunc(all, func(a rtnl.Addr) bool { return a.Automatic }), nil
+}
+
+// allAddrs are those of all links that are wanted.
+func (b *Backend) allAddrs(wanted func(rtnl.Addr) bool) ([]rtnl.Addr, error) {
+	all, err := b.rt.Addrs(0)
+	return slices.DeleteFunc(all, func(a rtnl.Addr) bool { return a.Automatic || !wanted(a) }), err
 }

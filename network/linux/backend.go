@@ -113,7 +113,7 @@ func (b *Backend) Facts(ctx context.Context, scope host.Scope) (*host.Facts, err
 
 // netlinkFacts are those that rtnetlink knows.
 func (b *Backend) netlinkFacts(_ context.Context, scope host.Scope, f *host.Facts) error {
-	if scope.All || scope.Addrs || scope.Routes || scope.VLANs || len(scope.Links)+len(scope.Bare) > 0 {
+	if scope.All || scope.Addrs || scope.Routes || scope.VLANs || len(scope.Links)+len(scope.Bare)+len(scope.Near) > 0 {
 		if err := b.linkFacts(scope, f); err != nil {
 			return fmt.Errorf("links: %w", err)
 		}

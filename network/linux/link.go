@@ -111,10 +111,7 @@ func (b *Backend) linkFacts(scope host.Scope, f *host.Facts) error {
 	if err := b.addrFacts(scope, links, names, f); err != nil {
 		return err
 	}
-	if scope.All || scope.Routes {
-		return b.routeFacts(names, f)
-	}
-	return nil
+	return b.routeFacts(scope, names, f)
 }
 
 func (b *Backend) links(scope host.Scope) ([]rtnl.Link, error) {

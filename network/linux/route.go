@@ -6,6 +6,8 @@ package linux
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -29,17 +31,28 @@ func (b *Backend) changeRoute(o host.AddRoute, change func(rtnl.Route) error) er
 	return nil
 }
 
-// routeFacts reads all routes. Names are those of links that are known already.
-func (b *Backend) routeFacts(names map[int]string, f *host.Facts) error {
-	routes, err := b.rt.Routes()
-	if err != nil {
-		return fmt.Errorf("routes: %w", err)
+// routeFacts reads all routes of the families of which one is wanted. Names are those of links that are known already.
+func (b *Backend) routeFacts(scope host.Scope, names map[int]string, f *host.Facts) error {
+	near := func(ipv6 bool) bool {
+		return slices.ContainsFunc(scope.Near, func(p netip.Prefix) bool { return p.Addr().Is6() == ipv6 })
+	}
+	var routes []rtnl.Route
+	for _, ipv6 := range []bool{false, true} {
+		if !scope.All && !scope.Routes && !near(ipv6) {
+			continue
+		}
+		found, err := b.rt.Routes(ipv6)
+		if err != nil {
+			return fmt.Errorf("routes: %w", err)
+		}
+		routes = append(routes, slices.DeleteFunc(found, func(r rtnl.Route) bool { return !scope.HasRoute(host.Route{Dest: r.Dest}) })...)
 	}
 	indexes := make([]int, len(routes))
 	for i, r := range routes {
 		indexes[i] = r.Index
 	}
-	if names, err = b.moreNames(names, indexes); err != nil {
+	names, err := b.moreNames(names, indexes)
+	if err != nil {
 		return err
 	}
 	for _, r := range routes {
