@@ -21,6 +21,7 @@ import (
 	"github.com/go-virtnet/virtnet/network"
 	"github.com/go-virtnet/virtnet/network/host"
 	"github.com/go-virtnet/virtnet/network/linux"
+	"github.com/go-virtnet/virtnet/network/serve"
 )
 
 // others is how many networks are there besides, in each benchmark that depends on it.
@@ -40,12 +41,19 @@ func newBed(b testing.TB) *bed { b.Helper(); return newBedIn(b, "") }
 // newBedIn is a bed in a network namespace; empty is that of the process.
 func newBedIn(b testing.TB, namespace string) *bed {
 	b.Helper()
+	return newBedAs(b, linux.Config{Namespace: namespace})
+}
+
+// newBedAs is a bed with a backend of that kind, and folders of its own.
+func newBedAs(b testing.TB, config linux.Config) *bed {
+	b.Helper()
 	testenv.NeedRoot(b)
 	// All that does not outlive the machine is in memory, in folders that a server can look into when it is not root any more.
 	run, err := os.MkdirTemp("/run", "bench")
 	require.NoError(b, err)
 	require.NoError(b, os.Chmod(run, 0o755))
-	d := &bed{run: filepath.Join(run, "state"), config: linux.Config{RunDir: filepath.Join(run, "servers"), Namespace: namespace}}
+	config.RunDir = filepath.Join(run, "servers")
+	d := &bed{run: filepath.Join(run, "state"), config: config}
 	d.store = network.Dirs(filepath.Join(b.TempDir(), "state"), d.run)
 	d.nets, d.backend, err = d.open(b.Context())
 	require.NoError(b, err)
@@ -277,4 +285,18 @@ func benchmarkNetwork(b *testing.B, measured part) {
 			})
 		}
 	}
+}
+
+// BenchmarkStart_in_process starts a NAT network whose guests are served by this process, and one that serves nobody.
+func BenchmarkStart_in_process(b *testing.B) {
+	d := newBedAs(b, linux.Config{Engine: &serve.Engine{}})
+	without, with := natNetwork(b, 0, false), natNetwork(b, 1, true)
+	d.define(b, without)
+	d.define(b, with)
+	b.Run("dhcp=true/networks=0", func(b *testing.B) {
+		pairs := takeTurns(b, doing, d.own(b, without.Name), d.own(b, with.Name))
+		b.ReportMetric(micros(pairs[0]), "without-µs")
+		b.ReportMetric(micros(pairs[1]), "own-µs")
+		b.ReportMetric(over(pairs), "over-µs")
+	})
 }

@@ -81,6 +81,15 @@ func times(pairs [2][]time.Duration) float64 {
 	return median(ratios)
 }
 
+// over is the median of how much longer than the first the second takes, in microseconds.
+func over(pairs [2][]time.Duration) float64 {
+	more := make([]time.Duration, len(pairs[0]))
+	for i := range more {
+		more[i] = pairs[1][i] - pairs[0][i]
+	}
+	return micros(more)
+}
+
 // inCrowd does many of a kind at the same time: each that takes away a link waits for the kernel, but not for the others.
 func inCrowd(b testing.TB, count int, one func(i int) error) {
 	var crowd sync.WaitGroup

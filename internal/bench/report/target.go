@@ -26,6 +26,7 @@ var targets = []target{
 	{Operation: "Start", Beside: "with 10", Most: 1.5},
 	{Operation: "StartMany", Beside: "libvirt9", Least: 18},
 	{Operation: "Open", Beside: "libvirt9", Least: 200},
+	{Operation: "Start in process", Beside: "without", Most: 1000},
 	{Operation: "Stop", Beside: "floor", Most: 1.15},
 	{Operation: "Attach", Beside: "floor", Most: 1.3},
 	{Operation: "Attach", Beside: "with 1", Most: 1.5},
@@ -44,8 +45,9 @@ var targets = []target{
 	{Operation: "Binary dnsmasq", Beside: "empty", Most: 2},
 	{Operation: "Beside libvirt start with dhcp", Beside: "libvirt", Least: 10},
 	{Operation: "Beside libvirt start without dhcp", Beside: "libvirt", Least: 40},
-	{Operation: "Beside libvirt stop", Beside: "libvirt", Sizes: []int{0}, Least: 6},
+	{Operation: "Beside libvirt stop with", Beside: "libvirt", Sizes: []int{0}, Least: 6},
 	{Operation: "Beside libvirt start all", Beside: "libvirt", Least: 18},
+	{Operation: "Beside libvirt stop all", Beside: "libvirt", Least: 15},
 	{Operation: "Beside libvirt restart", Beside: "libvirt", Least: 200},
 	{Operation: "Beside libvirt rules add", Beside: "iptables", Least: 50},
 	{Operation: "Beside libvirt rules delete", Beside: "iptables", Least: 500},
@@ -126,7 +128,11 @@ func (r row) must() string {
 func (r row) amount(value float64) string {
 	switch r.Kind {
 	case "times":
-		return short(value, 3) + "×"
+		digits := 3
+		if r.Beside == "asked" { // a hundredth counts
+			digits = 4
+		}
+		return short(value, digits) + "×"
 	case "faster":
 		return short(value, 3) + "× faster"
 	case "over":
