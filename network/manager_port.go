@@ -82,6 +82,8 @@ type portRecord struct {
 
 	// read is the document, once somebody has wanted it. It is changed together with the text.
 	read *Port
+	// saved is the record as it was last saved.
+	saved []byte
 }
 
 func portName(network string, id schema.UUID) string {

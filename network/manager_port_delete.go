@@ -146,7 +146,8 @@ func (m *Manager) savePort(ctx context.Context, r *portRecord) error {
 	if err != nil {
 		return err
 	}
-	return saveJSON(ctx, m.store, portName(r.Name, id), r)
+	r.saved, err = saveAsJSON(ctx, m.store, portName(r.Name, id), r)
+	return err
 }
 
 // forgetPort removes the record of a port, and gives back what it held, when nothing of it stands any more.

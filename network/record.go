@@ -104,11 +104,17 @@ func loadJSON[T any](ctx context.Context, s Store, name string) (*T, error) {
 }
 
 func saveJSON(ctx context.Context, s Store, name string, value any) error {
+	_, err := saveAsJSON(ctx, s, name, value)
+	return err
+}
+
+// saveAsJSON is saveJSON that returns what it has saved.
+func saveAsJSON(ctx context.Context, s Store, name string, value any) (saved []byte, err error) {
 	data, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("store: %s: %w", name, err)
+		return nil, fmt.Errorf("store: %s: %w", name, err)
 	}
-	return s.Save(ctx, name, data)
+	return data, s.Save(ctx, name, data)
 }
 
 // restaged is a record as it is written down, in another stage. Nothing else in it looks like the stage: within a value a quote
