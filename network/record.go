@@ -120,7 +120,7 @@ func saveAsJSON(ctx context.Context, s Store, name string, value any) (saved []b
 // restaged is a record as it is written down, in another stage. Nothing else in it looks like the stage: within a value a quote
 // stands behind a backslash.
 func restaged(written []byte, was, now stage) []byte {
-	return bytes.Replace(written, fmt.Appendf(nil, `"stage":%q`, was), fmt.Appendf(nil, `"stage":%q`, now), 1)
+	return bytes.Replace(written, []byte(`"stage":"`+was+`"`), []byte(`"stage":"`+now+`"`), 1)
 }
 
 // loadRecord reads a record of this instance of the machine. A record of another one is removed, and counts as missing.
