@@ -88,6 +88,14 @@ func newBridge(b testing.TB, name string, mac [6]byte) []byte {
 	})
 }
 
+// markLink says whose a link is, which the kernel does not take in the message that makes it.
+func markLink(b testing.TB, name, owner string) []byte {
+	return linkMessage(b, unix.RTM_SETLINK, 0, 0, false, func(ae *netlink.AttributeEncoder) {
+		ae.String(unix.IFLA_IFNAME, name)
+		ae.String(unix.IFLA_IFALIAS, owner)
+	})
+}
+
 func deleteLink(b testing.TB, name string) []byte {
 	return linkMessage(b, unix.RTM_DELLINK, 0, 0, false, func(ae *netlink.AttributeEncoder) { ae.String(unix.IFLA_IFNAME, name) })
 }

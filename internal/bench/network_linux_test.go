@@ -5,6 +5,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -127,14 +128,18 @@ func (d *bed) own(b *testing.B, name string) work {
 	}
 }
 
-// floorOf is the least that does on the host what a plan does there.
+// floorOf is the least that does on the host what a plan does there, with the mark on the bridge by which it is known again, and
+// writes the record of that once, as a whole.
 func (d *bed) floorOf(b *testing.B, plan host.Plan) work {
 	b.Helper()
 	route, filter := newKernel(b, unix.NETLINK_ROUTE), newKernel(b, unix.NETLINK_NETFILTER)
 	control, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(b, err)
 	b.Cleanup(func() { unix.Close(control) })
-	var begin, undo []func() error
+	text, err := json.Marshal(plan)
+	require.NoError(b, err)
+	kept := record{d.floorFolder(b), string(text)}
+	begin, undo := []func() error{kept.write}, []func() error{kept.remove}
 	for _, step := range plan {
 		switch op := step.Op.(type) {
 		case host.SetFilter:
@@ -142,8 +147,8 @@ func (d *bed) floorOf(b *testing.B, plan host.Plan) work {
 			begin = append(begin, func() error { return filter.do(add) })
 			undo = append(undo, func() error { return filter.do(remove) })
 		case host.AddBridge:
-			add, remove := newBridge(b, op.Link, op.MAC), deleteLink(b, op.Link)
-			begin = append(begin, func() error { return route.do(add) })
+			add, mark, remove := newBridge(b, op.Link, op.MAC), markLink(b, op.Link, op.Owner), deleteLink(b, op.Link)
+			begin = append(begin, func() error { return errors.Join(route.do(add), route.do(mark)) })
 			undo = append(undo, func() error { return route.do(remove) })
 		case host.AddAddr:
 			add := newAddr(b, op.Prefix)
@@ -170,6 +175,14 @@ func (d *bed) floorOf(b *testing.B, plan host.Plan) work {
 		}
 	}
 	return work{func() error { return inTurn(begin) }, func() error { return inReverse(undo) }}
+}
+
+// floorFolder is where a floor writes, beside the folders of the library.
+func (d *bed) floorFolder(b *testing.B) string {
+	b.Helper()
+	folder := filepath.Join(d.run, "floor")
+	require.NoError(b, os.MkdirAll(folder, 0o700))
+	return folder
 }
 
 func inTurn(steps []func() error) error {

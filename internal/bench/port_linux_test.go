@@ -154,9 +154,7 @@ func (g *guests) record() record {
 	text, err := os.ReadFile(found[0])
 	require.NoError(g.b, err)
 	require.NoError(g.b, one.detach(g.b.Context()))
-	folder := filepath.Join(g.bed.run, "floor")
-	require.NoError(g.b, os.MkdirAll(folder, 0o700))
-	return record{folder, string(text)}
+	return record{g.bed.floorFolder(g.b), string(text)}
 }
 
 // write puts the record where it belongs as a whole.

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 )
 
 // MapsNobody reports whether the user nobody of this process is a user of the machine, as it is but in a small user
 // namespace: then a process that is root may become it.
-func MapsNobody() bool {
+func MapsNobody() bool { return mapsNobody() }
+
+// mapsNobody looks once: the users of a process are settled before it runs.
+var mapsNobody = sync.OnceValue(func() bool {
 	data, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return true
@@ -23,4 +27,4 @@ func MapsNobody() bool {
 		}
 	}
 	return false
-}
+})
