@@ -154,24 +154,16 @@ func revertAll[T interface {
 	plan() host.Plan
 	fail(error)
 }](ctx context.Context, m *Manager, all []T) {
-	switch {
-	case len(all) == 0:
-		return
-	case len(all) == 1 && !m.config.Discard:
-		all[0].fail(host.Revert(ctx, m.backend, all[0].plan()))
-		return
-	}
 	plans := make([]host.Plan, len(all))
 	for i, one := range all {
 		plans[i] = one.plan()
 	}
-	errs := host.Discard(ctx, m.backend, plans...)
-	var stuck error
-	if !m.config.Discard {
-		stuck = host.Settle(ctx, m.backend)
+	take := host.RevertAll
+	if m.config.Discard {
+		take = host.Discard
 	}
-	for i, one := range all {
-		one.fail(errors.Join(errs[i], stuck))
+	for i, err := range take(ctx, m.backend, plans...) {
+		all[i].fail(err)
 	}
 }
 

@@ -100,7 +100,7 @@ func TestStopManyThatDoesNotSettle(t *testing.T) {
 	m.FailSettle = func() error { return stuck }
 	err := nets.StopMany(ctx, all...)
 	require.ErrorIs(t, err, stuck)
-	require.ErrorContains(t, err, `network "net1": stuck`)
+	require.ErrorContains(t, err, `link del virbr1 type bridge: stuck`)
 	_, err = network.Open(ctx, m, store)
 	require.ErrorIs(t, err, stuck, "whoever opens the store next is told")
 	m.FailSettle = nil

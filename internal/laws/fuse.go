@@ -74,6 +74,14 @@ func (b mortalBackend) Discard(ctx context.Context, ops []host.Op) []error {
 	return errs
 }
 
+func (b mortalBackend) Remove(ctx context.Context, ops []host.Op) []error {
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		errs[i] = b.Do(ctx, op)
+	}
+	return errs
+}
+
 func (b mortalBackend) Settle(ctx context.Context) error {
 	if !b.fuse.spend() {
 		return errDead
@@ -138,6 +146,14 @@ func (b *failingBackend) Discard(ctx context.Context, ops []host.Op) []error {
 		if errs[i] = errInjected; !b.strikes() {
 			errs[i] = discard(ctx, b.Backend, op)
 		}
+	}
+	return errs
+}
+
+func (b *failingBackend) Remove(ctx context.Context, ops []host.Op) []error {
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		errs[i] = b.Do(ctx, op)
 	}
 	return errs
 }

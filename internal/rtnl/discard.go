@@ -69,6 +69,24 @@ func (c *Conn) Discard(l Link) error {
 	return nil
 }
 
+// Condemn leaves links to [Conn.Reap] as they are, and returns an error or nil for each. From then on no method finds them.
+func (c *Conn) Condemn(links []Link) []error {
+	errs := make([]error, len(links))
+	for done := 0; done < len(links); done += together {
+		var requests []request
+		for _, l := range links[done:min(done+together, len(links))] {
+			body, err := linkBody(l.Index, 0, 0, func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_GROUP, discardedGroup(l)) })
+			errs[done+len(requests)] = err
+			requests = append(requests, request{kind: unix.RTM_SETLINK, flags: unix.NLM_F_ACK, body: body})
+		}
+		_, err := c.exchange(requests, func(a answer) { errs[done+a.request] = errors.Join(errs[done+a.request], a.err) })
+		for i := range requests {
+			errs[done+i] = errors.Join(errs[done+i], err)
+		}
+	}
+	return errs
+}
+
 // Reap removes all discarded links of the network namespace, whoever has discarded them, and reports whether there were any.
 // It takes some 20 milliseconds, and the same again for each bridge.
 func (c *Conn) Reap() (found bool, err error) {

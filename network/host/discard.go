@@ -20,6 +20,9 @@ type Discarder interface {
 	//
 	// The second half follows by itself. If this program ends before, it is for the next Settle of any program.
 	Discard(ctx context.Context, ops []Op) []error
+	// Remove is Discard with both halves of what removes devices: all of them are gone when it returns, in hardly more time
+	// than one takes.
+	Remove(ctx context.Context, ops []Op) []error
 	// Settle returns when all devices are gone that were discarded, by this program or another.
 	Settle(ctx context.Context) error
 }
@@ -35,6 +38,25 @@ func Settle(ctx context.Context, b Backend) error {
 // Discard takes plans back that have nothing to do with each other, each as [Revert] does, and returns an error or nil for
 // each. A [Discarder] gets in one go what they have alike, and devices are gone for good only after [Settle].
 func Discard(ctx context.Context, b Backend, plans ...Plan) []error {
+	if d, ok := b.(Discarder); ok {
+		return revertAll(plans, func(ops []Op) []error { return d.Discard(ctx, ops) })
+	}
+	return RevertAll(ctx, b, plans...)
+}
+
+// RevertAll is [Discard] that returns when devices are gone for good.
+func RevertAll(ctx context.Context, b Backend, plans ...Plan) []error {
+	if d, ok := b.(Discarder); ok {
+		return revertAll(plans, func(ops []Op) []error { return d.Remove(ctx, ops) })
+	}
+	errs := make([]error, len(plans))
+	for i, p := range plans {
+		errs[i] = Revert(ctx, b, p)
+	}
+	return errs
+}
+
+func revertAll(plans []Plan, do func([]Op) []error) []error {
 	undone := make([]undoing, len(plans))
 	for i, p := range plans {
 		undone[i].left = p.Inverse()
@@ -44,7 +66,7 @@ func Discard(ctx context.Context, b Backend, plans ...Plan) []error {
 		for i, u := range turn {
 			ops[i] = u.left[0].Op
 		}
-		for i, err := range discardEach(ctx, b, ops) {
+		for i, err := range do(ops) {
 			turn[i].next(err)
 		}
 	}
@@ -86,15 +108,4 @@ func (u *undoing) next(err error) {
 		u.errs = append(u.errs, &StepError{Step: u.left[0], Err: err})
 	}
 	u.left = u.left[1:]
-}
-
-func discardEach(ctx context.Context, b Backend, ops []Op) []error {
-	if d, ok := b.(Discarder); ok {
-		return d.Discard(ctx, ops)
-	}
-	errs := make([]error, len(ops))
-	for i, op := range ops {
-		errs[i] = b.Do(ctx, op)
-	}
-	return errs
 }

@@ -27,6 +27,25 @@ func (m *Machine) Discard(ctx context.Context, ops []host.Op) []error {
 	return errs
 }
 
+// Remove is Discard with a Settle for what is left, whose error is that of the operations that removed devices.
+func (m *Machine) Remove(ctx context.Context, ops []host.Op) []error {
+	errs := m.Discard(ctx, ops)
+	var left []int
+	for i, op := range ops {
+		if errs[i] == nil && discardable(op) != "" {
+			left = append(left, i)
+		}
+	}
+	if len(left) == 0 {
+		return errs
+	}
+	err := m.Settle(context.WithoutCancel(ctx))
+	for _, i := range left {
+		errs[i] = err
+	}
+	return errs
+}
+
 // Settle ends what Discard has begun.
 func (m *Machine) Settle(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -63,12 +63,13 @@ func (s Suite) testDiscarder(t *testing.T) {
 			x.same("after Settle", before)
 		})
 	}
-	t.Run("each", s.testDiscardEach)
+	t.Run("each", func(t *testing.T) { s.testDiscardEach(t, host.Discarder.Discard) })
+	t.Run("removed", func(t *testing.T) { s.testDiscardEach(t, host.Discarder.Remove) })
 	t.Run("walk", s.testDiscardWalk)
 }
 
-// testDiscardEach discards several at once, of which each ends in its own way.
-func (s Suite) testDiscardEach(t *testing.T) {
+// testDiscardEach takes several away at once, of which each ends in its own way.
+func (s Suite) testDiscardEach(t *testing.T, take func(host.Discarder, context.Context, []host.Op) []error) {
 	set := host.SetFilter{Network: filter1.Network, Filter: filter1}
 	x := s.open(t, br0, br1, tap0, set)
 	discarder := x.backend.(host.Discarder)
@@ -82,23 +83,23 @@ func (s Suite) testDiscardEach(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	all := x.facts()
-	for i, err := range discarder.Discard(canceled, ops) {
+	for i, err := range take(discarder, canceled, ops) {
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("canceled %s: error %v", ops[i], err)
 		}
 	}
-	x.same("after a canceled Discard", all)
+	x.same("after a canceled one", all)
 	if err := discarder.Settle(canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled Settle: error %v", err)
 	}
 	want := []error{nil, fs.ErrNotExist, fs.ErrNotExist, fs.ErrInvalid, nil, nil}
-	for i, err := range discarder.Discard(t.Context(), ops) {
+	for i, err := range take(discarder, t.Context(), ops) {
 		if !errors.Is(err, want[i]) {
 			t.Errorf("%s: error %v, want %v", ops[i], err, want[i])
 		}
 	}
-	x.same("after Discard", before)
-	if errs := discarder.Discard(t.Context(), nil); len(errs) > 0 {
+	x.same("after all", before)
+	if errs := take(discarder, t.Context(), nil); len(errs) > 0 {
 		t.Errorf("nothing: errors %v", errs)
 	}
 }

@@ -39,6 +39,8 @@ type attachment struct {
 	Container string
 	// Interface is the document of the guest's interface.
 	Interface string
+	// Discard is that of [network.Config].
+	Discard bool
 	// Kill is the number of the operation before which the program kills itself; a negative number leaves that to
 	// somebody else, and it goes on for ever.
 	Kill int64
@@ -57,7 +59,7 @@ func attacher(text string) error {
 	if err != nil {
 		return err
 	}
-	nets, err := network.Open(ctx, &suicidal{Backend: b, at: a.Kill}, network.Dir(filepath.Join(a.Folder, "state")))
+	nets, err := network.Config{Discard: a.Discard}.Open(ctx, &suicidal{Backend: b, at: a.Kill}, network.Dir(filepath.Join(a.Folder, "state")))
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func attacher(text string) error {
 func TestAttachIsKilled(t *testing.T) {
 	testenv.NeedRoot(t)
 	testenv.NeedProgram(t, "dnsmasq")
-	for _, kind := range []string{"tap", "veth", "bridge", "passthrough", "container bridge", "container passthrough", "ovs", "lldpad", "native"} {
+	for _, kind := range []string{"tap", "discarded tap", "veth", "bridge", "passthrough", "container bridge", "container passthrough", "ovs", "lldpad", "native"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			least := 4
@@ -141,6 +143,7 @@ func (w *attachWorld) killAttacher(least int) {
 type attachWorld struct {
 	*killWorld
 	container         *testenv.Namespace
+	discard           bool
 	path              string
 	document          string
 	sw                *testenv.OpenVSwitch // nil for most
@@ -165,6 +168,8 @@ func newAttachWorld(t *testing.T, kind string) *attachWorld {
 		w.path, kind = w.container.Path(), mode
 	}
 	switch kind {
+	case "discarded tap":
+		w.discard = true
 	case "veth":
 		w.path = w.container.Path()
 	case "ovs":
@@ -261,7 +266,7 @@ func (w *attachWorld) atSwitch(teller linux.Agent) {
 
 func (w *attachWorld) attacher(at int) *exec.Cmd {
 	w.t.Helper()
-	text, err := json.Marshal(attachment{Config: w.config(), Folder: w.folder, Container: w.path, Interface: w.document, Kill: int64(at), Parent: os.Getpid()})
+	text, err := json.Marshal(attachment{Config: w.config(), Folder: w.folder, Container: w.path, Interface: w.document, Discard: w.discard, Kill: int64(at), Parent: os.Getpid()})
 	require.NoError(w.t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), attacherEnv+"="+string(text))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
 
 	"github.com/go-virtnet/virtnet/internal/rtnl"
 	"github.com/go-virtnet/virtnet/network/host"
@@ -29,12 +30,27 @@ type doomed struct {
 //
 // A device in mode passthru goes at once, for the one below to have its address back, and so does one of another namespace.
 func (b *Backend) Discard(ctx context.Context, ops []host.Op) []error {
+	return b.takeAway(ctx, ops, b.discardAll)
+}
+
+// Remove is Discard that returns when the devices are gone.
+func (b *Backend) Remove(ctx context.Context, ops []host.Op) []error {
+	if len(ops) == 1 {
+		return []error{b.Do(ctx, ops[0])}
+	}
+	return b.takeAway(ctx, ops, b.removeAll)
+}
+
+// takeAway carries operations out, and leaves the devices that some remove to a way to do that with all of them.
+func (b *Backend) takeAway(ctx context.Context, ops []host.Op, devices func(context.Context, []host.Op, []doomed, []error)) []error {
 	errs := make([]error, len(ops))
 	var all []doomed
 	var filters []int
+	var servers sync.WaitGroup
 	for i, op := range ops {
 		l, ok, err := b.removed(ctx, op)
 		_, filter := op.(host.SetFilter)
+		_, server := op.(host.Unserve)
 		switch {
 		case err != nil:
 			errs[i] = err
@@ -42,12 +58,15 @@ func (b *Backend) Discard(ctx context.Context, ops []host.Op) []error {
 			all = append(all, doomed{i, l})
 		case filter:
 			filters = append(filters, i)
+		case server: // all at the same time: each has things to do before it ends
+			servers.Go(func() { errs[i] = b.Do(ctx, op) })
 		default:
 			errs[i] = b.Do(ctx, op)
 		}
 	}
-	b.discardAll(ctx, ops, all, errs)
+	devices(ctx, ops, all, errs)
 	b.filterEach(ctx, ops, filters, errs)
+	servers.Wait()
 	return errs
 }
 
@@ -63,6 +82,36 @@ func (b *Backend) discardAll(ctx context.Context, ops []host.Op, all []doomed, e
 		}
 		if tap, ok := ops[d.at].(host.DelTap); ok && errs[d.at] == nil {
 			b.taps.drop(tap.Link)
+		}
+	}
+}
+
+// removeAll removes devices in bulk, with those that shape their traffic.
+func (b *Backend) removeAll(ctx context.Context, ops []host.Op, all []doomed, errs []error) {
+	if len(all) == 1 {
+		errs[all[0].at] = b.Do(ctx, ops[all[0].at])
+	}
+	if len(all) < 2 {
+		return
+	}
+	links := make([]rtnl.Link, len(all))
+	for i, d := range all {
+		links[i] = d.link
+	}
+	for _, d := range all {
+		// What cannot be looked for is looked for again when the device is gone.
+		_ = b.withShapeDevice(d.link.Name, func(l rtnl.Link) error { links = append(links, l); return nil })
+	}
+	for _, l := range links {
+		b.reaper.expect(l.Name)
+	}
+	refused := b.rt.Condemn(links)
+	_, stuck := b.reap()
+	for i, d := range all {
+		if refused[i] != nil || stuck != nil {
+			errs[d.at] = b.removeNow(ctx, ops[d.at])
+		} else {
+			errs[d.at] = b.dropShape(d.link.Name)
 		}
 	}
 }

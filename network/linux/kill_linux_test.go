@@ -103,6 +103,15 @@ func (s *suicidal) Do(ctx context.Context, op host.Op) error {
 	return s.Backend.Do(ctx, op)
 }
 
+// Discard counts operations as Do does.
+func (s *suicidal) Discard(ctx context.Context, ops []host.Op) []error {
+	if atomic.AddInt64(&s.n, int64(len(ops)))-1 == s.at {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+	return s.Backend.Discard(ctx, ops)
+}
+
 // DoTogether is left to somebody else's kill: one that counts operations wants to see each.
 func (s *suicidal) DoTogether(ctx context.Context, ops []host.Op) (int, error) {
 	if s.at >= 0 {

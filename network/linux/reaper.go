@@ -34,14 +34,21 @@ type reaper struct {
 	idle bool
 }
 
-// await has reap called soon, unless that is planned already, to remove a device of that name.
-func (r *reaper) await(link string, reap func()) {
+// expect knows of a device of that name that will be removed.
+func (r *reaper) expect(link string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.doomed == nil {
 		r.doomed = map[string]bool{}
 	}
 	r.doomed[link] = true
+}
+
+// await is expect, and has reap called soon unless that is planned already.
+func (r *reaper) await(link string, reap func()) {
+	r.expect(link)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.timer != nil || r.idle {
 		return
 	}
