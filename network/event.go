@@ -25,7 +25,7 @@ type Event struct {
 	// Plan is what does not hold any more of what was built, all of it, for EventDeviceLost and EventDriftFound: for a network
 	// what [Manager.Plan] tells. For EventRepaired it is what was done, and for EventLeftOut what was not.
 	Plan host.Plan `json:"plan,omitempty"`
-	// Why is why that could not be done, for EventLeftOut.
+	// Why is why that could not be done, for EventLeftOut, and what is wrong with the record, for EventRestored.
 	Why string `json:"why,omitempty"`
 	// Missed is how many events were missed here, for EventMissed.
 	Missed int `json:"missed,omitempty"`
@@ -77,11 +77,14 @@ const (
 	// done: that the resolver of the host is told of its domain. [Manager.Check] finds it, and [Manager.Repair] tries it again.
 	// Without a Plan it is something that its own document leaves nothing of.
 	EventLeftOut
+	// EventRestored is a network whose record in the store could not be read, for the reason Why, and was made anew from its definition
+	// and from what bears its mark on the host. What runs goes on; without a bridge the network is stopped.
+	EventRestored
 )
 
 var eventWords = []string{
 	"", "watching", "missed", "defined", "redefined", "undefined", "started", "stopped", "updated", "port-added", "port-changed", "port-removed",
-	"device-lost", "drift-found", "drift-mended", "repaired", "repair-delayed", "left-out",
+	"device-lost", "drift-found", "drift-mended", "repaired", "repair-delayed", "left-out", "restored",
 }
 
 // String returns the kind as a word, such as "port-added".

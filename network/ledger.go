@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/go-virtnet/virtnet/network/host"
 )
@@ -30,11 +32,16 @@ type ledger struct {
 // load returns the claims, which are the caller's. The caller holds their lock.
 func (l *ledger) load(ctx context.Context, instance string) (*claims, error) {
 	c, err := loadJSON[claims](ctx, l.store, claimsName)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err != nil || c.Instance != instance {
+	var broken *brokenError
+	switch {
+	case errors.As(err, &broken):
+		// All but what we switched on is told elsewhere, and that stays on. Changes are counted from a number that nobody remembers.
+		at := rand.Uint64N(1 << 62)
+		c = &claims{Instance: instance, Changes: at, Ports: at}
+	case errors.Is(err, fs.ErrNotExist) || err == nil && c.Instance != instance:
 		c = &claims{Instance: instance}
+	case err != nil:
+		return nil, err
 	}
 	if c.Next == nil {
 		c.Next = map[string]int{}
@@ -131,13 +138,25 @@ func (l *ledger) change(ctx context.Context, instance string, f func(*claims) er
 // release takes back the claims of networks and, if they were the last users, what was switched on for them. Remove removes
 // the records of the networks.
 func (l *ledger) release(ctx context.Context, instance string, ids []string, remove func() error) error {
-	return l.change(ctx, instance, func(c *claims) error {
+	take := func(c *claims) error {
 		for _, id := range ids {
 			delete(c.Networks, id)
 		}
 		return l.giveBack(ctx, c)
-	}, remove)
+	}
+	err := l.change(ctx, instance, take, remove)
+	if !isFull(err) {
+		return err
+	}
+	// What is removed makes room to write down the rest.
+	if err := remove(); err != nil {
+		return err
+	}
+	return l.change(ctx, instance, take, nil)
 }
+
+// isFull reports whether there was no room to write something down.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // giveBack switches off what we switched on and nobody uses. Networks of another store count as users: as long as the
 // host has any filter of ours it is left alone, for the last of them to find.

@@ -64,6 +64,9 @@ type Config struct {
 // ran and lost its bridge is taken back as well; one that lost something else gets that again. [Config].LeaveDrift leaves
 // both to [Manager.Repair].
 //
+// A record that cannot be read, because it was cut off or changed, is made anew for a network that is defined: from its definition, and
+// from what bears its mark on the host. [EventRestored] tells.
+//
 // If that fails for some networks, the manager is returned together with the error and works for the others.
 func Open(ctx context.Context, b host.Backend, s Store) (*Manager, error) {
 	return Config{}.Open(ctx, b, s)

@@ -54,7 +54,8 @@ func (m *Manager) CreatePort(ctx context.Context, req PortRequest) (*PortStatus,
 		return nil, errors.Join(err, m.afterPortFailure(context.WithoutCancel(ctx), r, err))
 	}
 	r.Stage = running
-	if err := m.store.Save(ctx, stored, restaged(r.saved, starting, running)); err != nil {
+	if err := m.store.Save(ctx, stored, seal(restaged(r.saved, starting, running))); err != nil {
+		r.Stage = starting // as the store has it
 		return nil, errors.Join(err, m.takeBackPort(context.WithoutCancel(ctx), r))
 	}
 	m.emit(Event{Kind: EventPortAdded, Network: r.Name, Port: p.UUID, Link: r.Link})

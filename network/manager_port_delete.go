@@ -64,6 +64,8 @@ type portStop struct {
 	attempt
 	id     schema.UUID
 	record *portRecord
+	// unwritten says that the store has it in an earlier stage.
+	unwritten bool
 }
 
 func (s *portStop) plan() host.Plan { return s.record.Plan }
@@ -126,16 +128,23 @@ func (m *Manager) takeBackPort(ctx context.Context, r *portRecord) error {
 // takeBackPorts is takeBackPort of several.
 func (m *Manager) takeBackPorts(ctx context.Context, all []*portStop) {
 	for _, s := range all {
-		if s.record.Stage != stopping {
-			s.record.Stage = stopping
+		was := s.record.Stage
+		s.record.Stage, s.unwritten = stopping, was == starting
+		if !was.ends() {
 			s.err = m.savePort(ctx, s.record)
 		}
 	}
 	all = going(all)
 	revertAll(ctx, m, all)
 	for _, s := range going(all) {
-		if s.err = m.hook(ctx, PortUnplug, s.record); s.err == nil {
+		s.err = m.hook(ctx, PortUnplug, s.record)
+	}
+	for _, s := range all {
+		switch {
+		case s.err == nil:
 			s.err = m.forgetPort(ctx, s.record)
+		case s.unwritten:
+			s.err = errors.Join(s.err, m.savePort(ctx, s.record))
 		}
 	}
 }
@@ -160,10 +169,22 @@ func (m *Manager) forgetPort(ctx context.Context, r *portRecord) error {
 	if !r.Holds {
 		return remove()
 	}
-	return m.ledger.locked(ctx, r.Instance, func(c *claims) error {
+	err = m.ledger.locked(ctx, r.Instance, func(c *claims) error {
 		return m.ports.change(ctx, m, c, func(t *portTable) (func(), error) {
 			err := t.release(r.Name, id)
 			return func() { m.ports.forget() }, err
 		}, remove)
+	})
+	if !isFull(err) {
+		return err
+	}
+	// What is removed makes room to count that.
+	if err := remove(); err != nil {
+		return err
+	}
+	return m.ledger.locked(ctx, r.Instance, func(c *claims) error {
+		m.ports.forget()
+		c.Ports++
+		return saveJSON(ctx, m.store, claimsName, c)
 	})
 }

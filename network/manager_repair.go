@@ -4,7 +4,6 @@ package network
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,8 +38,12 @@ type RepairRequest struct {
 //
 // As much as possible is done: a step that fails is a [*host.StepError] and does not keep the others from being done. The
 // errors of all are returned together, with every drift that was found. What was half done when a program ended is no
-// drift, and is taken back by [Open]. A network that does not run is ErrInactive, an unknown one wraps fs.ErrNotExist.
+// drift, and is taken back by [Open]. Records that cannot be read are made anew, as Open does it. A network that does not run is ErrInactive, an unknown one wraps fs.ErrNotExist.
 func (m *Manager) Repair(ctx context.Context, req RepairRequest) ([]Drift, error) {
+	var restored error
+	if !req.DryRun {
+		restored = m.restoreBroken(ctx, req.Network)
+	}
 	if req.Network != "" {
 		s, err := m.Lookup(ctx, req.Network)
 		if err != nil {
@@ -50,7 +53,8 @@ func (m *Manager) Repair(ctx context.Context, req RepairRequest) ([]Drift, error
 			return nil, fail(ErrInactive, "network %q is not active", req.Network)
 		}
 	}
-	return m.drifts(ctx, req)
+	found, err := m.drifts(ctx, req)
+	return found, errors.Join(restored, err)
 }
 
 // drifts finds what has drifted, and repairs it unless the run is dry. The ports are looked at when the networks are
@@ -179,7 +183,7 @@ func (m *Manager) inspectPort(ctx context.Context, stored, key string, id schema
 	}
 	var n record
 	if key != "" {
-		if network == nil || json.Unmarshal(network, &n) != nil || n.Stage != running || n.Instance != instance {
+		if network == nil || unseal(network, &n) != nil || n.Stage != running || n.Instance != instance {
 			return false, f(r, nil) // without its network a port is plugged into nothing
 		}
 	}

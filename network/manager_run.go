@@ -4,7 +4,6 @@ package network
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -110,7 +109,7 @@ func (m *Manager) leases(ctx context.Context, n *Network) ([]host.Lease, error) 
 		return nil, err
 	}
 	var kept keptLeases
-	if json.Unmarshal(data, &kept) != nil || kept.UUID != n.UUID.String() {
+	if unseal(data, &kept) != nil || kept.UUID != n.UUID.String() {
 		return nil, m.store.Remove(ctx, leasesName(n.Name))
 	}
 	now := m.config.Now()

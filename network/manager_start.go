@@ -71,7 +71,7 @@ type start struct {
 	leases  []host.Lease
 	facts   *host.Facts
 	record  *record
-	written []byte // what the store has of the record
+	written []byte // the record as JSON, as the store has it
 	tried   host.Plan
 }
 
@@ -103,7 +103,8 @@ func (m *Manager) finishStart(ctx context.Context, s *start, err error) error {
 		return errors.Join(err, m.afterFailure(context.WithoutCancel(ctx), r, err))
 	}
 	r.Stage = running
-	if err := m.store.Save(ctx, runName(r.Name), restaged(s.written, starting, running)); err != nil {
+	if err := m.store.Save(ctx, runName(r.Name), seal(restaged(s.written, starting, running))); err != nil {
+		r.Stage = starting // as the store has it
 		return errors.Join(err, m.takeBack(context.WithoutCancel(ctx), r))
 	}
 	m.emit(Event{Kind: EventStarted, Network: r.Name})
@@ -196,7 +197,7 @@ func (m *Manager) saveClaims(ctx context.Context, all []*start) {
 		var errs []error
 		for _, s := range all {
 			if s.written, s.err = json.Marshal(s.record); s.err == nil {
-				s.err = m.store.Save(ctx, runName(s.record.Name), s.written)
+				s.err = m.store.Save(ctx, runName(s.record.Name), seal(s.written))
 			}
 			errs = append(errs, s.err)
 		}

@@ -137,8 +137,9 @@ func (m *Manager) takeBack(ctx context.Context, r *record) error {
 // takeBackAll is takeBack of several networks.
 func (m *Manager) takeBackAll(ctx context.Context, all []*stop) {
 	for _, s := range going(all) {
-		if r := s.record; r.Stage != stopping {
-			r.Stage = stopping
+		r := s.record
+		was := r.Stage
+		if r.Stage = stopping; !was.ends() {
 			s.err = saveJSON(ctx, m.store, runName(r.Name), r)
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +29,9 @@ const (
 	stopping stage = "stopping"
 	adopting stage = "adopting"
 )
+
+// ends reports whether whoever finds a record in that stage takes it back: it need not be written down again before that is done.
+func (s stage) ends() bool { return s == starting || s == stopping }
 
 // A record is what stands on the host for one network or port, written down before the first change is made. What is
 // taken back is the recorded plan, whatever today's document says.
@@ -90,14 +95,15 @@ type brokenError struct {
 func (e *brokenError) Error() string { return fmt.Sprintf("store: %s: %v", e.name, e.err) }
 func (e *brokenError) Unwrap() error { return e.err }
 
-// loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist.
+// loadJSON reads a value that saveJSON wrote. Nothing there wraps fs.ErrNotExist; anything else but what was written is a
+// [brokenError].
 func loadJSON[T any](ctx context.Context, s Store, name string) (*T, error) {
 	data, err := s.Load(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	value := new(T)
-	if err := json.Unmarshal(data, value); err != nil {
+	if err := unseal(data, value); err != nil {
 		return nil, &brokenError{name, err}
 	}
 	return value, nil
@@ -108,19 +114,40 @@ func saveJSON(ctx context.Context, s Store, name string, value any) error {
 	return err
 }
 
-// saveAsJSON is saveJSON that returns what it has saved.
+// saveAsJSON is saveJSON that returns the JSON.
 func saveAsJSON(ctx context.Context, s Store, name string, value any) (saved []byte, err error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", name, err)
 	}
-	return data, s.Save(ctx, name, data)
+	return data, s.Save(ctx, name, seal(data))
 }
 
-// restaged is a record as it is written down, in another stage. Nothing else in it looks like the stage: within a value a quote
+// restaged is the JSON of a record, in another stage. Nothing else in it looks like the stage: within a value a quote
 // stands behind a backslash.
 func restaged(written []byte, was, now stage) []byte {
 	return bytes.Replace(written, []byte(`"stage":"`+was+`"`), []byte(`"stage":"`+now+`"`), 1)
+}
+
+// sums are what a file of a value ends with: a line with the checksum of the lines before.
+var sums = crc32.MakeTable(crc32.Castagnoli)
+
+// seal is a value, as JSON, as it is written down.
+func seal(data []byte) []byte {
+	data = append(slices.Clip(data), '\n')
+	return fmt.Appendf(data, "%08x\n", crc32.Checksum(data, sums))
+}
+
+// unseal reads a value that seal wrote.
+func unseal(data []byte, value any) error {
+	end := bytes.IndexByte(data, '\n') + 1 // JSON that we write has no other
+	if end == 0 {
+		return errors.New("it has been cut off")
+	}
+	if want := fmt.Sprintf("%08x\n", crc32.Checksum(data[:end], sums)); string(data[end:]) != want {
+		return errors.New("its checksum is wrong")
+	}
+	return json.Unmarshal(data[:end], value)
 }
 
 // loadRecord reads a record of this instance of the machine. A record of another one is removed, and counts as missing.

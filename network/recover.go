@@ -208,14 +208,18 @@ func (m *Manager) conclude(ctx context.Context, r *record) (runs bool, err error
 	return false, m.takeBack(ctx, r)
 }
 
-// lockedRecord loads a record under the lock of its network. It is nil if there is none any more.
+// lockedRecord loads a record under the lock of its network, restored if it cannot be read. It is nil if there is none any more.
 func (m *Manager) lockedRecord(ctx context.Context, key, instance string) (*record, func(), error) {
 	release, err := m.store.Lock(ctx, "networks/"+key)
 	if err != nil {
 		return nil, nil, err
 	}
 	r, err := loadRecord(ctx, m.store, "run/networks/"+key, instance)
-	if err == nil {
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		r, err = m.restore(ctx, key, err)
+	}
+	if r != nil && err == nil {
 		return r, release, nil
 	}
 	release()

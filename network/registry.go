@@ -63,8 +63,9 @@ func (r *registry) read(ctx context.Context, m *Manager, c *claims) (*portTable,
 	}
 	for _, key := range keys {
 		record, err := loadPortRecord(ctx, m.store, "run/ports/"+key, c.Instance)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !record.Holds {
-			continue
+		var unread *brokenError
+		if errors.As(err, &unread) || errors.Is(err, fs.ErrNotExist) || err == nil && !record.Holds {
+			continue // whoever opens the store is told of one that cannot be read; the others must not suffer
 		}
 		if err != nil {
 			return nil, err

@@ -5,7 +5,6 @@ package network
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -131,7 +130,7 @@ func (l *lookout) read(ctx context.Context, stored string) (*place, error) {
 		return p, nil
 	}
 	var r portRecord
-	if err := json.Unmarshal(text, &r); err != nil {
+	if err := unseal(text, &r); err != nil {
 		// Told once, and again when there is something else.
 		network, id := p.names()
 		l.queue.push(Event{Time: l.manager.config.Now(), Network: network, Port: id}, fmt.Errorf("store: %s: %w", stored, err))

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-virtnet/virtnet/internal/testenv"
+	"github.com/go-virtnet/virtnet/network"
+	"github.com/go-virtnet/virtnet/network/linux"
 )
 
 var (
@@ -34,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Alone(m))
 }
 
-// TestSoak attaches guests to networks, changes them and takes them away, by many at once, at random; meanwhile servers are told
+// TestSoak attaches guests to networks, changes them and takes them away, by many at once who work with two managers, at random; meanwhile servers are told
 // other things, and networks are stopped and started. Nobody gets an error, what is there stands whole whenever somebody looks,
 // and in the end the host is as it was.
 func TestSoak(t *testing.T) {
@@ -48,9 +50,15 @@ func testSoak(t *testing.T, inProcess bool) {
 	const networks = 20
 	w, host, _ := newWorld(t, inProcess, networks)
 	before, goroutines, open := host.Snapshot(t), runtime.NumGoroutine(), descriptors(t)
-	backend, nets, err := w.open(t.Context())
-	require.NoError(t, err)
-	defer backend.Close() // twice is no error
+	var programs [2]*network.Manager // as two programs are, that share the state
+	var backends [2]*linux.Backend
+	for i := range programs {
+		var err error
+		backends[i], programs[i], err = w.open(t.Context())
+		require.NoError(t, err)
+		defer backends[i].Close() // twice is no error
+	}
+	nets := programs[0]
 	require.NoError(t, w.defineAll(t.Context(), nets))
 
 	tally := &tally{end: time.Now().Add(*long / 2), done: map[string]int{}}
@@ -59,7 +67,7 @@ func testSoak(t *testing.T, inProcess bool) {
 	for i := range workers {
 		wg.Go(func() {
 			one := &worker{
-				world: w, nets: nets, number: i, most: *ports / workers, note: tally.note, name: fmt.Sprintf("w%dg", i),
+				world: w, nets: programs[i%len(programs)], number: i, most: *ports / workers, note: tally.note, name: fmt.Sprintf("w%dg", i),
 				chance: rand.New(rand.NewPCG(7, uint64(i))),
 			}
 			errs[i] = one.work(t.Context(), tally.more)
@@ -79,7 +87,9 @@ func testSoak(t *testing.T, inProcess bool) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.Empty(t, host.Programs(t))
-	require.NoError(t, backend.Close())
+	for _, b := range backends {
+		require.NoError(t, b.Close())
+	}
 	testenv.WaitFor(t, 20*time.Second, "as many goroutines and descriptors as before", func() bool {
 		return runtime.NumGoroutine() <= goroutines && descriptors(t) <= open
 	})

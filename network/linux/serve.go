@@ -164,7 +164,7 @@ func (b *Backend) launchWith(ctx context.Context, program string, files serverFi
 	if err := b.servers.step("files"); err != nil {
 		return err
 	}
-	if err := errors.Join(files.write(conf, known), files.writeServer(server), lock.Truncate(0)); err != nil {
+	if err := errors.Join(files.write(conf, known), files.writeServer(server), lock.Truncate(0), reserve(lock, 0)); err != nil {
 		return err
 	}
 	if err := b.servers.step("start"); err != nil {

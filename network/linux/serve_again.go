@@ -139,10 +139,10 @@ func (b *Backend) try(ctx context.Context, f serverFiles, s *host.Server) error 
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.Remove(f.path(nextFile)) }()
 	if err := trust.WriteFile(f.path(nextFile), conf, 0o600); err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.path(nextFile)) }()
 	said, err := exec.CommandContext(ctx, program, "--test", "--conf-file="+f.path(nextFile)).CombinedOutput()
 	if err != nil {
 		refused := &spokenError{words: strings.TrimSpace(string(said)), kind: fs.ErrInvalid}

@@ -232,16 +232,24 @@ func (f serverFiles) replaceMode(name string, data []byte, mode os.FileMode) err
 // prepare writes a file beside the one that it will replace, and put puts it there.
 func (f serverFiles) prepare(name string, data []byte, mode os.FileMode) error {
 	next := f.path(name + ".new")
-	if err := trust.WriteFile(next, data, 0o600); err != nil {
-		return err
+	err := trust.WriteFile(next, data, 0o600)
+	if err == nil && mode != 0o600 {
+		err = os.Chmod(next, mode)
 	}
-	if mode != 0o600 {
-		return os.Chmod(next, mode)
+	if err != nil {
+		_ = os.Remove(next) // if it came so far
 	}
-	return nil
+	return err
 }
 
-func (f serverFiles) put(name string) error { return os.Rename(f.path(name+".new"), f.path(name)) }
+func (f serverFiles) put(name string) error {
+	next := f.path(name + ".new")
+	err := os.Rename(next, f.path(name))
+	if err != nil {
+		_ = os.Remove(next)
+	}
+	return err
+}
 
 // document reads what was to be served. The second result is false if the file is not one that serve writes.
 func (f serverFiles) document() (host.Server, bool) {

@@ -128,6 +128,18 @@ func untilNextLook(begin time.Time) time.Duration {
 	return min(max(time.Since(begin)/40, least), most)
 }
 
+// reserve makes room for what is waited for behind a place of a log: on a full disk the server would say it in vain.
+func reserve(log *os.File, from int64) error {
+	err := unix.Fallocate(int(log.Fd()), unix.FALLOC_FL_KEEP_SIZE, from, 16<<10)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINTR) {
+		return nil // it is room enough, almost always
+	}
+	if err != nil {
+		return &fs.PathError{Op: "fallocate", Path: log.Name(), Err: err}
+	}
+	return nil
+}
+
 func readLog(log *os.File) (string, error) {
 	data, err := io.ReadAll(io.NewSectionReader(log, 0, 1<<16))
 	return string(data), err

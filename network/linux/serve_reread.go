@@ -102,12 +102,15 @@ func (b *Backend) reread(ctx context.Context, files serverFiles, old host.Server
 
 // tell has a server read other hosts and names, and returns when it has.
 func (f serverFiles) tell(ctx context.Context, p *process, s *host.Server) error {
-	log, err := f.openLog(os.O_RDONLY)
+	log, err := f.openLog(os.O_RDWR)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	end, err := log.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = reserve(log, end)
+	}
 	if err != nil {
 		return err
 	}
