@@ -512,11 +512,11 @@ func TestEventIsPlain(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"kind":"drift"}`), &back))
 	_, err = network.EventKind(0).MarshalText()
 	require.NoError(t, err)
-	for k := network.EventWatching; k <= network.EventLeftOut; k++ {
+	for k := network.EventWatching; k <= network.EventRestored; k++ {
 		text, err := k.MarshalText()
 		require.NoError(t, err)
 		require.NotEmpty(t, text)
 	}
-	_, err = (network.EventLeftOut + 1).MarshalText()
+	_, err = (network.EventRestored + 1).MarshalText()
 	require.Error(t, err)
 }
