@@ -19,7 +19,7 @@ import (
 	"github.com/go-virtnet/virtnet/network/schema"
 )
 
-var update = flag.Bool("update", false, "write docs/compat.md and docs/rules.md")
+var update = flag.Bool("update", false, "write docs/compat.md, docs/rules.md and docs/reliability.md")
 
 // page compares a page of docs with what the source says, or writes it.
 func page(t *testing.T, name, want string) {

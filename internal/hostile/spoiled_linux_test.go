@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-virtnet/virtnet/network"
 )
 
 // TestStateFilesSpoiled cuts off the file of a network that runs: the next program makes it anew, from the definition and what
@@ -36,4 +38,31 @@ func TestStateFilesSpoiled(t *testing.T) {
 			h.leave()
 		})
 	}
+}
+
+// TestPortFileSpoiled cuts off the file of a guest: that is said to whoever opens the state, the guest goes on, and all others can be
+// worked with. What the guest asked for is written down nowhere else, so its file is for people to put back.
+func TestPortFileSpoiled(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	h.attach("lan", "guest")
+	had := h.lease("guest")
+	files, err := filepath.Glob(filepath.Join(h.state, "run/ports/lan~*"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	good, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(files[0], 100))
+	h.nets, err = network.Open(t.Context(), h.backend, network.Dir(h.state))
+	require.ErrorContains(t, err, "store: run/ports/"+filepath.Base(files[0])+": it has been cut off")
+	require.Equal(t, had, h.lease("guest"))
+	for _, name := range []string{"lan", "other"} {
+		p := h.attach(name, "second")
+		h.lease("second")
+		require.NoError(t, p.Detach(t.Context()))
+	}
+	require.NoError(t, os.WriteFile(files[0], good, 0o600))
+	h.open()
+	h.whole()
+	h.leave()
 }
