@@ -16,8 +16,13 @@ import (
 	"github.com/go-virtnet/virtnet/network/host"
 )
 
-// lingers is how long a discarded device waits for others, to be removed together with them.
-const lingers = 50 * time.Millisecond
+const (
+	// lingers is how long a discarded device waits for another, to be removed together with it: who discards many is not to
+	// wait for the kernel in between.
+	lingers = 50 * time.Millisecond
+	// crowd is how many devices wait for no more.
+	crowd = 256
+)
 
 // A reaper removes discarded devices behind those who discarded them. It has a goroutine only while there are some.
 type reaper struct {
@@ -44,13 +49,19 @@ func (r *reaper) expect(link string) {
 	r.doomed[link] = true
 }
 
-// await is expect, and has reap called soon unless that is planned already.
+// await is expect, and has reap called when no more devices come.
 func (r *reaper) await(link string, reap func()) {
 	r.expect(link)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.timer != nil || r.idle {
+	if r.idle {
 		return
+	}
+	if r.timer != nil {
+		if len(r.doomed) < crowd && r.timer.Stop() {
+			r.timer.Reset(lingers)
+		}
+		return // what has begun by now takes this one as well
 	}
 	r.running.Add(1)
 	r.timer = time.AfterFunc(lingers, func() {

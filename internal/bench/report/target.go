@@ -29,7 +29,7 @@ var targets = []target{
 	{Operation: "Start in process", Beside: "without", Most: 1000},
 	{Operation: "Stop", Beside: "floor", Most: 1.15},
 	{Operation: "Stop discarding", Beside: "libvirt9", Least: 20},
-	{Operation: "Stop all", Beside: "libvirt9", Least: 15},
+	{Operation: "StopMany", Beside: "libvirt9", Least: 15},
 	{Operation: "Detach logically", Beside: "message", Most: 2},
 	{Operation: "Detach in bulk", Beside: "alone", Sizes: []int{8}, Least: 5},
 	{Operation: "Detach in bulk", Beside: "alone", Sizes: []int{64}, Least: 20},
