@@ -19,7 +19,7 @@ func BenchmarkLimit(b *testing.B) {
 	for _, mbit := range []uint64{1, 10, 100, 500, 1000} {
 		limit := host.NewLimit(mbit*125, 0, 0)
 		for _, d := range directions {
-			b.Run(fmt.Sprintf("%s/rate=%d", d.name, mbit), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/Mbit=%d", d.name, mbit), func(b *testing.B) {
 				s, index, from := d.shaper(b, limit)
 				from = from.fastFor(limit)
 				while := 1200 * time.Millisecond
