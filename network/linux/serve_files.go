@@ -47,6 +47,10 @@ const (
 	endingFile  = "ending"
 )
 
+// runDirMode is that of folders in which servers that have given up root find what they may read: to be passed through, not to be
+// listed.
+const runDirMode = 0o711
+
 // errServerRuns says that a lock is held.
 var errServerRuns = errors.New("the server runs already")
 
@@ -107,7 +111,7 @@ func (f serverFiles) owned(create bool) error {
 	if !create {
 		return trust.Folder(string(f))
 	}
-	return trust.Make(string(f), 0o711)
+	return trust.Make(string(f), runDirMode)
 }
 
 // lock takes the lock, and makes the folder for it if create is set. It is held until unlock, or until the file is closed

@@ -11,6 +11,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/go-virtnet/virtnet/internal/trust"
 )
 
 // How shapes are locked.
@@ -21,13 +23,10 @@ const (
 
 // lockShapes waits until nobody else changes shapes, in this process or another that shares the folder: they are looked at and
 // changed in several steps, and what a class leaves for the rest depends on all others. The lock is on the folder itself, and
-// ends with the process. Who may not have the folder shares it with nobody.
+// ends with the process. Who may not have the folder, or finds that it is somebody else's, shares it with nobody.
 func (b *Backend) lockShapes(how int) (unlock func(), err error) {
 	b.shapes.mu.Lock()
-	if how == toChange {
-		_ = os.MkdirAll(b.runDir(), 0o711)
-	}
-	folder, err := os.Open(b.runDir())
+	folder, err := b.openRunDir(how == toChange)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return b.shapes.mu.Unlock, nil
 	}
@@ -47,4 +46,23 @@ func (b *Backend) lockShapes(how int) (unlock func(), err error) {
 		folder.Close()
 		b.shapes.mu.Unlock()
 	}, nil
+}
+
+// openRunDir opens RunDir, and makes it before if create is set. Once it is known to be nobody else's it stays so. The caller has
+// the lock of shapes.
+func (b *Backend) openRunDir(create bool) (*os.File, error) {
+	if b.shapes.trusted {
+		folder, err := os.Open(b.runDir())
+		if !errors.Is(err, fs.ErrNotExist) {
+			return folder, err
+		}
+	}
+	if create {
+		_ = trust.Make(b.runDir(), runDirMode) // what hinders it is told by what cannot be done without
+	}
+	if err := trust.Folder(b.runDir()); err != nil {
+		return nil, err
+	}
+	b.shapes.trusted = true
+	return os.Open(b.runDir())
 }

@@ -25,6 +25,8 @@ import (
 type shapes struct {
 	// mu is held while a shape or its classes are changed.
 	mu sync.Mutex
+	// trusted is whether RunDir, which other processes lock at the same time, is known to be nobody else's.
+	trusted bool
 	// probe is held while the kernel is tried out, which is done once.
 	probe sync.Mutex
 	known bool
