@@ -26,7 +26,7 @@ func openFile(path string, flags int, mode uint32) (*os.File, error) {
 
 func openPlain(path string, flags int, mode uint32) (fd int, err error) {
 	err = unix.EINTR
-	for err == unix.EINTR {
+	for errors.Is(err, unix.EINTR) {
 		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, mode)
 	}
 	if err != nil {
@@ -37,8 +37,8 @@ func openPlain(path string, flags int, mode uint32) (fd int, err error) {
 
 // rename puts a file in the place of another, without a look at that one.
 func rename(from, to string) error {
-	err := error(unix.EINTR)
-	for err == unix.EINTR {
+	var err error = unix.EINTR
+	for errors.Is(err, unix.EINTR) {
 		err = unix.Renameat(unix.AT_FDCWD, from, unix.AT_FDCWD, to)
 	}
 	if err != nil {

@@ -152,8 +152,3 @@ func (b *Backend) giveBack(link string, was host.MAC) error {
 	}
 	return b.setLink(link, rtnl.Change{MAC: was})
 }
-
-// isMacvtap reports whether a link is a macvtap or macvlan device.
-func isMacvtap(l rtnl.Link) bool {
-	return kindOf(l) == host.Macvtap || kindOf(l) == host.Macvlan
-}

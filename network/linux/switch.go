@@ -108,7 +108,7 @@ func (b *Backend) refuseTwoAgents(ctx context.Context, link string) error {
 
 // switchFacts are what was heard and still holds.
 func (b *Backend) switchFacts(scope host.Scope, f *host.Facts) error {
-	if len(scope.Switches) == 0 {
+	if len(scope.Switches) == 0 || b.switches.silent() {
 		return nil
 	}
 	links, err := b.links(host.Scope{Links: scope.Switches})
@@ -144,6 +144,13 @@ func (b *Backend) cardBelow(l rtnl.Link) (rtnl.Link, error) {
 		}
 	}
 	return l, nil
+}
+
+// silent reports whether nothing was ever heard or tried.
+func (s *switches) silent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.heard)+len(s.probed) == 0
 }
 
 // at is what was heard at a card, if it still holds.
