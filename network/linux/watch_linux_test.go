@@ -152,7 +152,7 @@ func TestWatchSupervised(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.nets.Create(t.Context(), n))
 	require.Equal(t, network.EventStarted, w.event(t).Kind)
-	_, end := supervise(t, w.b, linux.Supervision{FirstDelay: 100 * time.Millisecond})
+	_, end := supervise(t, w.b, linux.Supervision{FirstDelay: 3 * time.Second}) // time to see that it is gone
 	require.NoError(t, syscall.Kill(w.serverPID(t, n.Name), syscall.SIGKILL))
 	require.Equal(t, network.EventDriftFound, w.event(t).Kind)
 	require.Equal(t, network.EventDriftMended, w.event(t).Kind)
