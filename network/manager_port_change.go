@@ -102,7 +102,12 @@ func (m *Manager) claimChange(ctx context.Context, live *Network, old *portRecor
 					return nil, err
 				}
 			}
+			from := portKey{old.Name, p.UUID}
+			if req.Network != old.Name {
+				t.leave(from, had.class())
+			}
 			return func() {
+				t.left(from)
 				if r.Holds {
 					_ = t.release(req.Network, p.UUID)
 				}
@@ -160,11 +165,38 @@ func (m *Manager) afterChangeFailure(ctx context.Context, r *portRecord, err err
 func (m *Manager) endChange(ctx context.Context, r *portRecord) error {
 	done := *r
 	done.Stage, done.Was = running, nil
-	if err := m.savePort(ctx, &done); err != nil {
+	write := func() error { return m.savePort(ctx, &done) }
+	from, class, err := r.leaves()
+	switch {
+	case err != nil:
 		return err
+	case class == 0:
+		err = write()
+	default:
+		err = m.ledger.locked(ctx, r.Instance, func(c *claims) error {
+			return m.ports.change(ctx, m, c, func(t *portTable) (undo func(), err error) {
+				t.left(from)
+				return func() { t.leave(from, class) }, nil
+			}, write)
+		})
 	}
-	*r = done
-	return nil
+	if err == nil {
+		*r = done
+	}
+	return err
+}
+
+// leaves is the traffic class that the host still has for a port on the network that it is moved away from, until that is done, and
+// what the port was there; 0 is none.
+func (r *portRecord) leaves() (from portKey, class uint64, err error) {
+	if r.Was == nil || !r.Was.Holds || r.Was.Name == r.Name {
+		return from, 0, nil
+	}
+	was, err := r.Was.port()
+	if err != nil {
+		return from, 0, err
+	}
+	return portKey{r.Was.Name, was.UUID}, was.class(), nil
 }
 
 // takeBackChange takes back what has been done of a change, whatever that is, and the record of it.

@@ -409,6 +409,45 @@ func TestChangePortKeepsWhatItHas(t *testing.T) {
 	h.still(t, 4000, 1, 1)
 }
 
+// A pausing backend does something else before an operation.
+type pausing struct {
+	host.Backend
+	before func(host.Op)
+}
+
+func (p pausing) Do(ctx context.Context, op host.Op) error {
+	p.before(op)
+	return p.Backend.Do(ctx, op)
+}
+
+// TestClassIsLeft attaches guests while the class of another one, which is on its way to another network, is still on the host; by the
+// manager that moves it and by one that reads the records. The class is free afterwards.
+func TestClassIsLeft(t *testing.T) {
+	h := newPortHouse(t)
+	h.start(t)
+	var classes []uint64
+	attach := func(nets *network.Manager) {
+		p, err := nets.CreatePort(t.Context(), h.ask("floors", 100))
+		require.NoError(t, err)
+		classes = append(classes, p.Port.Bandwidth.ClassID.Uint())
+	}
+	other, err := network.Config{}.Open(t.Context(), h.Machine, h.store)
+	require.NoError(t, err)
+	var busy *network.Manager
+	attachMeanwhile := func(op host.Op) {
+		if op, ok := op.(host.DelClass); ok && op.ID == 3 {
+			attach(busy)
+			attach(other)
+		}
+	}
+	busy, err = network.Config{}.Open(t.Context(), pausing{h.Machine, attachMeanwhile}, h.store)
+	require.NoError(t, err)
+	_, err = busy.ChangePort(t.Context(), "floors", houseID(0x30, 1), h.ask("plain", 0))
+	require.NoError(t, err)
+	attach(h.nets)
+	require.Equal(t, []uint64{4, 5, 3}, classes)
+}
+
 // TestPortGivesBack asks for another floor that fits only if the one before counts as given back.
 func TestPortGivesBack(t *testing.T) {
 	for _, rules := range []schema.Rules{{}, {Compat: true}, {Allow: []schema.Deviation{network.PortGivesBack}}} {

@@ -64,11 +64,19 @@ func (r *registry) read(ctx context.Context, m *Manager, c *claims) (*portTable,
 	for _, key := range keys {
 		record, err := loadPortRecord(ctx, m.store, "run/ports/"+key, c.Instance)
 		var unread *brokenError
-		if errors.As(err, &unread) || errors.Is(err, fs.ErrNotExist) || err == nil && !record.Holds {
+		if errors.As(err, &unread) || errors.Is(err, fs.ErrNotExist) {
 			continue // whoever opens the store is told of one that cannot be read; the others must not suffer
 		}
 		if err != nil {
 			return nil, err
+		}
+		from, class, err := record.leaves()
+		if err != nil {
+			return nil, err
+		}
+		t.leave(from, class)
+		if !record.Holds {
+			continue
 		}
 		p, err := record.port()
 		if err != nil {

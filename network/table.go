@@ -24,7 +24,9 @@ type portTable struct {
 	holdings map[hostdev.Device]*holding
 	// places are where devices are on the PCI bus, by their names.
 	places map[string]hostdev.Key
-	serial int
+	// leaving are the classes that the host still has for ports on networks that they are moved away from, by what they were there.
+	leaving map[portKey]uint64
+	serial  int
 }
 
 // A portKey names a port. The network is empty for a port of none.
@@ -63,7 +65,7 @@ type portNetwork struct {
 func newPortTable(rules schema.Rules) *portTable {
 	return &portTable{
 		rules: rules, ports: map[portKey]*portEntry{}, networks: map[string]*portNetwork{},
-		holdings: map[hostdev.Device]*holding{}, places: map[string]hostdev.Key{},
+		holdings: map[hostdev.Device]*holding{}, places: map[string]hostdev.Key{}, leaving: map[portKey]uint64{},
 	}
 }
 
@@ -81,10 +83,7 @@ func (t *portTable) restore(network string, p *Port, device hostdev.Device, brok
 	if device.IsZero() {
 		device = p.Plug.device()
 	}
-	e := &portEntry{portKey: portKey{network, p.UUID}, port: p.Clone(), device: device, broken: broken}
-	if p.floor() > 0 && p.Bandwidth.ClassID.Given() {
-		e.class = p.Bandwidth.ClassID.Uint()
-	}
+	e := &portEntry{portKey: portKey{network, p.UUID}, port: p.Clone(), device: device, class: p.class(), broken: broken}
 	if broken != nil && t.rules.Skips(BrokenCounts) {
 		e.device, e.class = hostdev.Device{}, 0
 	}

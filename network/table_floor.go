@@ -126,6 +126,30 @@ func (t *portTable) admit(live *Network, was, wants uint64) error {
 	return nil
 }
 
+// class is the traffic class in which a port is guaranteed something; 0 is none.
+func (p *Port) class() uint64 {
+	if p.floor() == 0 || p.Bandwidth == nil || !p.Bandwidth.ClassID.Given() {
+		return 0
+	}
+	return p.Bandwidth.ClassID.Uint()
+}
+
+// leave keeps a class from others that a port had on a network which it is moved away from: the host still has it.
+func (t *portTable) leave(port portKey, class uint64) {
+	if class != 0 {
+		t.leaving[port] = class
+		t.network(port.network).floors.add(class, 0)
+	}
+}
+
+// left is the end of leave.
+func (t *portTable) left(port portKey) {
+	if class, ok := t.leaving[port]; ok {
+		delete(t.leaving, port)
+		t.network(port.network).floors.remove(class, 0)
+	}
+}
+
 // newClass returns a traffic class for a port: the one that it had, if that is free, and else the lowest.
 func (t *portTable) newClass(live *Network, had uint64) (uint64, error) {
 	f := &t.network(live.Name).floors

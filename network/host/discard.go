@@ -44,9 +44,9 @@ func Discard(ctx context.Context, b Backend, plans ...Plan) []error {
 	return RevertAll(ctx, b, plans...)
 }
 
-// RevertAll is [Discard] that returns when devices are gone for good.
+// RevertAll is [Discard] that returns when devices are gone for good. One plan alone is reverted: nothing goes with it.
 func RevertAll(ctx context.Context, b Backend, plans ...Plan) []error {
-	if d, ok := b.(Discarder); ok {
+	if d, ok := b.(Discarder); ok && len(plans) > 1 {
 		return revertAll(plans, func(ops []Op) []error { return d.Remove(ctx, ops) })
 	}
 	errs := make([]error, len(plans))

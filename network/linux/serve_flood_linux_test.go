@@ -57,7 +57,7 @@ func deluges(index int) map[string]deluge {
 			random(mac[1:])
 			return dhcpPacket(1+2*byte(k%2), mac, nil)
 		}},
-		"addresses, with any identifier": {sockets: 2, goroutines: 10, memory: 16 << 20, open: broadcast, mine: true, packet: func(k int) []byte {
+		"addresses, with any identifier": {sockets: 2, goroutines: 10, memory: 64 << 20, open: broadcast, mine: true, packet: func(k int) []byte {
 			id := make([]byte, 200)
 			random(id)
 			return dhcpPacket(1+2*byte(k%2), [6]byte{0x52, 0x54, 0, 0, 0, 1}, id)
@@ -86,7 +86,7 @@ func deluges(index int) map[string]deluge {
 		"nothing, on connections": {sockets: 400, goroutines: 16 + 10, memory: 4 << 20, open: func() (net.Conn, error) {
 			return net.Dial("tcp", "10.9.0.1:53")
 		}},
-		"files, and does not take them": {sockets: 4, goroutines: 16 + 10, memory: 16 << 20, open: udp("10.9.0.1:69"), packet: func(int) []byte {
+		"files, and does not take them": {sockets: 4, goroutines: 16 + 10, memory: 64 << 20, open: udp("10.9.0.1:69"), packet: func(int) []byte {
 			return []byte("\x00\x01big\x00octet\x00blksize\x0065464\x00timeout\x001\x00")
 		}},
 	}

@@ -72,6 +72,34 @@ func (s *server) answerUDP(conn *net.UDPConn, p packet) []byte {
 	return answer
 }
 
+// send has an errand run, beside what comes next. Nobody waits for it.
+func (s *server) send(e errand) {
+	select {
+	case s.errands <- e:
+	default:
+		s.running.Go(func() { s.run(e) })
+	}
+}
+
+// run runs an errand, and others as they come, as long as they do: a goroutine that has run one has the stack that they need.
+func (s *server) run(e errand) {
+	late := time.NewTimer(idleTime)
+	defer late.Stop()
+	for {
+		answer := s.askOthers(e.q, e.data, e.whom, false)
+		s.leave(&s.questions, e.client.Addr())
+		_, _ = e.conn.WriteToUDPAddrPort(answer, e.client)
+		late.Reset(idleTime)
+		select {
+		case e = <-s.errands:
+		case <-late.C:
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
 // serveTCP answers connections.
 func (s *server) serveTCP(listener net.Listener) {
 	for {

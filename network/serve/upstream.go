@@ -58,34 +58,6 @@ type errand struct {
 	whom   route
 }
 
-// send has an errand run, beside what comes next. Nobody waits for it.
-func (s *server) send(e errand) {
-	select {
-	case s.errands <- e:
-	default:
-		s.running.Go(func() { s.run(e) })
-	}
-}
-
-// run runs an errand, and others as they come, as long as they do: a goroutine that has run one has the stack that they need.
-func (s *server) run(e errand) {
-	late := time.NewTimer(idleTime)
-	defer late.Stop()
-	for {
-		answer := s.askOthers(e.q, e.data, e.whom, false)
-		s.leave(&s.questions, e.client.Addr())
-		_, _ = e.conn.WriteToUDPAddrPort(answer, e.client)
-		late.Reset(idleTime)
-		select {
-		case e = <-s.errands:
-		case <-late.C:
-			return
-		case <-s.ctx.Done():
-			return
-		}
-	}
-}
-
 // ask passes a question on as it is, and returns the answer as it comes, with the number of the question. The servers are
 // tried in their order, as long as one does not answer or says that it cannot.
 func (u *upstream) ask(ctx context.Context, q question, packet []byte, r route, tcp bool) ([]byte, error) {
