@@ -207,16 +207,12 @@ func (b *Backend) do(ctx context.Context, op host.Op) error {
 		return err
 	case host.DelBridge:
 		return b.delBridge(op)
-	case host.AddTap:
-		return b.addTap(op, birth{})
 	case host.DelTap:
 		return b.delTap(op)
-	case host.AddVeth:
-		return b.addVeth(op, birth{})
 	case host.DelVeth:
 		return b.delVeth(op)
-	case host.AddMacvtap:
-		return b.addMacvtap(op, birth{})
+	case host.AddTap, host.AddVeth, host.AddMacvtap:
+		return b.bear(op, birth{})
 	case host.DelMacvtap:
 		return b.delMacvtap(op)
 	case host.AddMacvlan:

@@ -44,13 +44,7 @@ func (a *arena) answer(to netip.AddrPort, data []byte) {
 	i := len(a.answers)
 	addr := &a.to[i]
 	addr.Port, addr.Zone = int(to.Port()), to.Addr().Zone()
-	if to.Addr().Is4() {
-		bytes := to.Addr().As4()
-		addr.IP = append(addr.IP[:0], bytes[:]...)
-	} else {
-		bytes := to.Addr().As16()
-		addr.IP = append(addr.IP[:0], bytes[:]...)
-	}
+	addr.IP, _ = to.Addr().WithZone("").AppendBinary(addr.IP[:0])
 	a.buffers[i][0] = data
 	a.answers = append(a.answers, ipv4.Message{Buffers: a.buffers[i][:], Addr: addr})
 }
